@@ -1,0 +1,62 @@
+package engine
+
+import "time"
+
+// A Command says what to do now. Whoever drives a run carries it out and answers with an event.
+type Command struct {
+	Kind CommandKind
+	At   Address // what it is about; for CommandStop and CommandStopTimer, what to end
+
+	// Of CommandDo; the answer is StepDone at the same address.
+	Step     *Step
+	Type     *StepType
+	Device   string // empty: none in scope
+	Hub      string // empty: the run's
+	Params   map[string]any
+	Conds    map[string]*Bound // parameters that are conditions
+	Timeout  time.Duration     // of the attempt as the file or the type gives it; zero: none
+	Deadline time.Time         // when the attempt must have ended; zero: none
+
+	// Of CommandTimer: when TimerFired is due.
+	Due time.Time
+}
+
+// A CommandKind says what a command wants.
+type CommandKind string
+
+const (
+	CommandDo        CommandKind = "do"        // carry out one attempt of a step
+	CommandTimer     CommandKind = "timer"     // say when it is Due
+	CommandStop      CommandKind = "stop"      // end an attempt early; its StepDone still comes
+	CommandStopTimer CommandKind = "stopTimer" // a timer that is no longer needed
+)
+
+// A Note is something the planner decided that people want to see. Notes follow from the events
+// alone, so they are shown and not kept.
+type Note struct {
+	Time    time.Time `json:"time"`
+	Kind    NoteKind  `json:"kind"`
+	At      Address   `json:"at"`
+	Step    *Step     `json:"-"`
+	Title   string    `json:"title,omitempty"` // the step's name with its expressions filled in
+	Device  string    `json:"device,omitempty"`
+	Attempt int       `json:"attempt,omitempty"`
+	Status  Status    `json:"status,omitempty"`
+	Error   *Error    `json:"error,omitempty"`
+	Value   any       `json:"value,omitempty"` // of a step that ended: its outputs
+	Log     *LogLine  `json:"log,omitempty"`
+	Due     time.Time `json:"due,omitzero"` // when a retry or a sleep goes on
+	Started time.Time `json:"started,omitzero"`
+}
+
+// A NoteKind says what a note is about.
+type NoteKind string
+
+const (
+	NoteStepStarted NoteKind = "stepStarted"
+	NoteStepRetry   NoteKind = "stepRetry" // an attempt failed, another one follows at Due
+	NoteStepEnded   NoteKind = "stepEnded"
+	NoteLog         NoteKind = "log"
+	NoteItemStarted NoteKind = "itemStarted" // one item of a loop
+	NoteItemEnded   NoteKind = "itemEnded"
+)

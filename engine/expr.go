@@ -1,0 +1,45 @@
+package engine
+
+import "time"
+
+// A Type is what is known of a value before the run.
+type Type struct {
+	Kind   TypeKind
+	Fields map[string]Type // of TypeObject: its members; nil: any
+	Elem   *Type           // of TypeList: its items; nil: any
+}
+
+// A TypeKind is the coarse type of a value.
+type TypeKind int
+
+const (
+	TypeAny TypeKind = iota
+	TypeBool
+	TypeNumber
+	TypeString
+	TypeTime
+	TypeDuration
+	TypeObject
+	TypeList
+)
+
+// A Scope is what an expression at one place can see: names with their types.
+// It is immutable; its environment for the compiler is built once.
+type Scope struct{}
+
+// An Expr is a compiled expression.
+type Expr struct{}
+
+// An Env gives values to the names of an expression while a run is under way.
+type Env struct {
+	Names map[string]any // plain JSON, times, durations and Getters
+	Now   time.Time      // what now() gives
+}
+
+// A Getter is an object whose members are looked up when an expression asks for them
+// (steps and vars, whose values sit in nested scopes). A missing member is nil.
+type Getter interface{ Get(name string) any }
+
+// A Bound is an expression with the values it refers to, safe to use from another goroutine and
+// while the run goes on.
+type Bound struct{}

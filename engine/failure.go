@@ -1,0 +1,62 @@
+package engine
+
+import "fmt"
+
+// An ErrorKind says what went wrong, in the words of retry.on and catch.on.
+type ErrorKind string
+
+const (
+	KindTimeout      ErrorKind = "timeout"
+	KindOffline      ErrorKind = "offline"
+	KindNotFound     ErrorKind = "notFound"
+	KindUnauthorized ErrorKind = "unauthorized"
+	KindThrottled    ErrorKind = "throttled"
+	KindUnavailable  ErrorKind = "unavailable"
+	KindConflict     ErrorKind = "conflict"
+	KindRejected     ErrorKind = "rejected"
+	KindAssertion    ErrorKind = "assertion"
+	KindExpression   ErrorKind = "expression"
+	KindInterrupted  ErrorKind = "interrupted"
+	KindCancelled    ErrorKind = "cancelled"
+	KindFailed       ErrorKind = "failed"
+	KindInvalid      ErrorKind = "invalid"
+	KindInternal     ErrorKind = "internal"
+)
+
+// ErrorKinds are all kinds, in the order of the documentation.
+var ErrorKinds = []ErrorKind{
+	KindTimeout, KindOffline, KindNotFound, KindUnauthorized, KindThrottled, KindUnavailable, KindConflict, KindRejected,
+	KindAssertion, KindExpression, KindInterrupted, KindCancelled, KindFailed, KindInvalid, KindInternal,
+}
+
+// An Error is why a step or a run failed.
+type Error struct {
+	Kind       ErrorKind      `json:"kind"`
+	Message    string         `json:"message"`
+	Step       string         `json:"step,omitempty"`  // the id, or the action where it has none
+	Where      string         `json:"where,omitempty"` // file:line:col of the step
+	Device     string         `json:"device,omitempty"`
+	MaybeDone  bool           `json:"maybeDone,omitempty"`
+	Failed     []CheckFailure `json:"failed,omitempty"`     // of an assertion, each line that was not true
+	Also       []*Error       `json:"also,omitempty"`       // errors of finally blocks that came on top
+	RetryAfter float64        `json:"retryAfter,omitempty"` // seconds, as the hub asked
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Kind, e.Message) }
+
+// A CheckFailure is one line of an assert that was not true, with the values it came from.
+type CheckFailure struct {
+	Where   string `json:"where"`
+	Source  string `json:"source"`
+	Message string `json:"message,omitempty"` // the author's
+	Reason  string `json:"reason"`            // "is false", "a part is missing: …"
+	Parts   []Part `json:"parts,omitempty"`
+}
+
+// A Part is a part of an expression with the value it had.
+type Part struct {
+	Source  string `json:"source"`
+	Value   any    `json:"value"`
+	Type    string `json:"type,omitempty"` // shown where types differ
+	Missing bool   `json:"missing,omitempty"`
+}
