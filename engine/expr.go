@@ -43,3 +43,10 @@ type Getter interface{ Get(name string) any }
 // A Bound is an expression with the values it refers to, safe to use from another goroutine and
 // while the run goes on.
 type Bound struct{}
+
+// Eval gives the expression's value: plain JSON, a time.Time or a time.Duration.
+func (e *Expr) Eval(env Env) (any, error) { return nil, nil }
+
+// MissingNote says which part of an expression was missing when it gave nil:
+// " (steps.a.twin.reported.x is missing)", or nothing.
+func (e *Expr) MissingNote(env Env) string { return "" }

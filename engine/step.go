@@ -83,7 +83,7 @@ const (
 	KindNames  // the whole mapping is free: names and values, null allowed
 )
 
-// QueryText, URLText, Cond and Checks are field types of parameter structs with a kind of their own.
+// QueryText and URLText are field types of parameter structs with a kind of their own.
 type (
 	QueryText string
 	URLText   string

@@ -1,0 +1,213 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Value is a value in a file: literal but for the expressions that stand in ${{ }}.
+type Value struct {
+	Pos   Pos
+	Kind  ValueKind
+	Lit   any             // ValueLiteral: nil, bool, float64 or string
+	Keys  []Named[*Value] // ValueObject
+	Items []*Value        // ValueList
+	Parts []TextPart      // ValueTemplate
+}
+
+// A ValueKind says how a value is written.
+type ValueKind int
+
+const (
+	ValueLiteral ValueKind = iota
+	ValueObject
+	ValueList
+	ValueTemplate
+)
+
+// A TextPart is a piece of a template; one field is set.
+type TextPart struct {
+	Text   string
+	Expr   *Expression
+	Secret string // the NAME of ${{ secrets.NAME }}
+}
+
+// A ValueError is a value that could not be made while a run was under way.
+type ValueError struct {
+	Pos  Pos
+	Path string // inside the parameter: "desired.interval"
+	Msg  string
+}
+
+func (e *ValueError) Error() string {
+	if e.Path == "" {
+		return e.Msg
+	}
+	return e.Path + ": " + e.Msg
+}
+
+// Whole is the expression of a value that is one ${{ }} and nothing else, or nil.
+func (v *Value) Whole() *Expression {
+	if v.Kind == ValueTemplate && len(v.Parts) == 1 {
+		return v.Parts[0].Expr
+	}
+	return nil
+}
+
+// Constant is the value as JSON if it holds no expression at any depth.
+func (v *Value) Constant() (value any, ok bool) {
+	switch v.Kind {
+	case ValueLiteral:
+		return v.Lit, true
+	case ValueObject:
+		object := make(map[string]any, len(v.Keys))
+		for _, k := range v.Keys {
+			if object[k.Name], ok = k.Value.Constant(); !ok {
+				return nil, false
+			}
+		}
+		return object, true
+	case ValueList:
+		list := make([]any, len(v.Items))
+		for i, item := range v.Items {
+			if list[i], ok = item.Constant(); !ok {
+				return nil, false
+			}
+		}
+		return list, true
+	}
+	return nil, false
+}
+
+// Expressions calls f for each expression in the value, in the order of the file.
+func (v *Value) Expressions(f func(*Expression)) {
+	for _, part := range v.Parts {
+		if part.Expr != nil {
+			f(part.Expr)
+		}
+	}
+	for _, k := range v.Keys {
+		k.Value.Expressions(f)
+	}
+	for _, item := range v.Items {
+		item.Expressions(f)
+	}
+}
+
+// nulls says what a null from an expression means.
+type nulls int
+
+const (
+	nullIsError nulls = iota // in a parameter: a typo must never delete a property
+	nullIsValue              // in set, log and outputs
+)
+
+// eval gives the value as JSON; texts that hold secrets come as Masked.
+func (v *Value) eval(env Env, null nulls) (any, error) { return v.evalAt(env, null, "") }
+
+func (v *Value) evalAt(env Env, null nulls, path string) (any, error) {
+	switch v.Kind {
+	case ValueObject:
+		object := make(map[string]any, len(v.Keys))
+		for _, k := range v.Keys {
+			member, err := k.Value.evalAt(env, null, joinPath(path, k.Name))
+			if err != nil {
+				return nil, err
+			}
+			object[k.Name] = member
+		}
+		return object, nil
+	case ValueList:
+		list := make([]any, len(v.Items))
+		for i, item := range v.Items {
+			element, err := item.evalAt(env, null, fmt.Sprintf("%s[%d]", path, i))
+			if err != nil {
+				return nil, err
+			}
+			list[i] = element
+		}
+		return list, nil
+	case ValueTemplate:
+		return v.evalTemplate(env, null, path)
+	}
+	return v.Lit, nil
+}
+
+func joinPath(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func (v *Value) evalTemplate(env Env, null nulls, path string) (any, error) {
+	if e := v.Whole(); e != nil {
+		value, err := evalJSON(e, env, path)
+		if err == nil && value == nil && null == nullIsError {
+			return nil, &ValueError{Pos: e.Pos, Path: path, Msg: nullMessage(e, env)}
+		}
+		return value, err
+	}
+	return v.evalText(env, path, nil)
+}
+
+// nullMessage says which part of an expression was missing.
+func nullMessage(e *Expression, env Env) string {
+	return fmt.Sprintf("${{ %s }} is null%s; only a literal null sends null", e.Source, e.Expr.MissingNote(env))
+}
+
+// evalText puts a template together; escape, if any, is applied to what expressions and secrets give.
+func (v *Value) evalText(env Env, path string, escape func(string) string) (any, error) {
+	var out Masked
+	for _, part := range v.Parts {
+		switch {
+		case part.Secret != "":
+			out.Parts = append(out.Parts, MaskedPart{Secret: part.Secret, escape: escape})
+		case part.Expr != nil:
+			value, err := evalJSON(part.Expr, env, path)
+			if err != nil {
+				return nil, err
+			}
+			text, ok := scalarText(value)
+			if !ok {
+				return nil, &ValueError{Pos: part.Expr.Pos, Path: path, Msg: textMessage(part.Expr, value, env)}
+			}
+			if escape != nil {
+				text = escape(text)
+			}
+			out.add(text)
+		default:
+			out.add(part.Text)
+		}
+	}
+	return out.value(), nil
+}
+
+func textMessage(e *Expression, value any, env Env) string {
+	if value == nil {
+		return nullMessage(e, env)
+	}
+	return fmt.Sprintf("${{ %s }} is %s and cannot stand within text; use toJSON(…)", e.Source, kindWord(value))
+}
+
+func evalJSON(e *Expression, env Env, path string) (any, error) {
+	value, err := e.Expr.Eval(env)
+	if err == nil {
+		value, err = ToJSON(value)
+	}
+	if err != nil {
+		return nil, &ValueError{Pos: e.Pos, Path: path, Msg: fmt.Sprintf("${{ %s }}: %v", e.Source, err)}
+	}
+	return value, nil
+}
+
+// scalarText is how a JSON scalar reads within text; null, objects and lists have no text.
+func scalarText(value any) (string, bool) {
+	switch value := value.(type) {
+	case string:
+		return value, true
+	case bool, float64:
+		return strings.TrimSpace(compactJSON(value)), true
+	}
+	return "", false
+}
