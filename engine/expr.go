@@ -50,3 +50,12 @@ func (e *Expr) Eval(env Env) (any, error) { return nil, nil }
 // MissingNote says which part of an expression was missing when it gave nil:
 // " (steps.a.twin.reported.x is missing)", or nothing.
 func (e *Expr) MissingNote(env Env) string { return "" }
+
+// Bind takes what the expression refers to out of env.
+func (e *Expr) Bind(env Env) *Bound { return nil }
+
+// Test is Eval for a condition: anything but a boolean is an error.
+func (e *Expr) Test(env Env) (bool, error) { return false, nil }
+
+// TwinType is what an expression knows of a twin.
+func TwinType() Type { return Type{Kind: TypeObject} }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"time"
 )
 
@@ -27,92 +26,46 @@ type Spec struct {
 
 	Timeout    time.Duration // of one attempt where the file gives none; zero: none
 	MustBound  bool          // it may wait for ever, so a timeout must come from somewhere
-	NoDevice   bool          // it talks to no device (http, sleep): it needs none in scope
+	NoDevice   bool          // it talks to no device (http): it needs none in scope
 	Expect     string        // the condition on `response` where the file gives none; empty: no `expect`
 	ExpectText string        // Expect in words, for the message: "status 200 to 299"
 }
 
 // A StepType is what the language knows of a step type: all but how it talks to the world.
+// Exactly one of runs, wait and eval is set.
 type StepType struct {
 	Spec
 	Fields  []Field // parameters
-	Outputs []Field // what its result has, beside outcome, error, startedAt, finishedAt, attempts
+	Outputs []Field // what its result has, beside outcome, error, startedAt, finishedAt and attempts
 
-	// Exactly one of these is set; all are pure but that a run-type's driver talks to the world.
-	runs bool
-	wait func(c EvalContext, params map[string]any) (time.Time, error)
-	eval func(c EvalContext, params map[string]any) (Effect, error)
-
-	// limit is how long an attempt may take in all when its timeout is t.
-	limit func(params map[string]any, t time.Duration) time.Duration
+	runs bool                                                  // a driver carries it out
+	wait func(c EvalContext, p resolved) (time.Time, error)    // it waits until a time
+	eval func(c EvalContext, p resolved) (Effect, error)       // it is pure
+	most func(p resolved, timeout time.Duration) time.Duration // how long an attempt may take in all
 }
 
-// A Field is one parameter or output of a step type, made from a struct field and its tags:
-// `yaml:"name"`, `doc:"…"`, `required:"true"`, `oneof:"a b"`, `names:"twin"` (what an expression there sees, too),
-// `short:"true"` (the value that may stand alone in place of the mapping), `min:"…"`, `max:"…"`.
-type Field struct {
-	Name     string
-	Kind     FieldKind
-	Doc      string
-	Required bool
-	Short    bool
-	OneOf    []string
-	Min, Max *float64 // of KindInt and KindNumber; of KindDuration in seconds
-	Names    []string // of KindCond: names beside the usual ones (twin, message, response)
-	Type     Type     // of an output, what an expression knows of it
-}
-
-// A FieldKind is what a parameter's value must be.
-type FieldKind int
-
-const (
-	KindText FieldKind = iota
-	KindInt            // whole number
-	KindNumber
-	KindBool
-	KindDuration // "60s"
-	KindTime     // RFC 3339
-	KindAny      // any JSON
-	KindObject   // a mapping of anything
-	KindTextMap  // a mapping of texts
-	KindTextList
-	KindQuery  // a query: expressions only inside quoted literals, escaped there
-	KindURL    // a URL: expressions escaped in path and query, refused before them
-	KindCond   // an expression that gives a boolean
-	KindChecks // one expression, or a list of expressions or of `that` with `message`
-	KindNames  // the whole mapping is free: names and values, null allowed
-)
-
-// QueryText and URLText are field types of parameter structs with a kind of their own.
-type (
-	QueryText string
-	URLText   string
-)
+// TalksToWorld says whether somebody has to carry the step out: it is a command, and secrets may stand in it.
+func (t *StepType) TalksToWorld() bool { return t.runs }
 
 // An EvalContext is what a step type that needs no world may know.
 type EvalContext struct {
 	Now time.Time
+	Env Env // what expressions at the step see
 }
 
 // An Effect is what a step type without a world does to the run.
 type Effect struct {
 	Outputs map[string]any
-	Set     map[string]any // run variables
+	Set     map[string]any // variables
 	Log     *LogLine
-	End     *End // ends the nearest run: fail, stop
+	End     *End // ends the nearest run
 }
 
-// A LogLine is a message of the step log.
+// A LogLine is a message for the log of the run.
 type LogLine struct {
 	Level   string         `json:"level"` // debug info warn error
 	Message string         `json:"message"`
 	Fields  map[string]any `json:"fields,omitempty"`
-}
-
-// A Definition is a step type with the function that talks to the world through an Env.
-type Definition[Env any] struct {
-	Type *StepType
-	run  func(ctx context.Context, env Env, c Command) (any, error)
 }
 
 // An End is the wish of a step to end the nearest run.
@@ -120,3 +73,27 @@ type End struct {
 	Failed  bool
 	Message string
 }
+
+// Types are the step types a file may use, in the order the documentation shows them.
+type Types struct {
+	list   []*StepType
+	byName map[string]*StepType
+}
+
+// NewTypes makes a list of step types; a name that comes twice is a bug of ours.
+func NewTypes(list ...*StepType) *Types {
+	t := &Types{list: list, byName: make(map[string]*StepType, len(list))}
+	for _, st := range list {
+		if t.byName[st.Name] != nil {
+			panic("engine: step type " + st.Name + " is defined twice")
+		}
+		t.byName[st.Name] = st
+	}
+	return t
+}
+
+// All are the step types in order.
+func (t *Types) All() []*StepType { return t.list }
+
+// Lookup finds a step type by its name, or nil.
+func (t *Types) Lookup(name string) *StepType { return t.byName[name] }

@@ -63,7 +63,8 @@ type Step struct {
 	ActionPos Pos
 
 	Do       *Action
-	Steps    []*Step // the action `steps`
+	Steps    []*Step         // the action `steps`
+	Vars     []Named[*Value] // beside `steps`: variables of this block
 	Parallel *Parallel
 	ForEach  *ForEach
 	Repeat   *Repeat
@@ -121,7 +122,7 @@ type ForEach struct {
 // Repeat runs its steps until or while something holds.
 type Repeat struct {
 	While, Until *Expression // exactly one of them
-	Every        *Value      // a duration from the end of an iteration to the next start; nil: none
+	Every        *Value      // a duration from one iteration's start to the next one's; nil: none
 	Max          *Value      // a number; nil: unbounded
 	Steps        []*Step
 }

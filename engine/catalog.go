@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"time"
+)
+
+// A Definition is a step type together with the function that talks to the world through an Env.
+type Definition[Env any] struct {
+	Type *StepType
+	run  func(ctx context.Context, env Env, c Command, secret func(string) string) (any, error)
+}
+
+// Define makes a step type that talks to the world. P is a struct whose fields are the parameters,
+// R one whose fields are the outputs (see Field for their tags). If *P has the method
+// AttemptLimit(timeout) an attempt may take as long as that says, instead of the timeout itself.
+func Define[Env, P, R any](spec Spec, run func(ctx context.Context, env Env, p P) (R, error)) Definition[Env] {
+	t := &StepType{
+		Spec: spec, runs: true,
+		Fields: paramFields(reflect.TypeFor[P]()), Outputs: outputFields(reflect.TypeFor[R]()),
+	}
+	if _, ok := any(new(P)).(limiter); ok {
+		t.most = func(p resolved, timeout time.Duration) time.Duration {
+			var params P
+			if err := p.into(&params, t.Fields); err != nil {
+				return timeout
+			}
+			return any(&params).(limiter).AttemptLimit(timeout)
+		}
+	}
+	return Definition[Env]{Type: t, run: func(ctx context.Context, env Env, c Command, secret func(string) string) (any, error) {
+		var params P
+		values, _ := Reveal(c.Params, secret).(map[string]any)
+		if err := (resolved{values: values, conds: c.Conds}).into(&params, t.Fields); err != nil {
+			return nil, &Error{Kind: KindInvalid, Message: err.Error()}
+		}
+		result, err := run(ctx, env, params)
+		return resultJSON(result, t.Outputs), err
+	}}
+}
+
+type limiter interface {
+	AttemptLimit(timeout time.Duration) time.Duration
+}
+
+// defineWait makes a step type that only waits until a time; P has its parameters.
+func defineWait[P any](spec Spec, wait func(c EvalContext, p P) (time.Time, error)) *StepType {
+	t := &StepType{Spec: spec, Fields: paramFields(reflect.TypeFor[P]())}
+	t.wait = func(c EvalContext, r resolved) (time.Time, error) {
+		var p P
+		if err := r.into(&p, t.Fields); err != nil {
+			return time.Time{}, err
+		}
+		return wait(c, p)
+	}
+	return t
+}
+
+// defineEval makes a step type that is pure; P has its parameters.
+func defineEval[P any](spec Spec, eval func(c EvalContext, p P) (Effect, error)) *StepType {
+	t := &StepType{Spec: spec, Fields: paramFields(reflect.TypeFor[P]())}
+	t.eval = func(c EvalContext, r resolved) (Effect, error) {
+		var p P
+		if err := r.into(&p, t.Fields); err != nil {
+			return Effect{}, err
+		}
+		return eval(c, p)
+	}
+	return t
+}
+
+// A Catalog is the step types of a world with the functions that carry them out.
+type Catalog[Env any] struct {
+	Types *Types
+	defs  map[string]Definition[Env]
+}
+
+// Pure is the definition of a step type that needs no world.
+func Pure[Env any](t *StepType) Definition[Env] { return Definition[Env]{Type: t} }
+
+// NewCatalog makes a catalog in the order the documentation shows it.
+func NewCatalog[Env any](defs ...Definition[Env]) Catalog[Env] {
+	c := Catalog[Env]{defs: make(map[string]Definition[Env], len(defs))}
+	list := make([]*StepType, len(defs))
+	for i, d := range defs {
+		list[i] = d.Type
+		c.defs[d.Type.Name] = d
+	}
+	c.Types = NewTypes(list...)
+	return c
+}
+
+// Do carries out a command in env, with secrets filled in, and returns the step's outputs as JSON;
+// they may come beside an error.
+func (c Catalog[Env]) Do(ctx context.Context, env Env, cmd Command, secret func(name string) string) (any, error) {
+	d, ok := c.defs[cmd.Type.Name]
+	if !ok || d.run == nil {
+		return nil, &Error{Kind: KindInternal, Message: fmt.Sprintf("nobody can carry out %s here", cmd.Type.Name)}
+	}
+	return d.run(ctx, env, cmd, secret)
+}
+
+// resultJSON makes the outputs of a step from its result struct. The result's free values are JSON
+// already (they come from devices); typed ones are made so.
+func resultJSON(result any, outputs []Field) any {
+	v := reflect.ValueOf(result)
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	object := make(map[string]any, len(outputs))
+	for _, f := range outputs {
+		value, err := ToJSON(v.Field(f.index).Interface())
+		if err != nil {
+			value = nil
+		}
+		object[f.Name] = value
+	}
+	return object
+}

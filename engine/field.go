@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Field is one parameter or output of a step type, made from a struct field and its tags:
+//
+//	yaml:"name"       its name; `yaml:",names"` takes the whole mapping as free names
+//	doc:"…"           one sentence
+//	required:"true"   it must be given
+//	short:"true"      a value that is no mapping stands for this field alone
+//	default:"…"       what it is when absent
+//	oneof:"a b"       the only texts allowed
+//	min:"…" max:"…"   bounds of a number, of a duration in seconds
+//	sees:"twin"       of a condition: names it sees beside the usual ones
+type Field struct {
+	Name     string
+	Kind     FieldKind
+	Doc      string
+	Required bool
+	Short    bool
+	Default  string
+	OneOf    []string
+	Min, Max *float64
+	Sees     []string
+	Type     Type // of an output: what an expression knows of it
+
+	index int // of the struct field
+}
+
+// A FieldKind is what a parameter's value must be.
+type FieldKind int
+
+const (
+	KindText FieldKind = iota
+	KindInt            // a whole number
+	KindNumber
+	KindBool
+	KindDuration // "60s"
+	KindTime     // RFC 3339
+	KindAny      // any JSON
+	KindObject   // a mapping of anything
+	KindTextMap  // a mapping of texts
+	KindTextList
+	KindQuery  // a query: expressions only inside quoted literals, escaped there
+	KindURL    // a URL: expressions only from the path on, escaped there
+	KindCond   // an expression that gives a boolean
+	KindChecks // one expression, or a list of expressions or of `that` with `message`
+	KindNames  // the whole mapping is free: names and values, null allowed
+)
+
+// QueryText and URLText are types of parameters with an escaping of their own.
+type (
+	QueryText string
+	URLText   string
+)
+
+var fieldKinds = map[reflect.Type]FieldKind{
+	reflect.TypeFor[string]():            KindText,
+	reflect.TypeFor[int]():               KindInt,
+	reflect.TypeFor[float64]():           KindNumber,
+	reflect.TypeFor[bool]():              KindBool,
+	reflect.TypeFor[time.Duration]():     KindDuration,
+	reflect.TypeFor[time.Time]():         KindTime,
+	reflect.TypeFor[any]():               KindAny,
+	reflect.TypeFor[map[string]any]():    KindObject,
+	reflect.TypeFor[map[string]string](): KindTextMap,
+	reflect.TypeFor[[]string]():          KindTextList,
+	reflect.TypeFor[QueryText]():         KindQuery,
+	reflect.TypeFor[URLText]():           KindURL,
+	reflect.TypeFor[*Bound]():            KindCond,
+	reflect.TypeFor[[]Check]():           KindChecks,
+}
+
+// paramFields reads the parameters of a step type from its struct. A type that has no kind is a bug of ours.
+func paramFields(t reflect.Type) []Field {
+	var fields []Field
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		kind, ok := fieldKinds[sf.Type]
+		if !ok {
+			panic(fmt.Sprintf("engine: parameter %s of %s has a type without a kind", sf.Name, t))
+		}
+		name, option, _ := strings.Cut(sf.Tag.Get("yaml"), ",")
+		if option == "names" {
+			kind = KindNames
+		}
+		fields = append(fields, Field{
+			Name: name, Kind: kind, Doc: sf.Tag.Get("doc"), index: i,
+			Required: sf.Tag.Get("required") != "", Short: sf.Tag.Get("short") != "",
+			Default: sf.Tag.Get("default"), OneOf: strings.Fields(sf.Tag.Get("oneof")),
+			Min: bound(sf.Tag.Get("min")), Max: bound(sf.Tag.Get("max")), Sees: strings.Fields(sf.Tag.Get("sees")),
+		})
+	}
+	return fields
+}
+
+func bound(text string) *float64 {
+	if text == "" {
+		return nil
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		panic("engine: a bound that is no number: " + text)
+	}
+	return &n
+}
+
+// outputFields reads the outputs of a step type from its result struct, by its json tags.
+func outputFields(t reflect.Type) []Field {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var fields []Field
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		fields = append(fields, Field{Name: name, Doc: sf.Tag.Get("doc"), Type: outputType(sf), index: i})
+	}
+	return fields
+}
+
+func outputType(sf reflect.StructField) Type {
+	if sf.Tag.Get("type") == "twin" {
+		return TwinType()
+	}
+	switch sf.Type.Kind() {
+	case reflect.String:
+		return Type{Kind: TypeString}
+	case reflect.Bool:
+		return Type{Kind: TypeBool}
+	case reflect.Int, reflect.Int64, reflect.Float64:
+		if sf.Type == reflect.TypeFor[time.Duration]() {
+			return Type{Kind: TypeString} // a duration is text once it is in the run
+		}
+		return Type{Kind: TypeNumber}
+	case reflect.Slice:
+		return Type{Kind: TypeList}
+	case reflect.Map:
+		return Type{Kind: TypeObject}
+	}
+	return Type{Kind: TypeAny}
+}
