@@ -7,6 +7,32 @@ import (
 	"time"
 )
 
+// expectField is the parameter `expect`, which every step type with an expectation has.
+var expectField = Field{Name: "expect", Kind: KindCond, Sees: []string{"response"}, index: -1}
+
+// expectation compiles the type's own expectation and gives it the parameter.
+func (t *StepType) expectation() {
+	if t.Expect == "" {
+		return
+	}
+	expr, problem := NewScope(map[string]Type{"response": t.responseType()}).Compile(t.Expect, CompileOptions{Bool: true})
+	if problem != nil {
+		panic("engine: " + t.Name + ": " + problem.Msg)
+	}
+	t.expect = expr
+	f := expectField
+	f.Doc = "What the answer must meet, over `response`; by default " + t.ExpectText + "."
+	t.Fields = append(t.Fields, f)
+}
+
+func (t *StepType) responseType() Type {
+	fields := make(map[string]Type, len(t.Outputs))
+	for _, o := range t.Outputs {
+		fields[o.Name] = o.Type
+	}
+	return Type{Kind: TypeObject, Fields: fields}
+}
+
 // A Definition is a step type together with the function that talks to the world through an Env.
 type Definition[Env any] struct {
 	Type *StepType
@@ -21,6 +47,7 @@ func Define[Env, P, R any](spec Spec, run func(ctx context.Context, env Env, p P
 		Spec: spec, runs: true,
 		Fields: paramFields(reflect.TypeFor[P]()), Outputs: outputFields(reflect.TypeFor[R]()),
 	}
+	t.expectation()
 	if _, ok := any(new(P)).(limiter); ok {
 		t.most = func(p resolved, timeout time.Duration) time.Duration {
 			var params P

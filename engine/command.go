@@ -54,6 +54,7 @@ type NoteKind string
 
 const (
 	NoteStepStarted NoteKind = "stepStarted"
+	NoteStepWaits   NoteKind = "stepWaits" // a sleep, until Due
 	NoteStepRetry   NoteKind = "stepRetry" // an attempt failed, another one follows at Due
 	NoteStepEnded   NoteKind = "stepEnded"
 	NoteLog         NoteKind = "log"

@@ -25,6 +25,8 @@ type Spec struct {
 	Delivery Delivery
 
 	Timeout    time.Duration // of one attempt where the file gives none; zero: none
+	Either     []string      // parameters of which exactly one must be given
+	Nulls      bool          // a null from an expression is a value
 	MustBound  bool          // it may wait for ever, so a timeout must come from somewhere
 	NoDevice   bool          // it talks to no device (http): it needs none in scope
 	Expect     string        // the condition on `response` where the file gives none; empty: no `expect`
@@ -38,10 +40,11 @@ type StepType struct {
 	Fields  []Field // parameters
 	Outputs []Field // what its result has, beside outcome, error, startedAt, finishedAt and attempts
 
-	runs bool                                                  // a driver carries it out
-	wait func(c EvalContext, p resolved) (time.Time, error)    // it waits until a time
-	eval func(c EvalContext, p resolved) (Effect, error)       // it is pure
-	most func(p resolved, timeout time.Duration) time.Duration // how long an attempt may take in all
+	runs   bool                                                  // a driver carries it out
+	wait   func(c EvalContext, p resolved) (time.Time, error)    // it waits until a time
+	eval   func(c EvalContext, p resolved) (Effect, error)       // it is pure
+	expect *Expr                                                 // Spec.Expect compiled
+	most   func(p resolved, timeout time.Duration) time.Duration // how long an attempt may take in all
 }
 
 // TalksToWorld says whether somebody has to carry the step out: it is a command, and secrets may stand in it.
