@@ -40,8 +40,10 @@ type Definition[Env any] struct {
 }
 
 // Define makes a step type that talks to the world. P is a struct whose fields are the parameters,
-// R one whose fields are the outputs (see Field for their tags). If *P has the method
-// AttemptLimit(timeout) an attempt may take as long as that says, instead of the timeout itself.
+// R one whose fields are the outputs (see Field for their tags).
+//
+// If *P has the method AttemptLimit(timeout), an attempt may take as long as that says instead of the
+// timeout itself; if it has EffectDelivery(), that is the attempt's delivery instead of the spec's.
 func Define[Env, P, R any](spec Spec, run func(ctx context.Context, env Env, p P) (R, error)) Definition[Env] {
 	t := &StepType{
 		Spec: spec, runs: true,
@@ -55,6 +57,15 @@ func Define[Env, P, R any](spec Spec, run func(ctx context.Context, env Env, p P
 				return timeout
 			}
 			return any(&params).(limiter).AttemptLimit(timeout)
+		}
+	}
+	if _, ok := any(new(P)).(deliverer); ok {
+		t.delivery = func(p resolved) Delivery {
+			var params P
+			if err := p.into(&params, t.Fields); err != nil {
+				return spec.Delivery
+			}
+			return any(&params).(deliverer).EffectDelivery()
 		}
 	}
 	return Definition[Env]{Type: t, run: func(ctx context.Context, env Env, c Command, secret func(string) string) (any, error) {
@@ -71,6 +82,8 @@ func Define[Env, P, R any](spec Spec, run func(ctx context.Context, env Env, p P
 type limiter interface {
 	AttemptLimit(timeout time.Duration) time.Duration
 }
+
+type deliverer interface{ EffectDelivery() Delivery }
 
 // defineWait makes a step type that only waits until a time; P has its parameters.
 func defineWait[P any](spec Spec, wait func(c EvalContext, p P) (time.Time, error)) *StepType {

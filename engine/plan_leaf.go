@@ -102,8 +102,12 @@ func (l *leafRun) command(t *StepType, params resolved) {
 	}
 	c := Command{
 		Kind: CommandDo, At: l.at, Step: l.s.step, Type: t, Device: l.s.scope.device(), Hub: l.s.scope.hub,
-		Params: params.values, Conds: params.conds, Timeout: timeout,
+		Params: params.values, Conds: params.conds, Timeout: timeout, Delivery: t.Delivery,
 	}
+	if t.delivery != nil {
+		c.Delivery = t.delivery(params)
+	}
+	l.s.delivery = c.Delivery
 	if bounded {
 		most := timeout
 		if t.most != nil {
@@ -135,7 +139,7 @@ func (l *leafRun) answer(e Event) {
 // verdict is the failure of an attempt. A request without an answer matters only where it must not
 // be repeated; for others the hub was not to be had.
 func (l *leafRun) verdict(err *Error) *Error {
-	if err.Kind != KindInterrupted || l.s.step.Do.Type.Delivery == Once {
+	if err.Kind != KindInterrupted || l.s.delivery == Once {
 		return err
 	}
 	e := *err
@@ -162,10 +166,14 @@ func (l *leafRun) expect(outputs map[string]any) result {
 	case holds:
 		return met
 	}
-	failure := &Error{
-		Kind: KindRejected, MaybeDone: a.Type.Delivery == Once,
-		Message: fmt.Sprintf("answered %s; expected %s", shorten(compactJSON(outputs), 300), words),
+	failure := &Error{Kind: KindRejected, MaybeDone: l.s.delivery == Once}
+	if a.Type.Unmet != nil {
+		if known := a.Type.Unmet(outputs); known != nil {
+			failure = known
+			failure.MaybeDone = known.MaybeDone && l.s.delivery == Once
+		}
 	}
+	failure.Message = fmt.Sprintf("answered %s; expected %s", shorten(compactJSON(outputs), 300), words)
 	return result{status: Failed, err: failure, outputs: outputs}
 }
 

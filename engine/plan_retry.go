@@ -17,7 +17,7 @@ const (
 
 // retry arranges another attempt after a failure, if there is to be one.
 func (s *stepRun) retry(failure *Error) (bool, *Error) {
-	if !s.step.retries(failure) {
+	if !s.retries(failure) {
 		return false, nil
 	}
 	rule := s.step.Retry
@@ -48,27 +48,28 @@ func (s *stepRun) retry(failure *Error) (bool, *Error) {
 
 // retries says whether a failure of this kind may be tried again. An effect that may have happened
 // is repeated only where the file names the kind.
-func (s *Step) retries(failure *Error) bool {
+func (s *stepRun) retries(failure *Error) bool {
+	action, rule := s.step.Do, s.step.Retry
 	delivery := Once // of a block: it may hold anything
-	if s.Do != nil {
-		delivery = s.Do.Type.Delivery
-		if !s.Do.Type.runs {
+	if action != nil {
+		delivery = s.delivery
+		if !action.Type.runs {
 			return false // a pure step gives the same again
 		}
 	}
-	if s.Retry != nil && s.Retry.OnGiven {
-		return slices.Contains(s.Retry.On, failure.Kind)
+	if rule != nil && rule.OnGiven {
+		return slices.Contains(rule.On, failure.Kind)
 	}
 	if failure.MaybeDone && delivery == Once {
 		return false
 	}
 	switch failure.Kind {
 	case KindThrottled, KindUnavailable:
-		return s.Retry != nil || s.Do != nil
+		return rule != nil || action != nil
 	case KindOffline:
-		return s.Retry != nil || s.Do != nil && delivery == Once
+		return rule != nil || action != nil && delivery == Once
 	case KindTimeout:
-		return s.Retry != nil && delivery != Once
+		return rule != nil && delivery != Once
 	}
 	return false
 }

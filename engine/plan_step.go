@@ -23,7 +23,8 @@ type stepRun struct {
 	backoff Address // the timer that the next attempt waits for
 	outputs map[string]any
 
-	otherwise bool // the condition is false: else runs
+	delivery  Delivery // of the latest attempt
+	otherwise bool     // the condition is false: else runs
 	title     string
 }
 
