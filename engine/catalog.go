@@ -7,6 +7,32 @@ import (
 	"time"
 )
 
+// expectField is the parameter `expect`, which every step type with an expectation has.
+var expectField = Field{Name: "expect", Kind: KindCond, Sees: []string{"response"}, index: -1}
+
+// expectation compiles the type's own expectation and gives it the parameter.
+func (t *StepType) expectation() {
+	if t.Expect == "" {
+		return
+	}
+	expr, problem := NewScope(map[string]Type{"response": t.responseType()}).Compile(t.Expect, CompileOptions{Bool: true})
+	if problem != nil {
+		panic("engine: " + t.Name + ": " + problem.Msg)
+	}
+	t.expect = expr
+	f := expectField
+	f.Doc = "What the answer must meet, over `response`; by default " + t.ExpectText + "."
+	t.Fields = append(t.Fields, f)
+}
+
+func (t *StepType) responseType() Type {
+	fields := make(map[string]Type, len(t.Outputs))
+	for _, o := range t.Outputs {
+		fields[o.Name] = o.Type
+	}
+	return Type{Kind: TypeObject, Fields: fields}
+}
+
 // A Definition is a step type together with the function that talks to the world through an Env.
 type Definition[Env any] struct {
 	Type *StepType
@@ -14,13 +40,16 @@ type Definition[Env any] struct {
 }
 
 // Define makes a step type that talks to the world. P is a struct whose fields are the parameters,
-// R one whose fields are the outputs (see Field for their tags). If *P has the method
-// AttemptLimit(timeout) an attempt may take as long as that says, instead of the timeout itself.
+// R one whose fields are the outputs (see Field for their tags).
+//
+// If *P has the method AttemptLimit(timeout), an attempt may take as long as that says instead of the
+// timeout itself; if it has EffectDelivery(), that is the attempt's delivery instead of the spec's.
 func Define[Env, P, R any](spec Spec, run func(ctx context.Context, env Env, p P) (R, error)) Definition[Env] {
 	t := &StepType{
 		Spec: spec, runs: true,
 		Fields: paramFields(reflect.TypeFor[P]()), Outputs: outputFields(reflect.TypeFor[R]()),
 	}
+	t.expectation()
 	if _, ok := any(new(P)).(limiter); ok {
 		t.most = func(p resolved, timeout time.Duration) time.Duration {
 			var params P
@@ -28,6 +57,15 @@ func Define[Env, P, R any](spec Spec, run func(ctx context.Context, env Env, p P
 				return timeout
 			}
 			return any(&params).(limiter).AttemptLimit(timeout)
+		}
+	}
+	if _, ok := any(new(P)).(deliverer); ok {
+		t.delivery = func(p resolved) Delivery {
+			var params P
+			if err := p.into(&params, t.Fields); err != nil {
+				return spec.Delivery
+			}
+			return any(&params).(deliverer).EffectDelivery()
 		}
 	}
 	return Definition[Env]{Type: t, run: func(ctx context.Context, env Env, c Command, secret func(string) string) (any, error) {
@@ -44,6 +82,8 @@ func Define[Env, P, R any](spec Spec, run func(ctx context.Context, env Env, p P
 type limiter interface {
 	AttemptLimit(timeout time.Duration) time.Duration
 }
+
+type deliverer interface{ EffectDelivery() Delivery }
 
 // defineWait makes a step type that only waits until a time; P has its parameters.
 func defineWait[P any](spec Spec, wait func(c EvalContext, p P) (time.Time, error)) *StepType {

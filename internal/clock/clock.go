@@ -4,6 +4,13 @@
 // Outside. The same code then runs on the machine's time (Real, with a speed) and on virtual
 // time (Loop), where one event loop runs everything and time jumps to the next timer when
 // nobody has anything to do.
+//
+// What a Loop promises: the same code with the same inputs takes the same course, in whatever
+// order the machine would have scheduled it. What it asks in return: no goroutine, channel, select
+// or timer of one's own under the clock (package clockrule checks that), no wait in a timer's
+// callback, no mutex held across a wait. A Loop hides races, so race tests run on Real.
+//
+// This is no simulation of a clock's faults: no drift, no steps, no zones. All times are UTC.
 package clock
 
 import (
@@ -33,4 +40,32 @@ type Clock interface {
 	// Outside runs f, which does real I/O, and ends f's context after limit of real time.
 	// Virtual time stands still meanwhile.
 	Outside(ctx context.Context, limit time.Duration, f func(context.Context) error) error
+
+	// newGate is what Sleep, Promise and Queue are made of; with it, every Clock is made here.
+	newGate() gate
+}
+
+// A gate is closed until open is called, and open from then on.
+type gate interface {
+	// open lets all who wait pass, in the order in which they came. It is called once.
+	open()
+
+	// wait returns nil when the gate is open, also if ctx has ended meanwhile, and else
+	// context.Cause(ctx) as soon as ctx ends. Reports name the wait by what.
+	wait(ctx context.Context, what string) error
+}
+
+// Sleep waits for d on c, and returns nil, or context.Cause(ctx) if ctx ends first.
+// A sleep of zero or less still lets the others run.
+func Sleep(ctx context.Context, c Clock, d time.Duration) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	woken := c.newGate()
+	stop := c.After(d, woken.open)
+	err := woken.wait(ctx, "Sleep")
+	if err != nil {
+		stop()
+	}
+	return err
 }

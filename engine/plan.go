@@ -1,0 +1,197 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Run decides what one execution of a program does. It is a pure function of the run's events:
+// it does no I/O, knows no clock and starts no goroutine. Stop anywhere, feed the same events to a
+// new Run, and its decisions are the same.
+//
+// A Run is not safe for concurrent use.
+type Run struct {
+	program   *Program
+	extra     map[string]any // names that the program's scope has beside the language's own
+	noise     func() float64
+	info      RunStart
+	started   time.Time
+	now       time.Time
+	root      *frameRun
+	pending   map[Address]*pending
+	issued    int
+	queue     []func()
+	tolerated int
+	decision  Decision
+}
+
+// A Decision is what follows from the events just applied.
+type Decision struct {
+	Commands []Command // in a fixed order
+	Notes    []Note
+	End      *Outcome // the run is over; nothing is under way any more
+}
+
+// pending is a command whose answer has not come.
+type pending struct {
+	command Command
+	number  int
+	answer  func(Event)
+}
+
+// NewRun makes a run of a program; its first event must be RunStarted.
+func NewRun(p *Program) *Run {
+	return &Run{program: p, pending: map[Address]*pending{}}
+}
+
+// Next applies events and says what to start now, or how the run ended. Events that the journal has
+// numbered are applied in that order; others by time and address, so that their order in the call
+// does not matter. Answers nobody waits for any more are ignored.
+func (r *Run) Next(news ...Event) Decision {
+	if len(news) > 1 && !slices.IsSortedFunc(news, eventOrder) {
+		news = slices.Clone(news)
+		slices.SortStableFunc(news, eventOrder)
+	}
+	r.decision = Decision{}
+	for _, e := range news {
+		r.apply(e)
+	}
+	return r.decision
+}
+
+// SortEvents brings a batch into the order in which Next applies it.
+func SortEvents(batch []Event) { slices.SortStableFunc(batch, eventOrder) }
+
+func eventOrder(a, b Event) int {
+	if a.Seq != 0 && b.Seq != 0 {
+		return int(a.Seq - b.Seq)
+	}
+	if c := a.Time.Compare(b.Time); c != 0 {
+		return c
+	}
+	if c := strings.Compare(string(a.At), string(b.At)); c != 0 {
+		return c
+	}
+	return strings.Compare(string(a.Kind), string(b.Kind))
+}
+
+// Outstanding are the commands that wait for an answer, in the order they were given.
+func (r *Run) Outstanding() []Command {
+	all := make([]*pending, 0, len(r.pending))
+	for _, p := range r.pending {
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b *pending) int { return a.number - b.number })
+	commands := make([]Command, len(all))
+	for i, p := range all {
+		commands[i] = p.command
+	}
+	return commands
+}
+
+func (r *Run) apply(e Event) {
+	if e.Time.After(r.now) {
+		r.now = e.Time
+	}
+	switch e.Kind {
+	case RunStarted:
+		if r.root == nil && e.Start != nil {
+			r.info, r.started = *e.Start, e.Time
+			r.start()
+		}
+	case StepDone, TimerFired:
+		if p := r.pending[e.At]; p != nil && (e.Kind == TimerFired) == (p.command.Kind == CommandTimer) {
+			delete(r.pending, e.At)
+			p.answer(e)
+		}
+	case CancelRequested:
+		if r.root != nil {
+			r.root.cancel(cause{text: e.Reason})
+		}
+	}
+	r.drain()
+}
+
+func (r *Run) start() {
+	r.root = newFrame(r, r.program, "", nil)
+	r.root.extra = r.extra
+	r.root.start(r.info.Inputs, r.finish)
+}
+
+func (r *Run) finish(res result) {
+	end := &Outcome{Status: res.status, Error: res.err, Tolerated: r.tolerated, Outputs: res.outputs}
+	if res.end != nil {
+		end.Message = res.end.Message
+	}
+	r.decision.End = end
+}
+
+// post runs f after what runs now, so that long lists of steps need no deep stack.
+func (r *Run) post(f func()) { r.queue = append(r.queue, f) }
+
+func (r *Run) drain() {
+	for i := 0; i < len(r.queue); i++ {
+		f := r.queue[i]
+		r.queue[i] = nil
+		f()
+	}
+	r.queue = r.queue[:0]
+}
+
+// command gives a command and remembers who gets its answer.
+func (r *Run) command(c Command, answer func(Event)) {
+	r.issued++
+	r.pending[c.At] = &pending{command: c, number: r.issued, answer: answer}
+	r.decision.Commands = append(r.decision.Commands, c)
+}
+
+// timer asks to be told when it is due.
+func (r *Run) timer(at Address, due time.Time, fired func()) {
+	r.command(Command{Kind: CommandTimer, At: at, Due: due}, func(Event) { fired() })
+}
+
+// stopTimer takes a timer back, if it is still running.
+func (r *Run) stopTimer(at Address) {
+	if _, ok := r.pending[at]; !ok {
+		return
+	}
+	delete(r.pending, at)
+	r.decision.Commands = append(r.decision.Commands, Command{Kind: CommandStopTimer, At: at})
+}
+
+// stopAttempt asks for an attempt to be ended early; its answer is still awaited.
+func (r *Run) stopAttempt(at Address) {
+	r.decision.Commands = append(r.decision.Commands, Command{Kind: CommandStop, At: at})
+}
+
+func (r *Run) note(n Note) {
+	n.Time = r.now
+	r.decision.Notes = append(r.decision.Notes, n)
+}
+
+// result is how a part of the tree ended.
+type result struct {
+	status    Status
+	err       *Error
+	end       *End // fail or stop: ends the nearest run
+	outputs   map[string]any
+	tolerated bool // failed, and the step says continueOnError
+}
+
+// stops says whether what comes after must not be started.
+func (res result) stops() bool {
+	return res.end != nil || res.status == Cancelled || res.status == Failed && !res.tolerated
+}
+
+var succeeded = result{status: Succeeded}
+
+// cause is why something is ended from outside.
+type cause struct{ text string }
+
+func (c cause) result() result {
+	return result{status: Cancelled, err: &Error{Kind: KindCancelled, Message: c.text}}
+}
+
+// node is a part of the tree that is under way.
+type node interface{ cancel(why cause) }

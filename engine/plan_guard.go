@@ -1,0 +1,128 @@
+package engine
+
+import "slices"
+
+// guard runs catch and finally after the steps they stand beside.
+type guard struct {
+	r       *Run
+	path    Address
+	scope   *scope
+	catch   *Catch
+	finally *Finally
+	done    func(res result, caught *Error)
+
+	cut       bool // ended from outside: nothing is caught
+	catching  *seqRun
+	finishing *seqRun
+	caught    *Error
+	over      bool
+}
+
+// active says whether the guard has taken over from the steps.
+func (g *guard) active() bool { return g.catching != nil || g.finishing != nil || g.over }
+
+// after takes the steps' result: catch if it applies, then finally.
+func (g *guard) after(res result) {
+	if g.cut || res.end != nil || res.status != Failed || !g.catch.takes(res.err) {
+		g.finish(res)
+		return
+	}
+	g.caught = res.err
+	inner := g.scope.with(map[string]any{"error": res.err.record()})
+	g.catching = newSeq(g.r, g.catch.Steps, g.path.child("catch"), inner, g.catchDone)
+	g.catching.start()
+}
+
+func (g *guard) catchDone(res result) {
+	if res.status == Failed && res.err != nil && res.end == nil {
+		joined := *res.err
+		joined.Also = append(slices.Clone(joined.Also), g.caught)
+		res.err = &joined
+	}
+	g.finish(res)
+}
+
+// finish runs finally, whatever happened; it is not ended from outside but by its own timeout.
+func (g *guard) finish(res result) {
+	g.catching = nil
+	if g.finally == nil || len(g.finally.Steps) == 0 {
+		g.end(res)
+		return
+	}
+	inner := g.scope.with(map[string]any{"error": res.err.record(), "outcome": string(res.outcome())})
+	limit, given, err := inner.duration(g.finally.Timeout, "finally.timeout")
+	if err != nil {
+		g.end(joinFinally(res, result{status: Failed, err: err}))
+		return
+	}
+	if !given {
+		limit = FinallyTimeout
+	}
+	path, expired := g.path.child("finally"), false
+	g.finishing = newSeq(g.r, g.finally.Steps, path, inner, func(last result) {
+		g.r.stopTimer(path + "!timeout")
+		if expired && last.status == Cancelled {
+			last = result{status: Failed, err: timedOut(last.err)}
+		}
+		g.end(joinFinally(res, last))
+	})
+	g.r.timer(path+"!timeout", g.r.now.Add(limit), func() {
+		expired = true
+		g.finishing.cancel(cause{text: "finally did not finish within " + FormatDuration(limit)})
+	})
+	g.finishing.start()
+}
+
+// outcome is what a finally sees: an end by fail or stop counts as what it asks for.
+func (res result) outcome() Status {
+	switch {
+	case res.end != nil && res.end.Failed:
+		return Failed
+	case res.end != nil:
+		return Succeeded
+	}
+	return res.status
+}
+
+// joinFinally is a result after its finally: a failure there fails what had succeeded and is shown
+// beside what had failed.
+func joinFinally(res, last result) result {
+	failure := last.err
+	if last.end != nil && last.end.Failed {
+		failure = &Error{Kind: KindFailed, Message: last.end.Message}
+	}
+	if failure == nil || last.end != nil && !last.end.Failed {
+		return res
+	}
+	switch {
+	case res.end != nil && res.end.Failed:
+		first := &Error{Kind: KindFailed, Message: res.end.Message, Also: []*Error{failure}}
+		return result{status: Failed, err: first}
+	case res.err != nil:
+		first := *res.err
+		first.Also = append(slices.Clone(first.Also), failure)
+		res.err = &first
+		return res
+	}
+	return result{status: Failed, err: failure}
+}
+
+func (g *guard) end(res result) {
+	g.finishing, g.over = nil, true
+	g.done(res, g.caught)
+}
+
+func (g *guard) cancel(why cause) {
+	g.cut = true
+	if g.catching != nil {
+		g.catching.cancel(why)
+	}
+}
+
+// takes says whether a catch handles an error.
+func (c *Catch) takes(err *Error) bool {
+	if c == nil || err.Kind == KindCancelled || err.Kind == KindInternal {
+		return false
+	}
+	return len(c.On) == 0 || slices.Contains(c.On, err.Kind)
+}

@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// leafRun is one attempt of a step type.
+type leafRun struct {
+	s    *stepRun
+	at   Address
+	done func(result)
+	cut  *cause
+}
+
+func startLeaf(s *stepRun, done func(result)) *leafRun {
+	leaf := &leafRun{s: s, at: s.path.attempt(s.attempt), done: done}
+	t := s.step.Do.Type
+	params, err := s.step.Do.resolve(s.scope.env())
+	if err != nil {
+		leaf.end(result{status: Failed, err: valueFailure(err)})
+		return leaf
+	}
+	switch {
+	case t.eval != nil:
+		leaf.eval(t, params)
+	case t.wait != nil:
+		leaf.wait(t, params)
+	default:
+		leaf.command(t, params)
+	}
+	return leaf
+}
+
+func (l *leafRun) end(res result) { l.s.r.post(func() { l.done(res) }) }
+
+func (l *leafRun) context() EvalContext { return EvalContext{Now: l.s.r.now, Env: l.s.scope.env()} }
+
+// eval carries out a pure step in place.
+func (l *leafRun) eval(t *StepType, params resolved) {
+	effect, err := t.eval(l.context(), params)
+	if err != nil {
+		l.end(result{status: Failed, err: asFailure(err)})
+		return
+	}
+	for name, value := range effect.Set {
+		l.s.scope.vars.set(name, value)
+	}
+	if effect.Log != nil {
+		l.s.r.note(Note{Kind: NoteLog, At: l.s.path, Step: l.s.step, Device: l.s.scope.device(), Log: effect.Log})
+	}
+	l.end(result{status: Succeeded, end: effect.End, outputs: effect.Outputs})
+}
+
+func asFailure(err error) *Error {
+	switch err := err.(type) {
+	case *Error:
+		return err
+	case *ValueError:
+		return valueFailure(err)
+	}
+	return &Error{Kind: KindExpression, Message: err.Error()}
+}
+
+// wait asks for a timer; the step's own timeout may come first.
+func (l *leafRun) wait(t *StepType, params resolved) {
+	due, err := t.wait(l.context(), params)
+	if err != nil {
+		l.end(result{status: Failed, err: asFailure(err)})
+		return
+	}
+	timeout, bounded, failure := l.timeout()
+	if failure != nil {
+		l.end(result{status: Failed, err: failure})
+		return
+	}
+	res := succeeded
+	if limit := l.s.r.now.Add(timeout); bounded && limit.Before(due) {
+		due = limit
+		res = result{status: Failed, err: &Error{Kind: KindTimeout, Message: "did not end within " + FormatDuration(timeout)}}
+	}
+	l.s.r.note(Note{Kind: NoteStepWaits, At: l.s.path, Step: l.s.step, Title: l.s.title, Device: l.s.scope.device(), Due: due})
+	l.s.r.timer(l.at, due, func() { l.done(res) })
+}
+
+// timeout is that of one attempt: the step's, else its type's.
+func (l *leafRun) timeout() (time.Duration, bool, *Error) {
+	timeout, given, err := l.s.scope.duration(l.s.step.Timeout, "timeout")
+	if err != nil || given {
+		return timeout, given, err
+	}
+	timeout = l.s.step.Do.Type.Timeout
+	return timeout, timeout > 0, nil
+}
+
+// command hands an attempt to whoever drives the run.
+func (l *leafRun) command(t *StepType, params resolved) {
+	timeout, bounded, failure := l.timeout()
+	if failure != nil {
+		l.end(result{status: Failed, err: failure})
+		return
+	}
+	c := Command{
+		Kind: CommandDo, At: l.at, Step: l.s.step, Type: t, Device: l.s.scope.device(), Hub: l.s.scope.hub,
+		Params: params.values, Conds: params.conds, Timeout: timeout, Delivery: t.Delivery,
+	}
+	if t.delivery != nil {
+		c.Delivery = t.delivery(params)
+	}
+	l.s.delivery = c.Delivery
+	if bounded {
+		most := timeout
+		if t.most != nil {
+			most = t.most(params, timeout)
+		}
+		c.Deadline = l.s.r.now.Add(most)
+	}
+	l.s.r.command(c, l.answer)
+}
+
+// answer takes the outcome of an attempt.
+func (l *leafRun) answer(e Event) {
+	outputs, _ := e.Value.(map[string]any)
+	switch {
+	case e.Error == nil:
+		l.done(l.expect(outputs))
+	case l.cut != nil && e.Error.Kind == KindCancelled:
+		failure := *e.Error
+		failure.Message = l.cut.text
+		if e.Error.Message != "" {
+			failure.Message += ": " + e.Error.Message
+		}
+		l.done(result{status: Cancelled, err: &failure, outputs: outputs})
+	default:
+		l.done(result{status: Failed, err: l.verdict(e.Error), outputs: outputs})
+	}
+}
+
+// verdict is the failure of an attempt. A request without an answer matters only where it must not
+// be repeated; for others the hub was not to be had.
+func (l *leafRun) verdict(err *Error) *Error {
+	if err.Kind != KindInterrupted || l.s.delivery == Once {
+		return err
+	}
+	e := *err
+	e.Kind = KindUnavailable
+	return &e
+}
+
+// expect holds an answer against the step's expectation.
+func (l *leafRun) expect(outputs map[string]any) result {
+	a := l.s.step.Do
+	met := result{status: Succeeded, outputs: outputs}
+	if a.Type.expect == nil {
+		return met
+	}
+	env := l.s.scope.with(map[string]any{"response": outputs}).env()
+	expr, words := a.Type.expect, a.Type.ExpectText
+	if given := a.expectation(); given != nil {
+		expr, words = given.Expr, given.Source
+	}
+	holds, err := expr.Test(env)
+	switch {
+	case err != nil:
+		words += ": " + err.Error()
+	case holds:
+		return met
+	}
+	failure := &Error{Kind: KindRejected, MaybeDone: l.s.delivery == Once}
+	if a.Type.Unmet != nil {
+		if known := a.Type.Unmet(outputs); known != nil {
+			failure = known
+			failure.MaybeDone = known.MaybeDone && l.s.delivery == Once
+		}
+	}
+	failure.Message = fmt.Sprintf("answered %s; expected %s", shorten(compactJSON(outputs), 300), words)
+	return result{status: Failed, err: failure, outputs: outputs}
+}
+
+// expectation is the `expect` that the file gives, or nil.
+func (a *Action) expectation() *Expression {
+	for _, p := range a.Params {
+		if p.Field.Name == expectField.Name {
+			return p.Cond
+		}
+	}
+	return nil
+}
+
+func (l *leafRun) cancel(why cause) {
+	if l.cut != nil {
+		return
+	}
+	l.cut = &why
+	p := l.s.r.pending[l.at]
+	switch {
+	case p == nil: // it has ended, and its end is in the queue
+	case p.command.Kind == CommandTimer:
+		l.s.r.stopTimer(l.at)
+		l.end(why.result())
+	default:
+		l.s.r.stopAttempt(l.at)
+	}
+}

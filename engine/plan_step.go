@@ -1,0 +1,268 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"time"
+)
+
+// stepRun is one instance of a step: its condition, its attempts, and what surrounds them.
+type stepRun struct {
+	r     *Run
+	step  *Step
+	path  Address
+	scope *scope
+	done  func(result)
+
+	began   time.Time
+	attempt int
+	body    node
+	guard   *guard
+	cut     *cause
+	expired bool
+	backoff Address // the timer that the next attempt waits for
+	outputs map[string]any
+
+	delivery  Delivery // of the latest attempt
+	otherwise bool     // the condition is false: else runs
+	title     string
+}
+
+func (s *stepRun) start() {
+	s.began = s.r.now
+	if s.step.If != nil {
+		holds, err := s.step.If.Expr.Test(s.scope.env())
+		if err != nil {
+			s.announce()
+			s.finish(result{status: Failed, err: conditionFailure(s.step.If, err)}, nil)
+			return
+		}
+		if !holds && len(s.step.Else) == 0 {
+			s.finish(result{status: Skipped}, nil)
+			return
+		}
+		s.otherwise = !holds
+	}
+	scope, err := s.scope.on(s.step.Device, s.step.Hub)
+	if err == nil {
+		scope, err = scope.declare(s.step.Vars)
+	}
+	if err != nil {
+		s.announce()
+		s.finish(result{status: Failed, err: err}, nil)
+		return
+	}
+	s.scope = scope
+	s.announce()
+	s.guard = &guard{r: s.r, path: s.path, scope: scope, catch: s.step.Catch, finally: s.step.Finally, done: s.finish}
+	s.try()
+}
+
+// announce says that the step began.
+func (s *stepRun) announce() {
+	s.title = s.step.title(s.scope)
+	s.r.note(Note{Kind: NoteStepStarted, At: s.path, Step: s.step, Title: s.title, Device: s.scope.device()})
+}
+
+// title is what people see of a step: its name, else its id, else its action.
+func (s *Step) title(scope *scope) string {
+	if s.Name != nil {
+		if value, err := s.Name.evalText(scope.env(), "name", nil); err == nil {
+			return value.(string)
+		}
+	}
+	if s.ID != "" {
+		return s.ID
+	}
+	return s.Action
+}
+
+// try makes one attempt.
+func (s *stepRun) try() {
+	s.backoff = ""
+	if s.cut != nil {
+		s.guard.after(s.cut.result())
+		return
+	}
+	s.attempt++
+	if s.step.Do != nil {
+		s.body = startLeaf(s, s.bodyDone)
+		return
+	}
+	timeout, bounded, err := s.scope.duration(s.step.Timeout, "timeout")
+	if err != nil {
+		s.guard.after(result{status: Failed, err: err})
+		return
+	}
+	if bounded {
+		s.r.timer(s.timer(), s.r.now.Add(timeout), func() { s.expire(timeout) })
+	}
+	s.body = s.startFlow()
+}
+
+// flowPath is the address below which the steps inside are; a second attempt has others.
+func (s *stepRun) flowPath() Address {
+	if s.attempt > 1 {
+		return s.path.attempt(s.attempt)
+	}
+	return s.path
+}
+
+func (s *stepRun) timer() Address { return s.flowPath() + "!timeout" }
+
+func (s *stepRun) startFlow() node {
+	path, step := s.flowPath(), s.step
+	switch {
+	case step.Parallel != nil:
+		return startParallel(s.r, step.Parallel, path, s.scope, s.bodyDone)
+	case step.ForEach != nil:
+		return startForEach(s.r, step.ForEach, path, s.scope, s.bodyDone)
+	case step.Repeat != nil:
+		return startRepeat(s.r, step.Repeat, path, s.scope, s.bodyDone)
+	case step.Call != nil:
+		return startCall(s.r, step.Call, path, s.scope, s.bodyDone)
+	}
+	steps := step.Steps
+	if s.otherwise {
+		steps, path = step.Else, path.child("else")
+	}
+	seq := newSeq(s.r, steps, path, s.scope, s.bodyDone)
+	seq.start()
+	return seq
+}
+
+// startCall runs another workflow; it inherits nothing but deadline and cancel.
+func startCall(r *Run, call *Call, path Address, s *scope, done func(result)) node {
+	frame := newFrame(r, call.Program, path, done)
+	raw := make(map[string]any, len(call.Inputs))
+	for _, in := range call.Inputs {
+		value, err := in.Value.evalAt(s.env(), nullIsError, "inputs."+in.Name)
+		if err != nil {
+			r.post(func() { done(result{status: Failed, err: valueFailure(err)}) })
+			return frame
+		}
+		raw[in.Name] = value
+	}
+	inputs, err := call.Program.CheckInputs(raw)
+	if err != nil {
+		r.post(func() { done(result{status: Failed, err: &Error{Kind: KindInvalid, Message: err.Error()}}) })
+		return frame
+	}
+	frame.start(inputs, func(res result) {
+		res.end = nil
+		res.outputs = map[string]any{"outputs": res.outputs}
+		done(res)
+	})
+	return frame
+}
+
+// expire ends a block, loop or call whose own time is up.
+func (s *stepRun) expire(timeout time.Duration) {
+	s.expired = true
+	s.body.cancel(cause{text: fmt.Sprintf("did not finish within %s", FormatDuration(timeout))})
+}
+
+func (s *stepRun) bodyDone(res result) {
+	s.body = nil
+	if s.step.Do == nil {
+		s.r.stopTimer(s.timer())
+		if s.expired && s.cut == nil && res.status == Cancelled {
+			res = result{status: Failed, err: timedOut(res.err), outputs: res.outputs}
+		}
+		s.expired = false
+	}
+	if res.err != nil {
+		res.err = s.locate(res.err)
+	}
+	if s.cut == nil && res.end == nil && res.status == Failed {
+		again, err := s.retry(res.err)
+		if err != nil {
+			s.guard.after(result{status: Failed, err: err})
+			return
+		}
+		if again {
+			return
+		}
+	}
+	s.outputs = res.outputs
+	s.guard.after(res)
+}
+
+// locate says where an error happened, if nothing inside has said so.
+func (s *stepRun) locate(err *Error) *Error {
+	if err.Step != "" {
+		return err
+	}
+	e := *err
+	e.Step = s.step.ID
+	if e.Step == "" {
+		e.Step = s.step.Action
+	}
+	if e.Where == "" {
+		e.Where = s.step.Pos.String()
+	}
+	if e.Device == "" {
+		e.Device = s.scope.device()
+	}
+	return &e
+}
+
+// finish ends the step: its record, its note, and on to whoever waits.
+func (s *stepRun) finish(res result, caught *Error) {
+	if res.err != nil {
+		res.err = s.locate(res.err)
+	}
+	if res.status == Failed && res.end == nil && s.step.ContinueOnError {
+		res.tolerated = true
+		s.r.tolerated++
+	}
+	err := res.err
+	if err == nil {
+		err = caught
+	}
+	if s.title == "" {
+		s.title = s.step.title(s.scope)
+	}
+	s.record(res, err)
+	s.r.note(Note{
+		Kind: NoteStepEnded, At: s.path, Step: s.step, Title: s.title, Device: s.scope.device(), Started: s.began,
+		Attempt: s.attempt, Status: res.outcome(), Error: res.err, Value: s.outputs,
+	})
+	s.done(res)
+}
+
+// record puts what is known of the step where expressions find it.
+func (s *stepRun) record(res result, err *Error) {
+	if s.step.ID == "" {
+		return
+	}
+	record := make(map[string]any, len(s.outputs)+5)
+	maps.Copy(record, s.outputs)
+	record["outcome"] = string(res.outcome())
+	record["error"] = err.record()
+	record["startedAt"] = s.began
+	record["finishedAt"] = s.r.now
+	record["attempts"] = float64(s.attempt)
+	s.scope.records[s.step.ID] = record
+}
+
+func (s *stepRun) cancel(why cause) {
+	if s.cut != nil {
+		return
+	}
+	s.cut = &why
+	if s.guard != nil {
+		s.guard.cut = true
+		if s.guard.active() {
+			s.guard.cancel(why)
+			return
+		}
+	}
+	switch {
+	case s.body != nil:
+		s.body.cancel(why)
+	case s.backoff != "":
+		s.r.stopTimer(s.backoff)
+		s.r.post(s.try)
+	}
+}
