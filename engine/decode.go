@@ -36,7 +36,7 @@ func (f *File) Decode(s *Shape) *Decoded {
 
 // leads says whether the file is of the kind that the shape describes.
 func (f *File) leads(s *Shape) bool {
-	var found *entry
+	var found *yamlEntry
 	for i, e := range f.root.entries {
 		for _, k := range fileKinds {
 			if e.key.text != k.key {
@@ -75,7 +75,7 @@ type decoder struct {
 	depth int // of blocks
 }
 
-func (w *decoder) decode(s *Shape, n *node) *Decoded {
+func (w *decoder) decode(s *Shape, n *yamlNode) *Decoded {
 	switch {
 	case n.tagged && n.text == "" && n.kind == nodeScalar:
 		return nil // the tag is the problem, and has swallowed the value
@@ -92,7 +92,7 @@ func (w *decoder) decode(s *Shape, n *node) *Decoded {
 }
 
 // either picks the shape by the way the value is written.
-func (w *decoder) either(s *Shape, n *node) *Decoded {
+func (w *decoder) either(s *Shape, n *yamlNode) *Decoded {
 	for _, e := range s.Either {
 		if e.written(n) {
 			return w.decode(e, n)
@@ -103,7 +103,7 @@ func (w *decoder) either(s *Shape, n *node) *Decoded {
 }
 
 // written says whether a value of this shape is written as the node is.
-func (s *Shape) written(n *node) bool {
+func (s *Shape) written(n *yamlNode) bool {
 	switch {
 	case s.Keys != nil || s.Map != nil:
 		return n.kind == nodeMap
@@ -113,7 +113,7 @@ func (s *Shape) written(n *node) bool {
 	return n.kind == nodeScalar && !n.isNull()
 }
 
-func (w *decoder) mismatch(s *Shape, n *node) {
+func (w *decoder) mismatch(s *Shape, n *yamlNode) {
 	if hint := templateSlip(w.file, n); hint != "" {
 		w.file.wrong(n, "template-syntax", hint, "this is not what it looks like: YAML reads %s here", n.what())
 		return
@@ -125,7 +125,7 @@ func (w *decoder) mismatch(s *Shape, n *node) {
 	w.file.wrong(n, "wrong-kind", hint, "expected %s, found %s", s.expected(), n.what())
 }
 
-func (w *decoder) keys(s *Shape, n *node) *Decoded {
+func (w *decoder) keys(s *Shape, n *yamlNode) *Decoded {
 	d := &Decoded{file: w.file, node: n, shape: s}
 	if n.kind != nodeMap {
 		if s.Short == "" || n.isNull() {
@@ -157,7 +157,7 @@ func (w *decoder) keys(s *Shape, n *node) *Decoded {
 	return d
 }
 
-func (w *decoder) unknownKey(s *Shape, key, in *node) {
+func (w *decoder) unknownKey(s *Shape, key, in *yamlNode) {
 	allowed := s.KeyNames()
 	if s.OneWhat == "action" {
 		w.unknownAction(s, key, in, allowed)
@@ -171,7 +171,7 @@ func (w *decoder) unknownKey(s *Shape, key, in *node) {
 }
 
 // unknownAction is for a key of a step: where the step has no action, the key must be meant as one.
-func (w *decoder) unknownAction(s *Shape, key, in *node, allowed []string) {
+func (w *decoder) unknownAction(s *Shape, key, in *yamlNode, allowed []string) {
 	near := nearest(key.text, allowed)
 	for _, action := range s.OneKey {
 		if in.get(action) != nil && near != action {
@@ -188,7 +188,7 @@ func (w *decoder) unknownAction(s *Shape, key, in *node, allowed []string) {
 
 func quoteKey(text string) string { return fmt.Sprintf("%q", shorten(text, 60)) }
 
-func (w *decoder) needs(key *Key, at, in *node) {
+func (w *decoder) needs(key *Key, at, in *yamlNode) {
 	for _, needed := range key.Needs {
 		if in.get(needed) == nil {
 			w.file.wrong(at, "missing-key", "", "%s needs %s: beside it", key.Name, needed)
@@ -198,7 +198,7 @@ func (w *decoder) needs(key *Key, at, in *node) {
 
 // missingKeys notes what must be there and is not. With an unknown key the missing action is
 // probably that one.
-func (w *decoder) missingKeys(s *Shape, n *node, has func(string) bool, unknown bool) {
+func (w *decoder) missingKeys(s *Shape, n *yamlNode, has func(string) bool, unknown bool) {
 	for _, k := range s.Keys {
 		if k.Required && !has(k.Name) {
 			hint := ""
@@ -211,26 +211,46 @@ func (w *decoder) missingKeys(s *Shape, n *node, has func(string) bool, unknown 
 			w.file.wrong(n, "missing-key", hint, "the key %s is missing", k.Name)
 		}
 	}
-	if s.OneKey == nil {
-		return
-	}
-	var found []*node
-	for _, e := range n.entries {
-		if contains(s.OneKey, e.key.text) {
-			found = append(found, e.key)
+	w.oneKey(s, n, has, unknown)
+}
+
+// oneKey notes where not exactly one of some keys is there.
+func (w *decoder) oneKey(s *Shape, n *yamlNode, has func(string) bool, unknown bool) {
+	var found []string
+	for _, key := range s.OneKey {
+		if has(key) {
+			found = append(found, key)
 		}
 	}
 	switch {
-	case len(found) == 0 && !unknown:
-		w.file.wrong(n, "no-"+s.OneWhat, meant("", s.OneKey), "this %s has no %s", s.OneIn, s.OneWhat)
-	case len(found) > 1:
-		w.file.wrong(found[1], "two-"+s.OneWhat+"s", "", "a %s has one %s; this one has %s and %s", s.OneIn, s.OneWhat, found[0].text, found[1].text)
+	case s.OneKey == nil || len(found) == 1 || len(found) == 0 && unknown:
+	case len(found) == 0 && s.OneWhat == "action":
+		w.file.wrong(n, "no-action", "such as "+strings.Join(s.OneKey[:min(4, len(s.OneKey))], ", "), "this step has no action")
+	case len(found) == 0:
+		w.file.wrong(n, "missing-key", "", "%s needs %s", s.OneIn, orList(s.OneKey))
+	case s.OneWhat == "action":
+		w.file.wrong(secondKey(n, found), "two-actions", "make two steps of it", "a step has one action; this one has %s", strings.Join(found, " and "))
+	default:
+		w.file.wrong(secondKey(n, found), "two-keys", "", "%s has one of %s, not both", s.OneIn, strings.Join(found, " and "))
 	}
+}
+
+func secondKey(n *yamlNode, among []string) *yamlNode {
+	first := true
+	for _, e := range n.entries {
+		if contains(among, e.key.text) {
+			if !first {
+				return e.key
+			}
+			first = false
+		}
+	}
+	return n
 }
 
 var identifier = regexp.MustCompile(`^` + Identifier + `$`)
 
-func (w *decoder) names(s *Shape, n *node) *Decoded {
+func (w *decoder) names(s *Shape, n *yamlNode) *Decoded {
 	if n.kind != nodeMap {
 		w.mismatch(s, n)
 		return nil
@@ -242,7 +262,7 @@ func (w *decoder) names(s *Shape, n *node) *Decoded {
 	return d
 }
 
-func (w *decoder) named(s *Shape, e entry) Named[*Decoded] {
+func (w *decoder) named(s *Shape, e yamlEntry) Named[*Decoded] {
 	if !s.AnyName && !identifier.MatchString(e.key.text) {
 		w.file.wrong(e.key, "bad-name", "use letters, digits and _", "%s cannot be the name of %s", quoteKey(e.key.text), article(s.Names))
 	}
@@ -256,7 +276,7 @@ func article(noun string) string {
 	return "a " + noun
 }
 
-func (w *decoder) list(s *Shape, n *node) *Decoded {
+func (w *decoder) list(s *Shape, n *yamlNode) *Decoded {
 	if n.kind != nodeList {
 		if n.kind == nodeMap && s.nests {
 			w.file.wrong(n, "wrong-kind", "put \"- \" before each step", "expected a list of steps, found a mapping")

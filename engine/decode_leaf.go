@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-func (w *decoder) leaf(s *Shape, n *node) *Decoded {
+func (w *decoder) leaf(s *Shape, n *yamlNode) *Decoded {
 	d := &Decoded{file: w.file, node: n, shape: s}
 	if s.Kind == KindCond {
 		d.cond = w.file.condition(n)
@@ -20,7 +20,7 @@ func (w *decoder) leaf(s *Shape, n *node) *Decoded {
 }
 
 // leafValue is nil where the value is wrong; the problem is noted.
-func (w *decoder) leafValue(s *Shape, n *node) *Value {
+func (w *decoder) leafValue(s *Shape, n *yamlNode) *Value {
 	if s.Literal && w.refuseTemplates(n) {
 		return nil
 	}
@@ -40,7 +40,7 @@ func (w *decoder) leafValue(s *Shape, n *node) *Value {
 	return w.scalar(s, n)
 }
 
-func (w *decoder) refuseTemplates(n *node) bool {
+func (w *decoder) refuseTemplates(n *yamlNode) bool {
 	for _, item := range n.items {
 		if w.refuseTemplates(item) {
 			return true
@@ -58,7 +58,7 @@ func (w *decoder) refuseTemplates(n *node) bool {
 	return true
 }
 
-func (w *decoder) constant(s *Shape, n *node) *Value {
+func (w *decoder) constant(s *Shape, n *yamlNode) *Value {
 	v := w.file.free(n)
 	if v == nil {
 		return nil
@@ -71,7 +71,7 @@ func (w *decoder) constant(s *Shape, n *node) *Value {
 }
 
 // structured is for values of any depth.
-func (w *decoder) structured(s *Shape, n *node) *Value {
+func (w *decoder) structured(s *Shape, n *yamlNode) *Value {
 	whole := n.kind == nodeScalar && strings.HasPrefix(strings.TrimSpace(n.text), "${{")
 	fits := whole || s.Kind == KindAny ||
 		n.kind == nodeMap && (s.Kind == KindObject || s.Kind == KindTextMap) ||
@@ -87,7 +87,7 @@ func (w *decoder) structured(s *Shape, n *node) *Value {
 }
 
 // texts is a list or mapping of texts, which keep their source.
-func (w *decoder) texts(n *node) *Value {
+func (w *decoder) texts(n *yamlNode) *Value {
 	v := &Value{Pos: w.file.pos(n), Kind: ValueList}
 	text := &Shape{Kind: KindText}
 	for _, item := range n.items {
@@ -108,7 +108,7 @@ func (w *decoder) texts(n *node) *Value {
 }
 
 // templated is a scalar with ${{ }} in it. Text around one makes it text.
-func (w *decoder) templated(s *Shape, n *node) *Value {
+func (w *decoder) templated(s *Shape, n *yamlNode) *Value {
 	v := w.file.template(n, n.text)
 	if v.Kind != ValueTemplate {
 		return w.hold(s, n, v)
@@ -120,13 +120,13 @@ func (w *decoder) templated(s *Shape, n *node) *Value {
 	return v
 }
 
-func (w *decoder) scalar(s *Shape, n *node) *Value {
+func (w *decoder) scalar(s *Shape, n *yamlNode) *Value {
 	v := &Value{Pos: w.file.pos(n), Kind: ValueLiteral}
 	switch s.Kind {
 	case KindInt, KindNumber:
 		if !n.isNumber() {
 			hint := ""
-			if numberText.MatchString(n.text) {
+			if numberSource.MatchString(n.text) {
 				hint = "write it without quotes: " + n.text
 			}
 			w.file.wrong(n, "wrong-kind", hint, "expected %s, found %s", s.expected(), n.what())
@@ -140,7 +140,7 @@ func (w *decoder) scalar(s *Shape, n *node) *Value {
 		}
 		v.Lit = n.text == "true"
 	case KindDuration:
-		if n.isNumber() || numberText.MatchString(n.text) {
+		if n.isNumber() || numberSource.MatchString(n.text) {
 			w.file.wrong(n, "bad-duration", "write "+n.text+"s for seconds, or "+n.text+"ms", "a duration needs a unit, found %s", n.what())
 			return nil
 		}
@@ -162,7 +162,7 @@ func boolHint(text string) string {
 }
 
 // hold holds a literal against the bounds and words of its shape.
-func (w *decoder) hold(s *Shape, n *node, v *Value) *Value {
+func (w *decoder) hold(s *Shape, n *yamlNode, v *Value) *Value {
 	field := Field{Kind: s.Kind, OneOf: s.OneOf, Min: s.Min, Max: s.Max}
 	if _, err := field.accept(v.Lit); err != nil {
 		hint := ""
@@ -182,7 +182,7 @@ func (w *decoder) hold(s *Shape, n *node, v *Value) *Value {
 }
 
 // free is any JSON with ${{ }} in its texts.
-func (f *File) free(n *node) *Value {
+func (f *File) free(n *yamlNode) *Value {
 	v := &Value{Pos: f.pos(n)}
 	switch n.kind {
 	case nodeList:
@@ -204,7 +204,7 @@ func (f *File) free(n *node) *Value {
 	return v
 }
 
-func (f *File) freeScalar(n *node) *Value {
+func (f *File) freeScalar(n *yamlNode) *Value {
 	v := &Value{Pos: f.pos(n), Kind: ValueLiteral}
 	if b, ok := n.bool(); ok {
 		v.Lit = b
@@ -221,7 +221,7 @@ func (f *File) freeScalar(n *node) *Value {
 }
 
 // number reads a number; one that would lose digits is a problem, since it is mostly an id.
-func (f *File) number(n *node) float64 {
+func (f *File) number(n *yamlNode) float64 {
 	value, err := strconv.ParseFloat(n.text, 64)
 	if err != nil {
 		f.wrong(n, "wrong-value", "", "the number %s is too large", shorten(n.text, 40))

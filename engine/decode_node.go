@@ -6,21 +6,21 @@ import (
 	"unicode/utf8"
 )
 
-// A node is a piece of YAML with its place. Aliases are resolved, tags refused, keys are text.
-type node struct {
+// A yamlNode is a piece of YAML with its place. Aliases are resolved, tags refused, keys are text.
+type yamlNode struct {
 	kind      nodeKind
 	style     nodeStyle
 	line, col int // where it begins, anchor included
 	valueLine int // where its text begins, quotes included, behind an anchor
 	valueCol  int
 	text      string // of a scalar
-	items     []*node
-	entries   []entry
+	items     []*yamlNode
+	entries   []yamlEntry
 	size      int // nodes in it, itself included
 	tagged    bool
 }
 
-type entry struct{ key, value *node }
+type yamlEntry struct{ key, value *yamlNode }
 
 type nodeKind int
 
@@ -41,13 +41,13 @@ const (
 	styleFlow
 )
 
-func (n *node) add(item *node) {
+func (n *yamlNode) add(item *yamlNode) {
 	n.items = append(n.items, item)
 	n.size += item.size
 }
 
 // get is the value of a key, or nil.
-func (n *node) get(key string) *node {
+func (n *yamlNode) get(key string) *yamlNode {
 	for _, e := range n.entries {
 		if e.key.text == key {
 			return e.value
@@ -57,7 +57,7 @@ func (n *node) get(key string) *node {
 }
 
 // isNull says whether nothing, ~ or null is written.
-func (n *node) isNull() bool {
+func (n *yamlNode) isNull() bool {
 	if n.kind != nodeScalar || n.style != stylePlain || n.tagged {
 		return false
 	}
@@ -69,7 +69,7 @@ func (n *node) isNull() bool {
 }
 
 // bool is the value of true and false as YAML 1.2 writes them; yes and on are text.
-func (n *node) bool() (value, ok bool) {
+func (n *yamlNode) bool() (value, ok bool) {
 	if n.kind != nodeScalar || n.style != stylePlain {
 		return false, false
 	}
@@ -82,16 +82,16 @@ func (n *node) bool() (value, ok bool) {
 	return false, false
 }
 
-// numberText is how a number is written: as in JSON, with a leading + or a bare point allowed.
+// numberSource is how a number is written: as in JSON, with a leading + or a bare point allowed.
 // 010, 1_000, 0x1f and dates stay text, since people who write them seldom mean a number.
-var numberText = regexp.MustCompile(`^[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$`)
+var numberSource = regexp.MustCompile(`^[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$`)
 
-func (n *node) isNumber() bool {
-	return n.kind == nodeScalar && n.style == stylePlain && numberText.MatchString(n.text)
+func (n *yamlNode) isNumber() bool {
+	return n.kind == nodeScalar && n.style == stylePlain && numberSource.MatchString(n.text)
 }
 
 // what names the node for a message: "a list", "the text x".
-func (n *node) what() string {
+func (n *yamlNode) what() string {
 	switch {
 	case n.kind == nodeList:
 		return "a list"
@@ -112,7 +112,7 @@ func (n *node) what() string {
 }
 
 // width is how many characters of its first line a node takes.
-func (f *File) width(n *node) int {
+func (f *File) width(n *yamlNode) int {
 	if n.kind != nodeScalar {
 		return 1
 	}
@@ -148,7 +148,7 @@ func quotedWidth(rest string) int {
 }
 
 // skipProperties finds where the text of a node begins behind its anchor.
-func (f *File) skipProperties(n *node, anchor string) (line, col int) {
+func (f *File) skipProperties(n *yamlNode, anchor string) (line, col int) {
 	line, col = n.line, n.col
 	if anchor == "" {
 		return line, col

@@ -10,7 +10,7 @@ import (
 // character is at the scalar's beginning.
 type locator struct {
 	file   *File
-	node   *node
+	node   *yamlNode
 	simple bool // one line, character by character
 	walked bool
 	spots  []spot
@@ -18,7 +18,7 @@ type locator struct {
 
 type spot struct{ line, col int32 }
 
-func (f *File) locate(n *node) *locator {
+func (f *File) locate(n *yamlNode) *locator {
 	l := &locator{file: f, node: n}
 	line := f.line(n.valueLine)
 	start := byteOffset(line, n.valueCol)

@@ -113,7 +113,7 @@ var kindExpected = map[FieldKind]string{
 // which stands for an absent or wrong part.
 type Decoded struct {
 	file    *File
-	node    *node
+	node    *yamlNode
 	shape   *Shape
 	entries []Named[*Decoded] // of Keys and Map
 	items   []*Decoded        // of List

@@ -8,7 +8,7 @@ import (
 
 // condition reads a condition: a bare expression. What YAML makes of an expression without
 // quotes is recognised, and the message shows the line as it should be.
-func (f *File) condition(n *node) *Expression {
+func (f *File) condition(n *yamlNode) *Expression {
 	switch {
 	case n.tagged:
 		return nil // noted already
@@ -31,7 +31,7 @@ func (f *File) condition(n *node) *Expression {
 	return f.expression(f.locate(n), trimmed, utf8.RuneCountInString(before))
 }
 
-func (f *File) brokenCondition(n *node) {
+func (f *File) brokenCondition(n *yamlNode) {
 	text := f.lineRest(n)
 	if n.kind == nodeMap && n.style == styleFlow && strings.HasPrefix(text, "{{") {
 		f.wrong(n, "condition-syntax", "write: "+strings.TrimSpace(strings.Trim(text, "{}")), "a condition is a bare expression, without {{ }}")
@@ -49,12 +49,12 @@ func (f *File) brokenCondition(n *node) {
 }
 
 // lineRest is the source from a node to the end of its line.
-func (f *File) lineRest(n *node) string {
+func (f *File) lineRest(n *yamlNode) string {
 	line := f.line(n.valueLine)
 	return strings.TrimRight(line[byteOffset(line, n.valueCol):], " \t")
 }
 
-func (f *File) templateInCondition(n *node) {
+func (f *File) templateInCondition(n *yamlNode) {
 	var b strings.Builder
 	for _, p := range f.template(n, n.text).Parts {
 		b.WriteString(p.Text)
@@ -70,7 +70,7 @@ func (f *File) templateInCondition(n *node) {
 }
 
 // written is an expression as it may stand in the file.
-func (f *File) written(n *node, expression string) string {
+func (f *File) written(n *yamlNode, expression string) string {
 	if n.style == stylePlain && safePlain(expression) {
 		return expression
 	}
@@ -86,7 +86,7 @@ var commentStart = regexp.MustCompile(`^\s+#`)
 
 // cutByComment finds an expression that ends in the middle because " #" follows it; it returns
 // the hint with the whole text, or nothing.
-func (f *File) cutByComment(n *node) string {
+func (f *File) cutByComment(n *yamlNode) string {
 	if n.style != stylePlain || n.kind != nodeScalar || !unbalanced(n.text) {
 		return ""
 	}
@@ -119,7 +119,7 @@ func unbalanced(text string) bool {
 
 // templateSlip recognises a mapping that was meant to be an expression in ${{ }}: `${{ a ? b : c }}`
 // without quotes, or {{ x }} without the $. It returns the hint.
-func templateSlip(f *File, n *node) string {
+func templateSlip(f *File, n *yamlNode) string {
 	if n.kind != nodeMap {
 		return ""
 	}

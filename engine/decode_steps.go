@@ -80,7 +80,7 @@ func forEachShape(steps *Shape) *Shape {
 }
 
 func repeatShape(steps *Shape) *Shape {
-	return &Shape{OneKey: []string{"while", "until"}, OneWhat: "condition", OneIn: "repeat", Keys: []Key{
+	return &Shape{OneKey: []string{"while", "until"}, OneIn: "repeat", Keys: []Key{
 		{Name: "while", Doc: "Goes on as long as this is true, asked after each iteration.", Shape: &Shape{Kind: KindCond}},
 		{Name: "until", Doc: "Goes on until this is true, asked after each iteration.", Shape: &Shape{Kind: KindCond}},
 		{Name: "every", Doc: "From one iteration's start to the next one's.", Shape: durationShape()},
@@ -134,7 +134,7 @@ func finallyShape(steps *Shape) *Shape {
 
 // actionShape is what stands under a step type's name.
 func actionShape(t *StepType) *Shape {
-	s := &Shape{Doc: t.Summary, Keys: []Key{}}
+	s := &Shape{Doc: t.Summary, Keys: []Key{}, OneKey: t.Either, OneIn: t.Name}
 	for i := range t.Fields {
 		f := &t.Fields[i]
 		if f.Kind == KindNames || f.Kind == KindChecks && len(t.Fields) == 1 {

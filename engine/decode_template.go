@@ -49,7 +49,7 @@ func quoteEnd(text string) int {
 }
 
 // template reads a text with ${{ }} in it. literal is what the value is without any.
-func (f *File) template(n *node, literal any) *Value {
+func (f *File) template(n *yamlNode, literal any) *Value {
 	v := &Value{Pos: f.pos(n), Kind: ValueLiteral, Lit: literal}
 	if !strings.Contains(n.text, "${{") {
 		f.bareBraces(n)
@@ -65,7 +65,7 @@ func (f *File) template(n *node, literal any) *Value {
 	return v
 }
 
-func (f *File) bareBraces(n *node) {
+func (f *File) bareBraces(n *yamlNode) {
 	m := bareBraces.FindStringSubmatchIndex(n.text)
 	if m == nil {
 		return
@@ -78,7 +78,7 @@ func (f *File) bareBraces(n *node) {
 
 type templateReader struct {
 	file  *File
-	node  *node
+	node  *yamlNode
 	loc   *locator
 	parts []TextPart
 	text  strings.Builder

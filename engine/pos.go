@@ -91,7 +91,7 @@ const (
 
 // window cuts a very long line to the part around a column, and gives the column in that part.
 func window(line string, col int) (string, int) {
-	line = strings.Map(visible, line)
+	line = strings.Map(printable, line)
 	runes := []rune(line)
 	if len(runes) <= windowWidth {
 		return line, col
@@ -109,8 +109,8 @@ func window(line string, col int) (string, int) {
 	return out, col - from
 }
 
-// visible keeps a hostile file from writing control sequences to the terminal.
-func visible(r rune) rune {
+// printable keeps a hostile file from writing control sequences to the terminal.
+func printable(r rune) rune {
 	if r != '\t' && (r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0) {
 		return '\ufffd'
 	}

@@ -24,7 +24,7 @@ type File struct {
 	Name     string
 	Source   []byte
 	lines    []string
-	root     *node
+	root     *yamlNode
 	problems Problems
 }
 
@@ -54,11 +54,11 @@ func (f *File) problem(pos Pos, width int, rule, hint, format string, args ...an
 }
 
 // wrong notes a problem with a whole node.
-func (f *File) wrong(n *node, rule, hint, format string, args ...any) {
+func (f *File) wrong(n *yamlNode, rule, hint, format string, args ...any) {
 	f.problem(f.pos(n), f.width(n), rule, hint, format, args...)
 }
 
-func (f *File) pos(n *node) Pos { return Pos{File: f.Name, Line: n.line, Col: n.col} }
+func (f *File) pos(n *yamlNode) Pos { return Pos{File: f.Name, Line: n.line, Col: n.col} }
 
 // line is a line of the source without its end, from 1; empty outside of the file.
 func (f *File) line(n int) string {
@@ -136,7 +136,7 @@ func (f *File) parse() {
 		f.problem(Pos{File: f.Name, Line: second.Line, Col: 1}, 3, "many-documents", "make it a file of its own",
 			"a second document begins here; a file holds one")
 	}
-	c := converter{file: f, done: map[*yaml.Node]*node{}}
+	c := converter{file: f, done: map[*yaml.Node]*yamlNode{}}
 	f.root = c.convert(tree[0].Content[0], 0)
 }
 
@@ -167,16 +167,16 @@ func parseYAML(text []byte) (documents []*yaml.Node, err error) {
 // refused that would silently mean something else than it says.
 type converter struct {
 	file     *File
-	done     map[*yaml.Node]*node
+	done     map[*yaml.Node]*yamlNode
 	expanded int
 	stopped  bool
 }
 
-func (c *converter) convert(y *yaml.Node, depth int) *node {
+func (c *converter) convert(y *yaml.Node, depth int) *yamlNode {
 	if y.Kind == yaml.AliasNode {
 		return c.alias(y)
 	}
-	n := &node{line: y.Line, col: y.Column, text: y.Value, size: 1, style: styleOf(y)}
+	n := &yamlNode{line: y.Line, col: y.Column, text: y.Value, size: 1, style: styleOf(y)}
 	n.valueLine, n.valueCol = c.file.skipProperties(n, y.Anchor)
 	if depth > maxNodeDepth {
 		if !c.stopped {
@@ -200,8 +200,8 @@ func (c *converter) convert(y *yaml.Node, depth int) *node {
 	return n
 }
 
-func (c *converter) entries(y *yaml.Node, n *node, depth int) {
-	seen := make(map[string]*node, len(y.Content)/2)
+func (c *converter) entries(y *yaml.Node, n *yamlNode, depth int) {
+	seen := make(map[string]*yamlNode, len(y.Content)/2)
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		key, value := c.convert(y.Content[i], depth+1), c.convert(y.Content[i+1], depth+1)
 		n.size += key.size + value.size
@@ -213,12 +213,12 @@ func (c *converter) entries(y *yaml.Node, n *node, depth int) {
 			continue
 		}
 		seen[key.text] = key
-		n.entries = append(n.entries, entry{key: key, value: value})
+		n.entries = append(n.entries, yamlEntry{key: key, value: value})
 	}
 }
 
 // refuseKey says what is wrong with a key that is no text.
-func (c *converter) refuseKey(y *yaml.Node, key, in *node) bool {
+func (c *converter) refuseKey(y *yaml.Node, key, in *yamlNode) bool {
 	switch {
 	case key.kind != nodeScalar:
 		inner := templateSlip(c.file, in)
@@ -231,8 +231,8 @@ func (c *converter) refuseKey(y *yaml.Node, key, in *node) bool {
 	return true
 }
 
-func (c *converter) alias(y *yaml.Node) *node {
-	at := &node{line: y.Line, col: y.Column, text: "*" + y.Value}
+func (c *converter) alias(y *yaml.Node) *yamlNode {
+	at := &yamlNode{line: y.Line, col: y.Column, text: "*" + y.Value}
 	n := c.done[y.Alias]
 	switch {
 	case n == nil:
@@ -249,7 +249,7 @@ func (c *converter) alias(y *yaml.Node) *node {
 	return n
 }
 
-func (c *converter) refuseTag(y *yaml.Node, n *node) {
+func (c *converter) refuseTag(y *yaml.Node, n *yamlNode) {
 	line := []rune(c.file.line(n.valueLine))
 	bare := y.Kind == yaml.ScalarNode && y.Style == 0 && n.valueCol <= len(line) && line[n.valueCol-1] == '!'
 	if y.Style&yaml.TaggedStyle == 0 && !bare {
