@@ -99,6 +99,9 @@ func kindWord(value any) string {
 	return fmt.Sprintf("a %T", value)
 }
 
+// Show is a JSON value for people: on one line and not too long.
+func Show(value any) string { return shorten(compactJSON(value), 120) }
+
 // shorten cuts a text to at most n characters.
 func shorten(text string, n int) string {
 	runes := []rune(text)
@@ -106,4 +109,34 @@ func shorten(text string, n int) string {
 		return text
 	}
 	return string(runes[:n-1]) + "…"
+}
+
+// mostDepth bounds how deep JSON from outside may be nested.
+const mostDepth = 100
+
+// ParseJSON reads JSON from a device or a server. It refuses what is nested deeper than anything honest.
+func ParseJSON(text []byte) (any, error) {
+	depth, quoted, escaped := 0, false, false
+	for _, c := range text {
+		switch {
+		case escaped:
+			escaped = false
+		case quoted:
+			escaped = c == '\\'
+			quoted = c != '"'
+		case c == '"':
+			quoted = true
+		case c == '{' || c == '[':
+			if depth++; depth > mostDepth {
+				return nil, fmt.Errorf("it is nested deeper than %d levels", mostDepth)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		return nil, fmt.Errorf("it is not: %w", err)
+	}
+	return value, nil
 }

@@ -29,6 +29,7 @@ type Spec struct {
 	Nulls      bool          // a null from an expression is a value
 	MustBound  bool          // it may wait for ever, so a timeout must come from somewhere
 	NoDevice   bool          // it talks to no device (http): it needs none in scope
+	NeedsHub   bool          // it talks to the hub although it needs no device
 	Expect     string        // the condition on `response` where the file gives none; empty: no `expect`
 	ExpectText string        // Expect in words, for the message: "status 200 to 299"
 

@@ -78,6 +78,27 @@ func TestContexts(t *testing.T) {
 	})
 }
 
+// A chain of both kinds of contexts ends at once, before time goes on.
+func TestStandardContextsEndAtOnce(t *testing.T) {
+	onLoop(t, func(ctx context.Context, l *Loop) {
+		top, end := context.WithCancel(ctx)
+		below := top
+		for range 5 {
+			var cancel context.CancelFunc
+			below, cancel = l.WithCancel(below)
+			defer cancel()
+			below, cancel = context.WithCancel(below)
+			defer cancel()
+		}
+		l.After(time.Second, end)
+		stop := l.After(time.Second+1, func() { t.Error("time went on first") })
+		defer stop()
+		if err := Sleep(below, l, time.Hour); err != context.Canceled || l.Now() != epoch.Add(time.Second) {
+			t.Errorf("Sleep = %v at %v", err, l.Now())
+		}
+	})
+}
+
 type valueKey struct{}
 
 // wantEnd checks that ctx looks as an ended clock context does.

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// fleetTrace plays 300 devices and their callers, with timeouts, tied timers, cancels, contexts of both
+// fleetTrace plays 150 devices and their callers, with timeouts, tied timers, cancels, contexts of both
 // kinds and calls outside, and writes down what happens when.
 func fleetTrace(t *testing.T) string {
 	var trace strings.Builder
@@ -24,7 +24,7 @@ func fleetTrace(t *testing.T) string {
 		defer closeWindow()
 		shift, endShift := context.WithCancel(ctx)
 		l.After(3*time.Second, endShift)
-		for i := range 300 {
+		for i := range 150 {
 			name := fmt.Sprint("dev-", i)
 			source := rand.New(rand.NewPCG(1, uint64(i)))
 			calls := NewQueue[*Promise[int]](l)
@@ -40,7 +40,7 @@ func fleetTrace(t *testing.T) string {
 				results.Put(name)
 			})
 		}
-		for n := 0; n < 300; {
+		for n := 0; n < 150; {
 			names, err := results.Take(ctx)
 			if err != nil {
 				t.Errorf("Take = %v", err)

@@ -117,8 +117,7 @@ func (l *Loop) turn() error {
 		return err
 	}
 	if len(l.ready) == 0 || n%1024 == 0 {
-		for l.lookAtStrays() {
-		}
+		l.lookAtStrays()
 	}
 	switch {
 	case len(l.ready) > 0:

@@ -66,6 +66,26 @@ func TestLoopEndOfTime(t *testing.T) {
 	})
 }
 
+// Who waits in vain, again and again, leaves nothing behind.
+func TestLoopForgetsEndedWaits(t *testing.T) {
+	onLoop(t, func(ctx context.Context, l *Loop) {
+		never := NewPromise[int](l)
+		std, endStd := context.WithCancel(context.WithoutCancel(ctx))
+		defer endStd()
+		for range 100 {
+			short, cancel := l.WithTimeout(ctx, time.Second)
+			never.Await(short)
+			cancel()
+			Sleep(std, l, time.Second)
+		}
+		waits, ends := never.done.(*loopGate).waiting.Len(), ctx.(*loopContext).onEnd.Len()
+		if waits+ends+len(l.timers)+l.strays.Len() != 1 { // the context given to Run stays
+			t.Errorf("left behind: %d waits, %d children of the context, %d timers, %d stray contexts",
+				waits, ends, len(l.timers), l.strays.Len())
+		}
+	})
+}
+
 func TestLoopLeaving(t *testing.T) {
 	t.Run("TimeForCleanup", func(t *testing.T) {
 		cleaned := false

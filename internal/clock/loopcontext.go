@@ -108,18 +108,16 @@ func (l *Loop) onStrayEnd(ctx context.Context, f func(cause error)) (ignore func
 	}
 }
 
-// lookAtStrays tells those whose context has ended meanwhile, and whether there were any: the end of one
-// may have ended another.
-func (l *Loop) lookAtStrays() (any bool) {
+// lookAtStrays tells those whose context has ended meanwhile. Once over is enough: a context that ends
+// with another was made, and is waited on, after it.
+func (l *Loop) lookAtStrays() {
 	for e := l.strays.Front(); e != nil; {
 		s := e.Value.(*stray)
 		after := e.Next()
 		if s.ctx.Err() != nil {
-			any = true
 			l.strays.Remove(e)
 			s.f(context.Cause(s.ctx))
 		}
 		e = after
 	}
-	return any
 }

@@ -38,7 +38,7 @@ func TestReportOfDeadlock(t *testing.T) {
 		defer func() { unwound++ }()
 		q := NewQueue[int](l)
 		l.Go(ctx, "device dev-1", func(ctx context.Context) {
-			defer func() { unwound++; Sleep(ctx, l, time.Second) }() // must not come back to life
+			defer func() { unwound++; Sleep(context.Background(), l, time.Second) }() // must not come back to life
 			for {
 				q.Take(context.Background())
 			}
@@ -76,13 +76,15 @@ func TestReportOfLeak(t *testing.T) {
 	t.Run("Sleeping", func(t *testing.T) {
 		l := NewLoop(epoch)
 		err := l.Run(t.Context(), func(ctx context.Context) {
+			l.After(time.Hour+time.Minute, func() { l.Go(ctx, "late", func(context.Context) {}) })
 			l.Go(ctx, "deaf", func(context.Context) {
 				for {
 					Sleep(context.Background(), l, time.Minute)
 				}
 			})
 		})
-		wantReport(t, err, "clock: at 2026-01-01T01:01:00Z the first party has returned*", "  deaf waits in Sleep at clock/report_test.go:*")
+		wantReport(t, err, "clock: at 2026-01-01T01:01:00Z the first party has returned*", "  deaf waits in Sleep at clock/report_test.go:*",
+			"  late has not begun")
 	})
 }
 

@@ -1,0 +1,103 @@
+package twinbook
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/twinbook/twinbook/internal/clock/clockrule"
+)
+
+const module = "github.com/twinbook/twinbook"
+
+// allowed says which of our packages a package may import, in code that is not a test.
+var allowed = map[string][]string{
+	"":                           {},
+	"engine":                     {},
+	"engine/journal":             {"engine", "internal/clock"},
+	"engine/journal/journaltest": {"engine", "engine/journal", "internal/clock"},
+	"engine/runner":              {"engine", "engine/journal", "internal/clock"},
+	"hub":                        {"internal/clock"},
+	"hub/azure":                  {"hub", "internal/clock"},
+	"hub/hubtest":                {"hub", "internal/clock"},
+	"internal/clock":             {},
+	"internal/clock/clockrule":   {},
+	"simulator":                  {"hub", "simulator/query", "simulator/wire", "internal/clock"},
+	"simulator/device":           {"engine", "simulator/wire", "internal/clock"},
+	"simulator/query":            {},
+	"simulator/wire":             {},
+	"steps":                      {"engine", "hub", "internal/clock"},
+	"workflows":                  {},
+	"cmd/twinbook":               {"*"},
+}
+
+// pure packages decide without doing: no clock, no network, no locks, no environment.
+var pure = map[string][]string{
+	"engine": {
+		"net", "net/http", "os", "os/exec", "sync", "sync/atomic", "syscall", "io/fs", "log", "log/slog",
+		"math/rand", "math/rand/v2", "crypto/rand", "runtime",
+	},
+	"simulator/query": {"net", "net/http", "os", "sync", "time", "math/rand", "math/rand/v2"},
+}
+
+// onlyIn names packages that one room may import and no other.
+var onlyIn = map[string]string{
+	"gopkg.in/yaml.v3":                    "engine",
+	"github.com/expr-lang/expr":           "engine",
+	"github.com/spf13/cobra":              "cmd/twinbook",
+	"golang.org/x/term":                   "cmd/twinbook",
+	"github.com/eclipse/paho.mqtt.golang": "simulator/device",
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
+	for _, p := range listPackages(t) {
+		room := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		may, known := allowed[room]
+		if !known {
+			t.Errorf("package %q is not in the table of who may import whom", room)
+			continue
+		}
+		for _, path := range p.Imports {
+			if inner, ours := strings.CutPrefix(path, module+"/"); ours && !slices.Contains(may, inner) && !slices.Contains(may, "*") {
+				t.Errorf("%s imports %s, which it may not", room, inner)
+			}
+			if slices.Contains(pure[room], path) {
+				t.Errorf("%s imports %s, and is to be pure", room, path)
+			}
+			if home := onlyIn[path]; home != "" && home != room {
+				t.Errorf("%s imports %s, which only %s may", room, path, home)
+			}
+		}
+	}
+}
+
+// TestEngineReadsNoClock holds what the import list cannot: `time` has types that the engine needs,
+// and a clock that it must not read.
+func TestEngineReadsNoClock(t *testing.T) { clockrule.Check(t, "engine") }
+
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []goPackage
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}

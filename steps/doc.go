@@ -1,0 +1,25 @@
+// Package steps holds the step types that talk to the world, one file each.
+//
+// To add one: write a file with a Spec, a struct of parameters, a struct of outputs and a function,
+// in that order, and put its name into the list in all.go. Check, schema, reference page and
+// completion follow from it:
+//
+//	var ping = engine.Define(engine.Spec{
+//		Name:     "ping",
+//		Summary:  "see whether a device answers",
+//		Example:  "\n- ping: {}",
+//		Delivery: engine.Read, // it changes nothing, so it may be done again after a crash
+//		Timeout:  30 * time.Second,
+//	}, runPing)
+//
+//	type pingParams struct{}
+//
+//	type pingResult struct {
+//		Online bool `json:"online" doc:"Whether the device is connected."`
+//	}
+//
+//	func runPing(ctx context.Context, env Env, p pingParams) (pingResult, error) { … }
+//
+// A step returns what it knows and never tries again: retries, expectations and timeouts are the
+// planner's. Its errors say whether the effect may have happened (see hub.Error).
+package steps

@@ -1,0 +1,74 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	nethttp "net/http"
+	"time"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/hub"
+	"github.com/twinbook/twinbook/internal/clock"
+)
+
+// Env is what one attempt of a step may use.
+type Env struct {
+	Clock   clock.Clock
+	Hub     hub.Hub
+	Twins   *hub.Watcher
+	Device  string        // empty: none in scope
+	Timeout time.Duration // of the attempt
+	HTTP    *nethttp.Client
+	Key     string            // names this attempt of this run, for servers that take an idempotency key
+	Waiting func(what string) // tells people what a waiting step sees
+}
+
+func (e Env) target(module string) hub.Target { return hub.Target{Device: e.Device, Module: module} }
+
+// A World is what the steps of a process reach.
+type World struct {
+	Clock   clock.Clock
+	Hubs    map[string]Fleet
+	Hub     string // the run's hub, for commands that name none
+	Run     string // the run's id
+	HTTP    *nethttp.Client
+	Secrets map[string]string
+
+	catalog engine.Catalog[Env]
+}
+
+// A Fleet is a hub with the watcher that everybody who waits for its twins shares.
+type Fleet struct {
+	Hub   hub.Hub
+	Twins *hub.Watcher
+}
+
+// NewFleet makes the fleet of a hub.
+func NewFleet(c clock.Clock, h hub.Hub) Fleet {
+	return Fleet{Hub: h, Twins: hub.NewWatcher(c, h, hub.WatchOptions{})}
+}
+
+// Do carries out a command; it returns the step's outputs as JSON. waiting is told what a waiting
+// step sees. Neither outputs nor error hold a secret.
+func (w *World) Do(ctx context.Context, c engine.Command, waiting func(what string)) (any, error) {
+	name := c.Hub
+	if name == "" {
+		name = w.Hub
+	}
+	fleet, ok := w.Hubs[name]
+	if !ok && !c.Type.NoDevice {
+		return nil, &engine.Error{Kind: engine.KindInvalid, Message: fmt.Sprintf("there is no hub %q; name one of the configuration's", name)}
+	}
+	env := Env{
+		Clock: w.Clock, Hub: fleet.Hub, Twins: fleet.Twins, Device: c.Device, Timeout: c.Timeout,
+		HTTP: w.HTTP, Key: w.Run + "/" + string(c.At), Waiting: waiting,
+	}
+	value, err := w.catalog.Do(ctx, env, c, func(name string) string { return w.Secrets[name] })
+	return engine.Mask(value, w.Secrets), engine.MaskError(err, w.Secrets)
+}
+
+// NewWorld is a World with every step type.
+func NewWorld(w World) *World {
+	w.catalog = All()
+	return &w
+}

@@ -1,0 +1,203 @@
+package steps
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	nethttp "net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/hub"
+)
+
+var http = engine.Define(engine.Spec{
+	Name:    "http",
+	Summary: "ask another server over HTTP",
+	Doc: "GET and HEAD are reads and may be repeated; any other method is sent once, with an Idempotency-Key header that names run and step. " +
+		"In the URL, `${{ }}` may stand only from the path on, and is escaped there. Header names in the answer are in lower case.",
+	Example: `
+- id: weather
+  http: { url: "https://example.com/weather/${{ inputs.city }}" }
+- http:
+    method: POST
+    url: https://example.com/tickets
+    headers: { Authorization: "Bearer ${{ secrets.apiToken }}" }
+    body: { title: the weather is "${{ steps.weather.body.summary }}" }
+    expect: response.status == 201`,
+	Delivery:   engine.Once, // of a method that may change something; see EffectDelivery
+	Timeout:    30 * time.Second,
+	NoDevice:   true,
+	Expect:     "response.status >= 200 and response.status <= 299",
+	ExpectText: "status 200 to 299",
+	Unmet:      unmetHTTP,
+}, runHTTP)
+
+type httpParams struct {
+	URL     engine.URLText    `yaml:"url" required:"true" doc:"Where to; http or https."`
+	Method  string            `yaml:"method" oneof:"GET HEAD POST PUT PATCH DELETE" default:"GET" doc:"The method."`
+	Headers map[string]string `yaml:"headers" doc:"Header fields."`
+	Body    any               `yaml:"body" doc:"Text is sent as it is, anything else as JSON."`
+}
+
+type httpResult struct {
+	Status  int            `json:"status" doc:"The status of the answer."`
+	Headers map[string]any `json:"headers" doc:"Its header fields, names in lower case."`
+	Body    any            `json:"body" doc:"JSON if the answer says it is JSON, else text."`
+}
+
+// EffectDelivery is Read for methods that change nothing.
+func (p *httpParams) EffectDelivery() engine.Delivery {
+	if p.Method == nethttp.MethodGet || p.Method == nethttp.MethodHead {
+		return engine.Read
+	}
+	return engine.Once
+}
+
+// mostBody bounds what is read of an answer.
+const mostBody = 1 << 20
+
+func runHTTP(ctx context.Context, env Env, p httpParams) (httpResult, error) {
+	var result httpResult
+	err := env.Clock.Outside(ctx, env.Timeout, func(ctx context.Context) error {
+		var sent atomic.Bool
+		request, err := p.request(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			WroteHeaders: func() { sent.Store(true) },
+		}), env.Key)
+		if err != nil {
+			return &engine.Error{Kind: engine.KindInvalid, Message: err.Error()}
+		}
+		answer, err := env.HTTP.Do(request)
+		if err != nil {
+			return p.failure(ctx, err, sent.Load())
+		}
+		defer answer.Body.Close()
+		result, err = readAnswer(answer)
+		if err != nil {
+			return p.failure(ctx, err, true)
+		}
+		return nil
+	})
+	return result, err
+}
+
+func (p *httpParams) request(ctx context.Context, key string) (*nethttp.Request, error) {
+	where, err := url.Parse(string(p.URL))
+	if err != nil || where.Host == "" || where.Scheme != "http" && where.Scheme != "https" {
+		return nil, fmt.Errorf("url: %q is no address of a server; write one like https://example.com/path", p.URL)
+	}
+	body, isJSON, err := p.payload()
+	if err != nil {
+		return nil, err
+	}
+	request, err := nethttp.NewRequestWithContext(ctx, p.Method, where.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	if isJSON {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if p.EffectDelivery() == engine.Once {
+		request.Header.Set("Idempotency-Key", key)
+		request.GetBody = nil // the transport must not send it a second time on its own
+	}
+	for name, value := range p.Headers {
+		request.Header.Set(name, value)
+	}
+	return request, nil
+}
+
+func (p *httpParams) payload() (body io.Reader, isJSON bool, err error) {
+	switch content := p.Body.(type) {
+	case nil:
+		return nil, false, nil
+	case string:
+		return strings.NewReader(content), false, nil
+	}
+	text, err := json.Marshal(p.Body)
+	return bytes.NewReader(text), true, err
+}
+
+func readAnswer(answer *nethttp.Response) (httpResult, error) {
+	text, err := io.ReadAll(io.LimitReader(answer.Body, mostBody+1))
+	if err != nil {
+		return httpResult{}, err
+	}
+	if len(text) > mostBody {
+		return httpResult{}, &engine.Error{Kind: engine.KindInvalid, Message: "the answer is larger than 1 MiB"}
+	}
+	result := httpResult{Status: answer.StatusCode, Headers: map[string]any{}, Body: string(text)}
+	for name, values := range answer.Header {
+		result.Headers[strings.ToLower(name)] = strings.Join(values, ", ")
+	}
+	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
+	if kind == "application/json" || strings.HasSuffix(kind, "+json") {
+		if result.Body, err = engine.ParseJSON(text); err != nil {
+			return httpResult{}, &engine.Error{Kind: engine.KindFailed, Message: "the answer says it is JSON, but " + err.Error()}
+		}
+	}
+	return result, nil
+}
+
+// failure is a request that got no answer.
+func (p *httpParams) failure(ctx context.Context, err error, sent bool) error {
+	var known *engine.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	e := &hub.Error{Op: p.Method + " " + string(p.URL), Kind: hub.Unavailable, Sent: sent, Err: plainCause(err)}
+	switch {
+	case ctx.Err() != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+		e.Kind = hub.Timeout
+	case sent:
+		e.Kind = hub.Interrupted
+	}
+	return e
+}
+
+// plainCause is the innermost reason of a failed request, without the URL that the outer ones repeat.
+func plainCause(err error) error {
+	var outer *url.Error
+	if errors.As(err, &outer) {
+		err = outer.Err
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return fmt.Errorf("%s: %w", op.Op, op.Err)
+	}
+	return err
+}
+
+// unmetHTTP says what an answer outside the expectation means: a server that is overloaded or away
+// is worth another attempt.
+func unmetHTTP(outputs map[string]any) *engine.Error {
+	status, _ := outputs["status"].(float64)
+	switch int(status) {
+	case nethttp.StatusTooManyRequests:
+		return &engine.Error{Kind: engine.KindThrottled, RetryAfter: retryAfter(outputs)}
+	case nethttp.StatusBadGateway, nethttp.StatusServiceUnavailable, nethttp.StatusGatewayTimeout:
+		return &engine.Error{Kind: engine.KindUnavailable, MaybeDone: true, RetryAfter: retryAfter(outputs)}
+	}
+	return nil
+}
+
+// retryAfter reads the header in seconds; a date in it is ignored.
+func retryAfter(outputs map[string]any) float64 {
+	headers, _ := outputs["headers"].(map[string]any)
+	text, _ := headers["retry-after"].(string)
+	seconds, err := strconv.Atoi(text)
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return float64(seconds)
+}
