@@ -113,7 +113,7 @@ func (l *leafRun) command(t *StepType, params resolved) {
 		if t.most != nil {
 			most = t.most(params, timeout)
 		}
-		c.Deadline = l.s.r.now.Add(most)
+		c.Limit, c.Deadline = most, l.s.r.now.Add(most)
 	}
 	l.s.r.command(c, l.answer)
 }
