@@ -172,7 +172,9 @@ func (t InputType) valueType() Type {
 }
 
 // beside is the path of a file that another one names, in the terms of the caller of Compile.
-func beside(file, name string) string { return filepath.Join(filepath.Dir(file), filepath.FromSlash(name)) }
+func beside(file, name string) string {
+	return filepath.Join(filepath.Dir(file), filepath.FromSlash(name))
+}
 
 // cycle shows how the files under way come back to one of them: "a.yaml calls b.yaml calls a.yaml".
 func (c *compilation) cycle(file string) string {
