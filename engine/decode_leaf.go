@@ -64,7 +64,7 @@ func (w *decoder) constant(s *Shape, n *yamlNode) *Value {
 		return nil
 	}
 	if v.Lit != s.Const {
-		w.file.wrong(n, "wrong-value", "", "expected %s, found %s", compactJSON(s.Const), n.what())
+		w.file.wrong(n, "wrong-value", "write: "+compactJSON(s.Const), "expected %s, found %s", compactJSON(s.Const), n.what())
 		return nil
 	}
 	return v
@@ -163,6 +163,14 @@ func boolHint(text string) string {
 
 // hold holds a literal against the bounds and words of its shape.
 func (w *decoder) hold(s *Shape, n *yamlNode, v *Value) *Value {
+	if text, ok := v.Lit.(string); ok && s.NotEmpty && strings.TrimSpace(text) == "" {
+		w.file.wrong(n, "wrong-value", "", "expected %s, found %s", s.expected(), n.what())
+		return nil
+	}
+	if text, ok := v.Lit.(string); ok && s.IsName && !identifier.MatchString(text) {
+		w.file.wrong(n, "bad-name", "use letters, digits and _", "%q cannot be %s", shorten(text, 40), s.What)
+		return nil
+	}
 	field := Field{Kind: s.Kind, OneOf: s.OneOf, Min: s.Min, Max: s.Max}
 	if _, err := field.accept(v.Lit); err != nil {
 		hint := ""
@@ -193,7 +201,7 @@ func (f *File) free(n *yamlNode) *Value {
 	case nodeMap:
 		v.Kind = ValueObject
 		if hint := templateSlip(f, n); hint != "" {
-			f.wrong(n, "template-syntax", hint, "this is not what it looks like: YAML reads a mapping here")
+			f.wrong(n, "template-syntax", hint, "YAML takes this expression for a mapping")
 		}
 		for _, e := range n.entries {
 			v.Keys = append(v.Keys, Named[*Value]{Pos: f.pos(e.key), Name: e.key.text, Value: f.free(e.value)})
