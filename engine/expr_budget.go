@@ -106,7 +106,7 @@ func regexpReason(err error) string {
 }
 
 func (p *pattern) match(ev *evaluation, text string) (any, error) {
-	if err := ev.spend(len(text) * p.cost); err != nil {
+	if err := ev.spend(len(text) * p.cost * workPerState); err != nil {
 		return nil, err
 	}
 	return p.re.MatchString(text), nil
