@@ -15,8 +15,8 @@ const (
 	maxDepth     = 1000        // of objects and lists inside each other
 	maxListItems = 1_000_000   // of one list
 
-	workPerItem = 100 // an item that any, filter, a comparison, diff or toJSON visits
-
+	workPerItem  = 100 // an item that any, filter, a comparison, diff or toJSON visits
+	workPerState = 8   // a character of a text in one state of a regular expression
 )
 
 // An evaluation is one run of an expression: what it may see, and what it has used up.
