@@ -1,0 +1,199 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/twinbook/twinbook/engine"
+)
+
+// lines are what both text reporters share: how a run's parts read on one line each.
+type lines struct {
+	screen
+	out        io.Writer // outputs go here
+	titleWidth int
+	device     string // of the run, if the workflow has one; others are named where they differ
+	known      bool   // device has been seen
+	header     header
+}
+
+func (l *lines) begin(h header) {
+	l.header = h
+	l.titleWidth = titleColumns(h.program.Workflow)
+	l.known = h.program.Workflow.Device == nil
+}
+
+func (l *lines) write(text string) { io.WriteString(l.w, text) }
+
+// see takes the device of the first step for the run's.
+func (l *lines) see(device string) {
+	if !l.known {
+		l.known, l.device = true, device
+	}
+}
+
+// title is a step's title behind the loop's item or branch it belongs to, with the device where it is another one.
+func (l *lines) title(t *tracker, at engine.Address, title, device string) string {
+	text := clean(title)
+	label := t.label(at)
+	if label != "" {
+		text = "[" + label + "] " + text
+	}
+	if device != "" && device != l.device && !strings.Contains(text, device) {
+		text += " · " + clean(device)
+	}
+	return text
+}
+
+// label says which part of the step around it an address belongs to: the item of a loop, the pass
+// of a repeat, the branch, or catch, else and finally.
+func (t *tracker) label(at engine.Address) string {
+	outer, isItem := engine.Address(""), false
+	if around := t.around(at); len(around) > 0 {
+		outer = around[len(around)-1].at
+	}
+	rest := strings.TrimPrefix(string(at[len(outer):]), "/")
+	if strings.HasPrefix(rest, "#") {
+		_, rest, _ = strings.Cut(rest, "/")
+	}
+	label := ""
+	if inside, after, ok := strings.Cut(rest, "]"); ok && strings.HasPrefix(inside, "[") {
+		isItem = true
+		label = t.labels[outer+engine.Address(inside+"]")]
+		if label == "" {
+			label = passNumber(inside[1:])
+		}
+		rest = strings.TrimPrefix(after, "/")
+	}
+	if part, _, ok := strings.Cut(rest, "/"); ok && !isItem {
+		label = part
+	}
+	return label
+}
+
+// passNumber counts from 1, as people do.
+func passNumber(index string) string {
+	n := 0
+	fmt.Sscanf(index, "%d", &n)
+	return fmt.Sprint(n + 1)
+}
+
+// mark is the sign before a step that ended so; the empty status is a step under way.
+func (l *lines) mark(status engine.Status) string {
+	switch status {
+	case engine.Succeeded:
+		return l.paint(green, "✓")
+	case engine.Failed:
+		return l.paint(red, "✗")
+	case engine.Skipped:
+		return l.paint(dim, "–")
+	case engine.Cancelled:
+		return l.paint(yellow, "◌")
+	}
+	return "▸"
+}
+
+// block is what a note adds to the screen: whole lines, or nothing.
+func (l *lines) block(t *tracker, n *engine.Note) string {
+	if n.Kind == engine.NoteStepStarted {
+		l.see(n.Device)
+	}
+	switch n.Kind {
+	case engine.NoteStepEnded:
+		return l.heads(t, n.At) + l.ended(t, n)
+	case engine.NoteStepRetry:
+		text := fmt.Sprintf("attempt %d: %s: %s; the next in %s", n.Attempt, n.Error.Kind, clean(n.Error.Message), elapsed(n.Due.Sub(n.Time)))
+		return l.heads(t, n.At) + l.line(t, n.At, l.paint(yellow, "↻"), l.title(t, n.At, n.Title, n.Device), "", text, plain)
+	case engine.NoteLog:
+		return l.heads(t, n.At) + l.logLine(t, n)
+	}
+	return ""
+}
+
+// heads names the blocks around an address that no line has named yet.
+func (l *lines) heads(t *tracker, at engine.Address) string {
+	var b strings.Builder
+	for i, s := range t.around(at) {
+		if !s.headed {
+			s.headed = true
+			text := strings.Repeat("  ", i+1) + "  " + l.title(t, s.at, s.title, s.device)
+			b.WriteString(l.paint(dim, fit(text, l.columns()-1)) + "\n")
+		}
+	}
+	return b.String()
+}
+
+func (l *lines) ended(t *tracker, n *engine.Note) string {
+	title := l.title(t, n.At, n.Title, n.Device)
+	took, text, st := elapsed(n.Time.Sub(n.Started)), gave(n.Step, n.Value), dim
+	mark := l.mark(n.Status)
+	switch n.Status {
+	case engine.Skipped:
+		return l.line(t, n.At, mark, title, "", "skipped", dim)
+	case engine.Failed:
+		text, st = failureText(n.Error), red
+		if n.Step.ContinueOnError {
+			mark, text, st = l.paint(yellow, "!"), "tolerated: "+text, yellow
+		}
+	case engine.Cancelled:
+		text, st = "cancelled", yellow
+	}
+	if n.Step.Action == "log" && n.Status == engine.Succeeded {
+		return "" // its message was shown
+	}
+	if n.Step.Do != nil && !n.Step.Do.Type.TalksToWorld() && n.Time.Sub(n.Started) < time.Millisecond {
+		took = ""
+	}
+	return l.line(t, n.At, mark, title, took, text, st)
+}
+
+func failureText(e *engine.Error) string {
+	if e == nil {
+		return ""
+	}
+	return string(e.Kind) + ": " + clean(e.Message)
+}
+
+func (l *lines) logLine(t *tracker, n *engine.Note) string {
+	mark, st := "·", plain
+	switch n.Log.Level {
+	case "debug":
+		st = dim
+	case "warn":
+		mark, st = l.paint(yellow, "!"), yellow
+	case "error":
+		mark, st = l.paint(red, "!"), red
+	}
+	text := clean(n.Log.Message)
+	if n.Log.Level != "info" {
+		text = n.Log.Level + ": " + text
+	}
+	if len(n.Log.Fields) > 0 {
+		text += " " + clean(jsonLine(n.Log.Fields))
+	}
+	indent := "  " + strings.Repeat("  ", len(t.around(n.At)))
+	return indent + mark + " " + l.paint(st, fit(text, l.columns()-len(indent)-3)) + "\n"
+}
+
+// line is one line of the table: mark, title, how long it took, and a text that is cut to the terminal.
+func (l *lines) line(t *tracker, at engine.Address, mark, title, took, text string, st style) string {
+	indent := "  " + strings.Repeat("  ", len(t.around(at)))
+	columns := l.columns() - 1 - len(indent) - 2
+	title = fit(title, max(12, columns-10))
+	if took != "" || text != "" {
+		title = pad(title, l.titleWidth-len(indent)+2)
+	}
+	rest := ""
+	if took != "" || text != "" {
+		rest = fmt.Sprintf("  %7s", took)
+	}
+	if text != "" {
+		rest += "  " + l.paint(st, fit(text, columns-width(title)-width(rest)-2))
+	}
+	if st == dim && text == "skipped" {
+		title = l.paint(dim, title)
+	}
+	return indent + mark + " " + strings.TrimRight(title+rest, " ") + "\n"
+}
