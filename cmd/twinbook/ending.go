@@ -9,6 +9,9 @@ import (
 
 // ending shows how a run ended: outputs as results, then what went wrong, then the last line.
 func (l *lines) ending(s summary) {
+	if l.terminal && len(s.outcome.Outputs) > 0 {
+		l.write("\n")
+	}
 	for _, o := range s.program.Workflow.Outputs {
 		if value, ok := s.outcome.Outputs[o.Name]; ok {
 			fmt.Fprintf(l.out, "%s: %s\n", o.Name, valueText(value))

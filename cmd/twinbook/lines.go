@@ -34,44 +34,50 @@ func (l *lines) see(device string) {
 	}
 }
 
-// title is a step's title behind the loop's item or branch it belongs to, with the device where it is another one.
+// title is a step's title behind the loop's item or the branch it belongs to, with its device where that is
+// not the one around it.
 func (l *lines) title(t *tracker, at engine.Address, title, device string) string {
-	text := clean(title)
-	label := t.label(at)
+	text, label, around := clean(title), t.label(at), l.device
+	for _, s := range t.around(at) {
+		around = s.device
+	}
+	if device != "" && device != around && device != label && !strings.Contains(text, device) {
+		text += " · " + clean(device)
+	}
 	if label != "" {
 		text = "[" + label + "] " + text
-	}
-	if device != "" && device != l.device && !strings.Contains(text, device) {
-		text += " · " + clean(device)
 	}
 	return text
 }
 
-// label says which part of the step around it an address belongs to: the item of a loop, the pass
-// of a repeat, the branch, or catch, else and finally.
+// label says which part of the steps around it an address belongs to: the item of a loop, the pass of a
+// repeat, the branch, or catch, else and finally. The innermost one counts, through blocks that are not shown.
 func (t *tracker) label(at engine.Address) string {
-	outer, isItem := engine.Address(""), false
-	if around := t.around(at); len(around) > 0 {
-		outer = around[len(around)-1].at
-	}
-	rest := strings.TrimPrefix(string(at[len(outer):]), "/")
-	if strings.HasPrefix(rest, "#") {
-		_, rest, _ = strings.Cut(rest, "/")
-	}
-	label := ""
-	if inside, after, ok := strings.Cut(rest, "]"); ok && strings.HasPrefix(inside, "[") {
-		isItem = true
-		label = t.labels[outer+engine.Address(inside+"]")]
-		if label == "" {
-			label = passNumber(inside[1:])
+	inner := string(at)
+	for {
+		cut := strings.LastIndexByte(inner, '/')
+		if cut < 0 {
+			return ""
 		}
-		rest = strings.TrimPrefix(after, "/")
+		inner = inner[:cut]
+		switch s, last := t.active[engine.Address(inner).Step()], inner[strings.LastIndexByte(inner, '/')+1:]; {
+		case strings.HasSuffix(inner, "]"):
+			if label, ok := t.labels[engine.Address(inner)]; ok {
+				return label
+			}
+			return passNumber(last[strings.LastIndexByte(last, '[')+1:])
+		case s == nil && last != "steps":
+			return last
+		case s != nil && s.shown():
+			return ""
+		}
 	}
-	if part, _, ok := strings.Cut(rest, "/"); ok && !isItem {
-		label = part
-	}
-	return label
 }
+
+// shown says whether a block has lines of its own: one without a name only groups its steps.
+func (s *underWay) shown() bool { return !groups(s.step) }
+
+func groups(s *engine.Step) bool { return s.Action == "steps" && s.Name == nil && s.ID == "" }
 
 // passNumber counts from 1, as people do.
 func passNumber(index string) string {
@@ -115,7 +121,7 @@ func (l *lines) block(t *tracker, n *engine.Note) string {
 // heads names the blocks around an address that no line has named yet.
 func (l *lines) heads(t *tracker, at engine.Address) string {
 	var b strings.Builder
-	for i, s := range t.around(at) {
+	for i, s := range t.shownAround(at) {
 		if !s.headed {
 			s.headed = true
 			text := strings.Repeat("  ", i+1) + "  " + l.title(t, s.at, s.title, s.device)
@@ -126,6 +132,9 @@ func (l *lines) heads(t *tracker, at engine.Address) string {
 }
 
 func (l *lines) ended(t *tracker, n *engine.Note) string {
+	if groups(n.Step) && n.Status == engine.Succeeded {
+		return ""
+	}
 	title := l.title(t, n.At, n.Title, n.Device)
 	took, text, st := elapsed(n.Time.Sub(n.Started)), gave(n.Step, n.Value), dim
 	mark := l.mark(n.Status)
@@ -143,7 +152,7 @@ func (l *lines) ended(t *tracker, n *engine.Note) string {
 	if n.Step.Action == "log" && n.Status == engine.Succeeded {
 		return "" // its message was shown
 	}
-	if n.Step.Do != nil && !n.Step.Do.Type.TalksToWorld() && n.Time.Sub(n.Started) < time.Millisecond {
+	if n.Time.Sub(n.Started) < time.Millisecond {
 		took = ""
 	}
 	return l.line(t, n.At, mark, title, took, text, st)
@@ -173,15 +182,18 @@ func (l *lines) logLine(t *tracker, n *engine.Note) string {
 	if len(n.Log.Fields) > 0 {
 		text += " " + clean(jsonLine(n.Log.Fields))
 	}
-	indent := "  " + strings.Repeat("  ", len(t.around(n.At)))
+	indent := "  " + strings.Repeat("  ", len(t.shownAround(n.At)))
 	return indent + mark + " " + l.paint(st, fit(text, l.columns()-len(indent)-3)) + "\n"
 }
 
 // line is one line of the table: mark, title, how long it took, and a text that is cut to the terminal.
 func (l *lines) line(t *tracker, at engine.Address, mark, title, took, text string, st style) string {
-	indent := "  " + strings.Repeat("  ", len(t.around(at)))
+	indent := "  " + strings.Repeat("  ", len(t.shownAround(at)))
 	columns := l.columns() - 1 - len(indent) - 2
 	title = fit(title, max(12, columns-10))
+	if n := width(title) + len(indent) - 2; n <= widestTitle {
+		l.titleWidth = max(l.titleWidth, n)
+	}
 	if took != "" || text != "" {
 		title = pad(title, l.titleWidth-len(indent)+2)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
@@ -128,7 +129,7 @@ func (t *tracker) waiting() (n int, oldest *underWay) {
 func (t *tracker) around(at engine.Address) []*underWay {
 	var outer []*underWay
 	for i, r := range at {
-		if r == '/' || r == '[' {
+		if r == '/' || r == '[' || r == '#' {
 			if s := t.active[at[:i]]; s != nil && (len(outer) == 0 || outer[len(outer)-1] != s) {
 				outer = append(outer, s)
 			}
@@ -137,14 +138,8 @@ func (t *tracker) around(at engine.Address) []*underWay {
 	return outer
 }
 
-// item is the label of the innermost loop's item that an address lies in; empty outside of loops.
-func (t *tracker) item(at engine.Address) string {
-	for i := len(at) - 1; i >= 0; i-- {
-		if at[i] == ']' {
-			if label, ok := t.labels[at[:i+1]]; ok {
-				return label
-			}
-		}
-	}
-	return ""
+// shownAround are those of them that have lines of their own.
+func (t *tracker) shownAround(at engine.Address) []*underWay {
+	outer := t.around(at)
+	return slices.DeleteFunc(outer, func(s *underWay) bool { return !s.shown() })
 }

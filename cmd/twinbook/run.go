@@ -95,7 +95,7 @@ func (a *app) reporter(format string, w *world) reporter {
 // follow starts the run and shows it until it has ended. A signal cancels it; its finally blocks
 // still run.
 func (a *app) follow(ctx context.Context, w *world, p *engine.Program, inputs map[string]any, r reporter) error {
-	s := summary{header: header{program: p, hub: w.title()}, began: w.clock.Now()}
+	s := summary{header: header{program: p, hub: hubTitle(w.opened)}, began: w.clock.Now()}
 	r.begin(s.header)
 	id := journal.NewID(s.began)
 	runs := w.newRunner(id, func(u runner.Update) {

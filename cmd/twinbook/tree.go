@@ -58,10 +58,13 @@ func needsHub(p *engine.Program) bool {
 	return needs
 }
 
-// titleColumns is how wide the titles of a workflow's steps are, within reason.
+// widestTitle is the widest title that the columns beside it give way to.
+const widestTitle = 44
+
+// titleColumns is how wide the titles of a workflow's steps will be, as far as can be known.
 func titleColumns(w *engine.Workflow) int {
-	const least, most, guess = 20, 44, 8
-	columns := least
+	const guess = 8 // columns of what an expression gives
+	columns := 20
 	eachStep(w, func(s *engine.Step, depth int) {
 		n := 2 * depth
 		switch {
@@ -76,7 +79,7 @@ func titleColumns(w *engine.Workflow) int {
 		default:
 			n += len(s.ID) + len(s.Action)
 		}
-		if n <= most {
+		if n <= widestTitle {
 			columns = max(columns, n)
 		}
 	})

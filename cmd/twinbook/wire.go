@@ -85,10 +85,10 @@ func (a *app) hubsOf(config *configuration, p *engine.Program, flag string) ([]h
 	return hubs, nil
 }
 
-// title names the hubs of a run.
-func (w *world) title() string {
-	names, real := make([]string, len(w.opened)), false
-	for i, h := range w.opened {
+// hubTitle names the hubs of a run.
+func hubTitle(hubs []openHub) string {
+	names, real := make([]string, len(hubs)), false
+	for i, h := range hubs {
 		names[i] = h.title
 		real = real || h.real
 	}
