@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/builtin"
@@ -72,22 +71,20 @@ func (c *check) strict(source string) Type {
 		c.syntax(err)
 		return Type{}
 	}
-	if _, shared := listNodes(tree.Node); shared != nil {
-		c.sharedNode(shared)
+	if all, shared := listNodes(tree.Node); shared != nil {
+		c.sharedNode(shared, all)
 		return Type{}
 	}
 	c.names(tree.Node, position{})
 	tree.Node = loosen(tree.Node)
-	c.scope.checking.Lock()
 	_, err = checker.Check(tree, c.scope.config())
-	c.scope.checking.Unlock()
 	c.types(tree.Node)
 	if err != nil && len(c.problems) == 0 {
 		c.fromExpr(err)
 	}
 	result := typeOf(tree.Node.Nature())
-	if c.opt.Bool && result.Kind != TypeBool && (result.Kind != TypeAny || isNil(tree.Node)) {
-		c.notBoolean(tree.Node, result.Kind)
+	if kind := kindOfNode(tree.Node); c.opt.Bool && kind != TypeBool && kind != TypeAny {
+		c.notBoolean(tree.Node, kind)
 	}
 	return result
 }
@@ -108,7 +105,7 @@ func compileRunning(source string) (*Expr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("this expression cannot be compiled: %s", firstLine(err.Error()))
 	}
-	return &Expr{source: source, program: program, parts: sync.OnceValue(func() *partList { return newPartList(source) })}, nil
+	return &Expr{source: source, program: program}, nil
 }
 
 func firstLine(text string) string {
@@ -141,7 +138,6 @@ func newStrictConfig() conf.Config {
 		c.Functions[name] = checkedFunction(name, goTypes[f.result])
 	}
 	c.Functions[looseCall] = checkedFunction(looseCall, goAny)
-	c.Functions[moduloCall] = checkedFunction(moduloCall, goNumber)
 	return c
 }
 
