@@ -1,0 +1,83 @@
+package simulator
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/twinbook/twinbook/simulator/wire"
+)
+
+// AttachDevice connects a device of this process without any bytes and without a check of keys; it is
+// a wire.Dial. The receiver is called by whoever caused what it is told, so it must not wait.
+func (h *Hub) AttachDevice(_ context.Context, o wire.Options, r wire.Receiver) (wire.Conn, error) {
+	if o.Module != "" {
+		return nil, unknownModule(o.Device, o.Module)
+	}
+	d, err := h.device(o.Device)
+	if err != nil {
+		return nil, err
+	}
+	a := &attached{hub: h, receiver: r}
+	a.session = session{device: d, link: a}
+	if err := h.open(&a.session, o.CleanSession); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// attached is both ends of a connection without bytes.
+type attached struct {
+	hub      *Hub
+	receiver wire.Receiver
+	session  session
+	present  bool
+	ended    atomic.Bool
+	box      outbox[news]
+}
+
+// news for the device: a message, or the end.
+type news struct {
+	message wire.Message // nil: the end
+	reason  error
+}
+
+func (a *attached) SessionPresent() bool { return a.present }
+
+func (a *attached) Send(m wire.Message) error {
+	if a.ended.Load() {
+		return wire.ErrClosed
+	}
+	if err := a.hub.receive(&a.session, m); err != nil {
+		a.hub.close(&a.session, err)
+		return wire.ErrClosed
+	}
+	return nil
+}
+
+func (a *attached) Close() error {
+	a.hub.close(&a.session, nil)
+	return nil
+}
+
+func (a *attached) opened(sessionPresent bool) { a.present = sessionPresent }
+
+func (a *attached) send(m wire.Message) { a.box.put(news{message: m}) }
+
+func (a *attached) flush() { a.box.flush(a.tell) }
+
+func (a *attached) end(reason error) {
+	if !a.ended.Swap(true) {
+		a.box.put(news{reason: reason})
+	}
+	a.flush()
+}
+
+// tell drops what was still under way when the connection ended.
+func (a *attached) tell(n news) {
+	switch {
+	case n.message == nil:
+		a.receiver.Closed(a, n.reason)
+	case !a.ended.Load():
+		a.receiver.Receive(a, n.message)
+	}
+}

@@ -1,0 +1,118 @@
+package simulator
+
+import (
+	"strings"
+	"time"
+
+	"github.com/twinbook/twinbook/simulator/wire"
+)
+
+// A permission is what a policy of the hub allows.
+type permission uint8
+
+const (
+	registryRead permission = 1 << iota
+	registryWrite
+	serviceConnect
+	deviceConnect
+)
+
+type policy struct {
+	allows             permission
+	primary, secondary []byte
+}
+
+// newPolicies are those that every new hub has, as Azure documents them.
+func newPolicies(key func(...string) []byte) map[string]policy {
+	all := map[string]policy{}
+	for name, allows := range map[string]permission{
+		"iothubowner":       registryRead | registryWrite | serviceConnect | deviceConnect,
+		"service":           serviceConnect,
+		"device":            deviceConnect,
+		"registryRead":      registryRead,
+		"registryReadWrite": registryRead | registryWrite,
+	} {
+		all[name] = policy{allows, key("policy", name, "primary"), key("policy", name, "secondary")}
+	}
+	return all
+}
+
+// isHost says whether host is a name of this hub: its own, or the machine's for itself, since a
+// hub on a desk is reached by address as well.
+func (h *Hub) isHost(host string) bool {
+	for _, name := range []string{h.config.HostName, "localhost", "127.0.0.1", "::1"} {
+		if wire.SameHost(host, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkToken reads a SAS token and looks at all that does not depend on what it is for.
+func (h *Hub) checkToken(text string) (wire.Token, error) {
+	t, err := wire.ParseToken(text)
+	switch {
+	case err != nil:
+		return t, unauthorized.fault("Unauthorized").saying("%v", err)
+	case !h.isHost(t.Host()):
+		return t, unauthorized.fault("Unauthorized").saying("the SAS token is for the hub %.100q, and this is %q", t.Host(), h.config.HostName)
+	case t.Expired(h.clock.Now()):
+		return t, unauthorized.fault("Token expired").saying("the SAS token has expired; make a new one, and check the machine's clock")
+	}
+	return t, nil
+}
+
+// authorize checks the token of a REST request for what lies at path ("twins/dev-1").
+func (h *Hub) authorize(text string, path string, need permission) error {
+	t, err := h.checkToken(text)
+	if err != nil {
+		return err
+	}
+	return h.checkPolicy(t, path, need)
+}
+
+func (h *Hub) checkPolicy(t wire.Token, path string, need permission) error {
+	p, ok := h.policies[t.Policy]
+	switch {
+	case !ok || !t.SignedBy(p.primary, p.secondary):
+		return unauthorized.fault("Unauthorized").saying("the SAS token is not signed with a key of the hub's policy %.80q", t.Policy)
+	case !covers(t, path):
+		return unauthorized.fault("Unauthorized").saying("the SAS token is for %.100q, not for %s", t.Resource, path)
+	case p.allows&need == 0:
+		return noPermission.fault("Unauthorized").saying("policy %s does not allow this; use service or iothubowner", t.Policy)
+	}
+	return nil
+}
+
+// covers says whether a token opens path. Samples in Azure's documentation append /api-version=… to
+// the resource; that part says nothing.
+func covers(t wire.Token, path string) bool {
+	opened, _, _ := strings.Cut(t.Path(), "/api-version=")
+	return wire.Within(path, opened)
+}
+
+// admit checks the token a device connects with, and says how long it is good.
+func (h *Hub) admit(d *device, text string) (time.Duration, error) {
+	t, err := h.checkToken(text)
+	if err != nil {
+		return 0, err
+	}
+	path := "devices/" + d.id
+	if t.Policy != "" {
+		err = h.checkPolicy(t, path, deviceConnect)
+	} else {
+		err = h.checkDeviceKey(d, t, path)
+	}
+	return t.Left(h.clock.Now()), err
+}
+
+func (h *Hub) checkDeviceKey(d *device, t wire.Token, path string) error {
+	primary, secondary := h.deviceKeys(d)
+	switch {
+	case !wire.Within(t.Path(), path):
+		return unauthorized.fault("Unauthorized").saying("the SAS token is for %.100q, not for device %s", t.Resource, d.id)
+	case !t.SignedBy(primary, secondary):
+		return unauthorized.fault("Unauthorized").saying("the SAS token is not signed with a key of device %s", d.id)
+	}
+	return nil
+}

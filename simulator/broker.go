@@ -1,0 +1,255 @@
+package simulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"github.com/twinbook/twinbook/simulator/wire"
+)
+
+// ServeMQTT lets devices in that connect to l, until ctx ends. It then closes l and all of their
+// connections, and returns nil when everything it started has ended.
+func (h *Hub) ServeMQTT(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var conns sync.WaitGroup
+	defer conns.Wait()
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	for {
+		conn, err := l.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				conn.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("simulator: the MQTT listener was closed: %w", err)
+		case err != nil: // out of descriptors, for one: others may leave
+			pause(ctx, 20*time.Millisecond)
+			continue
+		}
+		conns.Go(func() { h.Attach(ctx, conn) })
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// Attach speaks MQTT with the device at the other end of conn until the connection ends, and says
+// why it did: nil after the device's DISCONNECT. It closes conn, and does so when ctx ends.
+func (h *Hub) Attach(ctx context.Context, conn net.Conn) error {
+	sock := newSocket(conn, h.config)
+	stop := context.AfterFunc(ctx, func() { sock.end(context.Cause(ctx)) })
+	defer stop()
+	defer sock.writers.Wait()
+	defer sock.finish(nil)
+
+	p, err := sock.read(maxBeforeAuth, h.config.ConnectTimeout)
+	if err != nil {
+		return fmt.Errorf("no CONNECT: %w", sock.why(err))
+	}
+	connect, ok := p.(*packets.ConnectPacket)
+	if !ok {
+		return errors.New("the first packet is not CONNECT")
+	}
+	s, life, refusal := h.login(sock, connect)
+	if refusal != nil {
+		return h.refuse(sock, refusal)
+	}
+	if err := h.open(s, connect.CleanSession); err != nil {
+		return h.refuse(sock, &refused{packets.ErrRefusedNotAuthorised, err})
+	}
+	expiry := h.clock.After(life, func() { h.close(s, errTokenExpired) })
+	defer expiry()
+	err = sock.why(h.converse(sock, s, idleLimit(connect.Keepalive)))
+	h.close(s, err)
+	return err
+}
+
+// A refused CONNECT is answered with a code; with code 0 the connection is closed without a word.
+type refused struct {
+	code byte
+	why  error
+}
+
+func (h *Hub) refuse(sock *socket, r *refused) error {
+	if r.code != 0 {
+		p := packets.NewControlPacket(packets.Connack).(*packets.ConnackPacket)
+		p.ReturnCode = r.code
+		sock.write(p)
+	}
+	return r.why
+}
+
+// login finds out who connects, and for how long the token is good.
+func (h *Hub) login(sock *socket, c *packets.ConnectPacket) (*session, time.Duration, *refused) {
+	if c.ProtocolName != "MQTT" || c.ProtocolVersion != 4 {
+		return nil, 0, &refused{packets.ErrRefusedBadProtocolVersion, fmt.Errorf("protocol %.10q level %d: the hub speaks MQTT 3.1.1", c.ProtocolName, c.ProtocolVersion)}
+	}
+	if c.ReservedBit != 0 {
+		return nil, 0, &refused{0, errors.New("a CONNECT with its reserved bit set")}
+	}
+	id, err := wire.ParseClientID(c.ClientIdentifier)
+	if err != nil {
+		return nil, 0, &refused{packets.ErrRefusedIDRejected, err}
+	}
+	sock.id = id
+	if err := checkWill(id, c); err != nil {
+		return nil, 0, &refused{0, err}
+	}
+	s, life, err := h.identify(sock, id, c)
+	if err != nil {
+		return nil, 0, &refused{packets.ErrRefusedNotAuthorised, err}
+	}
+	return s, life, nil
+}
+
+func (h *Hub) identify(sock *socket, id wire.Identity, c *packets.ConnectPacket) (*session, time.Duration, error) {
+	user, err := wire.ParseUsername(c.Username)
+	if err != nil {
+		return nil, 0, err
+	}
+	switch {
+	case user.ClientID != c.ClientIdentifier:
+		return nil, 0, fmt.Errorf("the user name is of %.80q, the client id %.80q", user.ClientID, c.ClientIdentifier)
+	case !h.isHost(user.Host):
+		return nil, 0, fmt.Errorf("the user name is for the hub %.80q, and this is %q", user.Host, h.config.HostName)
+	case id.Module != "":
+		return nil, 0, unknownModule(id.Device, id.Module)
+	}
+	d, err := h.device(id.Device)
+	if err != nil {
+		return nil, 0, err
+	}
+	life, err := h.admit(d, string(c.Password))
+	return &session{device: d, link: sock, noTwin: user.APIVersion == ""}, life, err
+}
+
+func checkWill(id wire.Identity, c *packets.ConnectPacket) error {
+	if !c.WillFlag {
+		return nil
+	}
+	m, err := wire.ParseFromDevice(id, c.WillTopic, c.WillMessage)
+	if _, isTelemetry := m.(wire.Telemetry); err != nil || !isTelemetry || c.WillQos > 1 {
+		return errors.New("a will must be telemetry at QoS 0 or 1")
+	}
+	return nil
+}
+
+// idleLimit is how long a client may be silent.
+func idleLimit(keepAlive uint16) time.Duration {
+	if keepAlive == 0 {
+		return maxIdle
+	}
+	return min(time.Duration(keepAlive)*time.Second*3/2, maxIdle)
+}
+
+// converse takes packets until the device leaves (nil), breaks the rules or is gone.
+func (h *Hub) converse(sock *socket, s *session, idle time.Duration) error {
+	for {
+		p, err := sock.read(maxPacket, idle)
+		if err != nil {
+			return explain(err, idle)
+		}
+		if _, leaves := p.(*packets.DisconnectPacket); leaves {
+			return nil
+		}
+		if err := h.take(sock, s, p); err != nil {
+			return err
+		}
+	}
+}
+
+// explain says in plain words why nothing more could be read.
+func explain(err error, idle time.Duration) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("nothing came for %v, which is 1.5 times the keep-alive", idle)
+	case errors.Is(err, io.EOF):
+		return errLeft
+	}
+	return err
+}
+
+// take acts on one packet. An error is against the rules of MQTT or of the hub.
+func (h *Hub) take(sock *socket, s *session, p packets.ControlPacket) error {
+	switch p := p.(type) {
+	case *packets.PublishPacket:
+		return h.takePublish(sock, s, p)
+	case *packets.SubscribePacket:
+		h.takeSubscribe(sock, s, p)
+	case *packets.UnsubscribePacket:
+		h.takeUnsubscribe(sock, s, p)
+	case *packets.PingreqPacket:
+		sock.write(packets.NewControlPacket(packets.Pingresp))
+	case *packets.PubackPacket: // all goes out at QoS 0; SDKs acknowledge nothing, and may
+	default:
+		return fmt.Errorf("an unexpected %T", p)
+	}
+	return nil
+}
+
+func (h *Hub) takePublish(sock *socket, s *session, p *packets.PublishPacket) error {
+	if p.Qos == 2 {
+		return errors.New("a publish at QoS 2, which the hub does not have")
+	}
+	m, err := wire.ParseFromDevice(sock.id, p.TopicName, p.Payload)
+	if err != nil {
+		return err
+	}
+	if err := h.receive(s, m); err != nil {
+		return err
+	}
+	if p.Qos == 1 {
+		ack := packets.NewControlPacket(packets.Puback).(*packets.PubackPacket)
+		ack.MessageID = p.MessageID
+		sock.write(ack)
+	}
+	return nil
+}
+
+// takeSubscribe answers before what was subscribed to can come.
+func (h *Hub) takeSubscribe(sock *socket, s *session, p *packets.SubscribePacket) {
+	ack := packets.NewControlPacket(packets.Suback).(*packets.SubackPacket)
+	ack.MessageID = p.MessageID
+	var feeds wire.Feeds
+	for i, text := range p.Topics {
+		feed, known := wire.ParseFilter(sock.id, text)
+		if !known || p.Qoss[i] > 2 {
+			ack.ReturnCodes = append(ack.ReturnCodes, 0x80)
+			continue
+		}
+		feeds |= feed
+		ack.ReturnCodes = append(ack.ReturnCodes, min(p.Qoss[i], 1))
+	}
+	sock.write(ack)
+	h.subscribe(s, feeds, 0)
+}
+
+func (h *Hub) takeUnsubscribe(sock *socket, s *session, p *packets.UnsubscribePacket) {
+	var feeds wire.Feeds
+	for _, text := range p.Topics {
+		feed, _ := wire.ParseFilter(sock.id, text)
+		feeds |= feed
+	}
+	h.subscribe(s, 0, feeds)
+	ack := packets.NewControlPacket(packets.Unsuback).(*packets.UnsubackPacket)
+	ack.MessageID = p.MessageID
+	sock.write(ack)
+}

@@ -1,0 +1,19 @@
+// Package simulator is a hub on your desk: a stand-in for Azure IoT Hub that unmodified clients
+// can talk to.
+//
+// Faithful: MQTT 3.1.1 as devices use it (SAS tokens and their expiry, sessions that keep their
+// subscriptions, takeover, twins, direct methods, desired notices in $version order), the service's
+// REST calls for twins, methods, queries and reading an identity, and the errors of both, with their
+// codes and bodies. A device may also be attached: the same conversation in the same process
+// without any bytes, cheap enough for a hundred thousand of them.
+//
+// Different: MQTT and HTTP come without TLS. Everything a hub sends goes at QoS 0, which its
+// protocol allows. Telemetry and wills are checked, acknowledged and dropped. Queries see changes at
+// once, where Azure's lag by seconds. There are no quotas, no modules, no messages to devices, no
+// jobs and no changes of the registry over REST; what is asked for and not there is answered 404
+// or 501, never 200. Nothing outlives the process.
+//
+// Code here takes its time from a clock.Clock and waits only through it, so that a hub with attached
+// devices and the Client runs in virtual time, too. Goroutines and socket deadlines are in
+// broker.go, socket.go and serve.go only.
+package simulator

@@ -1,0 +1,81 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/twinbook/twinbook/hub"
+)
+
+// A code is one kind of error of the service, in Azure's terms and in ours.
+type code struct {
+	status int    // of the HTTP answer
+	number int    // errorCode in bodies
+	name   string // in the header and in messages
+	kind   hub.Kind
+}
+
+// The codes in use; names and numbers are those of Azure's service SDKs.
+var (
+	badVersion       = code{400, 400001, "InvalidProtocolVersion", hub.Invalid}
+	argumentInvalid  = code{400, 400004, "ArgumentInvalid", hub.Invalid}
+	unauthorized     = code{401, 401003, "IotHubUnauthorized", hub.Unauthorized}
+	noPermission     = code{401, 401002, "IotHubUnauthorizedAccess", hub.Unauthorized}
+	tooManyProps     = code{403, 403100, "DeviceModelMaxPropertiesExceeded", hub.Invalid}
+	deviceNotFound   = code{404, 404001, "DeviceNotFound", hub.NotFound}
+	moduleNotFound   = code{404, 404010, "ModuleNotFound", hub.NotFound}
+	deviceNotOnline  = code{404, 404103, "DeviceNotOnline", hub.Offline}
+	connectionClosed = code{404, 404104, "DeviceConnectionClosedRemotely", hub.Interrupted}
+	etagMismatch     = code{412, 412001, "PreconditionFailed", hub.Conflict}
+	notImplemented   = code{501, 501000, "GenericNotImplemented", hub.Invalid}
+	badAnswer        = code{502, 502000, "GenericBadGateway", hub.Failed}
+	responseTimeout  = code{504, 504101, "GatewayTimeout", hub.Timeout}
+)
+
+// A fault is an error that the service answers, on whatever way it was asked.
+type fault struct {
+	code
+	text  string // as Azure says it
+	plain string // in our words, with what to do; empty: text is plain enough
+	sent  bool   // the request had reached the device
+}
+
+func (f *fault) Error() string {
+	if f.plain != "" {
+		return f.plain
+	}
+	return f.text
+}
+
+func (c code) fault(format string, args ...any) *fault {
+	return &fault{code: c, text: fmt.Sprintf(format, args...)}
+}
+
+func (f *fault) saying(format string, args ...any) *fault {
+	f.plain = fmt.Sprintf(format, args...)
+	return f
+}
+
+func (f *fault) afterSending() *fault {
+	f.sent = true
+	return f
+}
+
+func unknownDevice(id string) *fault {
+	return deviceNotFound.fault("Device %s not registered.", id).
+		saying("the simulator has no device %s; check the id, or add the device to the simulator", id)
+}
+
+func unknownModule(id, module string) *fault {
+	return moduleNotFound.fault("Module %s/%s not registered.", id, module).
+		saying("the simulator has no modules, so none called %s", module)
+}
+
+// asFault is err as the service answers it. Everything here fails with a fault.
+func asFault(err error) *fault {
+	var f *fault
+	if !errors.As(err, &f) {
+		panic(fmt.Sprintf("simulator: an error that is no fault: %v", err))
+	}
+	return f
+}

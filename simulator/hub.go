@@ -1,0 +1,128 @@
+package simulator
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/twinbook/twinbook/internal/clock"
+	"github.com/twinbook/twinbook/simulator/wire"
+)
+
+// Config says what hub to make. The zero Config is a hub on the machine's clock with random keys.
+type Config struct {
+	Clock    clock.Clock // default: clock.Real()
+	HostName string      // the hub's name in connection strings and tokens; default "localhost"
+
+	// Seed makes all keys the same each time. Empty: keys are random. Anyone who knows the seed
+	// has the keys.
+	Seed string
+
+	// Superset accepts in queries what Azure knows in message routes only.
+	Superset bool
+
+	ConnectTimeout time.Duration // for a socket to send its CONNECT; default 10s
+	WriteTimeout   time.Duration // for a socket to take what it was sent; default 20s
+	MaxUnsent      int           // bytes a socket may leave unread before it is closed; default 1 MiB
+}
+
+func (c Config) withDefaults() Config {
+	if c.Clock == nil {
+		c.Clock = clock.Real()
+	}
+	if c.HostName == "" {
+		c.HostName = "localhost"
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 10 * time.Second
+	}
+	if c.WriteTimeout == 0 {
+		c.WriteTimeout = 20 * time.Second
+	}
+	if c.MaxUnsent == 0 {
+		c.MaxUnsent = 1 << 20
+	}
+	return c
+}
+
+// Validate names the first field that cannot be right.
+func (c Config) Validate() error {
+	switch {
+	case strings.ContainsAny(c.HostName, "/;= "):
+		return fmt.Errorf("simulator: HostName %q is no host name", c.HostName)
+	case c.ConnectTimeout < 0 || c.WriteTimeout < 0:
+		return fmt.Errorf("simulator: ConnectTimeout and WriteTimeout cannot be negative")
+	case c.MaxUnsent < 0:
+		return fmt.Errorf("simulator: MaxUnsent cannot be negative")
+	}
+	return nil
+}
+
+// A Hub has devices, and is reached by them over MQTT or attached, and by services over REST
+// or through a Client.
+type Hub struct {
+	config   Config
+	clock    clock.Clock
+	secret   []byte
+	policies map[string]policy
+	devices  registry
+	watches  watches
+	tracking atomic.Uint64
+	made     atomic.Uint64
+}
+
+// New makes a hub without devices. It listens nowhere yet.
+func New(c Config) (*Hub, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	c = c.withDefaults()
+	h := &Hub{config: c, clock: c.Clock, secret: make([]byte, 32)}
+	if c.Seed == "" {
+		rand.Read(h.secret)
+	} else {
+		sum := sha256.Sum256([]byte("twinbook simulator\x00" + c.Seed))
+		h.secret = sum[:]
+	}
+	h.policies = newPolicies(h.key)
+	return h, nil
+}
+
+// key derives a key that is as secret as the hub's secret and the same for the same names.
+func (h *Hub) key(names ...string) []byte {
+	mac := hmac.New(sha256.New, h.secret)
+	for _, n := range names {
+		fmt.Fprintf(mac, "%d:%s", len(n), n)
+	}
+	return mac.Sum(nil)
+}
+
+// ConnectionString is a service's entry under one of the hub's policies: iothubowner, service,
+// device, registryRead or registryReadWrite. Its host is Config.HostName; use At for an address.
+func (h *Hub) ConnectionString(policyName string) (wire.ConnectionString, error) {
+	p, ok := h.policies[policyName]
+	if !ok {
+		return wire.ConnectionString{}, fmt.Errorf("simulator: there is no policy %q", policyName)
+	}
+	return wire.ConnectionString{Host: h.config.HostName, Policy: policyName, Key: p.primary}, nil
+}
+
+// DeviceConnectionString is a device's entry. Its host is Config.HostName; use At for an address.
+func (h *Hub) DeviceConnectionString(id string) (wire.ConnectionString, error) {
+	d, err := h.device(id)
+	if err != nil {
+		return wire.ConnectionString{}, fmt.Errorf("simulator: there is no device %q", id)
+	}
+	primary, _ := h.deviceKeys(d)
+	return wire.ConnectionString{Host: h.config.HostName, Device: id, Key: primary}, nil
+}
+
+// trackingID is a number for one error, in the form of Azure's.
+func (h *Hub) trackingID() string {
+	sum := h.key("tracking", fmt.Sprint(h.tracking.Add(1)))
+	return fmt.Sprintf("%X", sum[:16])
+}

@@ -1,0 +1,240 @@
+package simulator
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twinbook/twinbook/internal/clock"
+	"github.com/twinbook/twinbook/simulator/wire"
+)
+
+// What Azure documents for direct methods.
+const (
+	maxMethodBody   = 128 << 10 // bytes, of payload and of answer
+	defaultResponse = 30 * time.Second
+	minResponse     = 5 * time.Second
+	maxResponse     = 300 * time.Second
+	maxConnect      = 300 * time.Second
+	maxMethodName   = 100 // bytes
+)
+
+// An invocation is one call of a method by the service.
+type invocation struct {
+	device   string
+	method   string
+	payload  []byte // JSON; empty is sent as null
+	response time.Duration
+	connect  time.Duration
+}
+
+// An answer is what became of an invocation.
+type answer struct {
+	status  int
+	payload []byte // JSON, null for an empty answer
+	err     error
+}
+
+// A call is an invocation that its device has and has not answered.
+type call struct {
+	number  uint64
+	answer  *clock.Promise[answer]
+	session *session
+}
+
+func (c *call) rid() string { return strconv.FormatUint(c.number, 16) }
+
+// invoke calls a method and waits for the device's answer, the end of its connection, or the time
+// that the invocation allows. Many may wait on one device.
+func (h *Hub) invoke(ctx context.Context, v invocation) (answer, error) {
+	d, err := h.device(v.device)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := v.check(); err != nil {
+		return answer{}, err
+	}
+	c, err := h.deliver(ctx, d, v)
+	if err != nil {
+		return answer{}, err
+	}
+	stop := h.clock.After(v.response, func() { c.answer.Resolve(answer{err: v.tooLate()}) })
+	a, err := c.answer.Await(ctx)
+	stop()
+	if err != nil {
+		a.err = gaveUp(err).afterSending()
+	}
+	if a.err != nil {
+		h.forget(d, c)
+		return answer{}, a.err
+	}
+	return a, nil
+}
+
+func (v invocation) check() error {
+	switch {
+	case !validMethod(v.method):
+		return argumentInvalid.fault("Method name '%s' is not valid", printable(v.method)).
+			saying("%q cannot be a method's name: it has 1 to %d letters, digits and signs other than $ ( ) < > @ , ; : \\ \" / [ ] ? = { } and blanks", printable(v.method), maxMethodName)
+	case v.response < minResponse || v.response > maxResponse:
+		return argumentInvalid.fault("responseTimeoutInSeconds must be from 5 to 300").
+			saying("the time for the answer must be from %v to %v, not %v", minResponse, maxResponse, v.response)
+	case v.connect < 0 || v.connect > maxConnect:
+		return argumentInvalid.fault("connectTimeoutInSeconds must be from 0 to 300").
+			saying("the time to wait for an offline device must be from 0s to %v, not %v", maxConnect, v.connect)
+	case len(v.payload) > maxMethodBody:
+		return argumentInvalid.fault("The method payload has %d bytes, and %d are allowed", len(v.payload), maxMethodBody)
+	}
+	if len(v.payload) > 0 {
+		if err := wire.CheckJSON(v.payload, wire.MaxDepth); err != nil {
+			return argumentInvalid.fault("The method payload is not valid: %v", err)
+		}
+	}
+	return nil
+}
+
+func validMethod(name string) bool {
+	bad := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`$()<>@,;:\"/[]?={}`, r) }
+	return name != "" && len(name) <= maxMethodName && !strings.ContainsFunc(name, bad)
+}
+
+// deliver sends the request to the device, waiting as long as the invocation says for it to come
+// online and subscribe to methods.
+func (h *Hub) deliver(ctx context.Context, d *device, v invocation) (*call, error) {
+	until := h.clock.Now().Add(v.connect)
+	for {
+		c, ready := h.begin(d, v)
+		if c != nil {
+			return c, nil
+		}
+		left := until.Sub(h.clock.Now())
+		err := h.awaitReady(ctx, ready, left)
+		h.stopWaiting(d, ready)
+		switch {
+		case err != nil:
+			return nil, gaveUp(err)
+		case left <= 0:
+			return nil, v.offline()
+		}
+	}
+}
+
+// awaitReady waits for a device to take methods, or for the time to be over.
+func (h *Hub) awaitReady(ctx context.Context, ready *clock.Promise[bool], left time.Duration) error {
+	if left <= 0 {
+		return nil
+	}
+	stop := h.clock.After(left, func() { ready.Resolve(false) })
+	defer stop()
+	_, err := ready.Await(ctx)
+	return err
+}
+
+// begin sends the request if the device takes methods now, else it gives a promise that it will.
+func (h *Hub) begin(d *device, v invocation) (c *call, ready *clock.Promise[bool]) {
+	h.edit(d, func() bool {
+		s := d.session
+		if s == nil || !d.feeds.Has(wire.MethodFeed) {
+			ready = clock.NewPromise[bool](h.clock)
+			d.waiting = append(d.waiting, ready)
+			return false
+		}
+		d.called++
+		c = &call{number: d.called, answer: clock.NewPromise[answer](h.clock), session: s}
+		if s.calls == nil {
+			s.calls = map[string]*call{}
+		}
+		s.calls[c.rid()] = c
+		body := v.payload
+		if len(body) == 0 {
+			body = []byte("null") // Node and Python parse what comes, whatever it is
+		}
+		s.link.send(wire.MethodRequest{RID: c.rid(), Method: v.method, Body: body})
+		return false
+	})
+	return c, ready
+}
+
+// wakeCallers lets those try again who wait for the device, if it takes methods now. Its lock is held.
+func (d *device) wakeCallers() {
+	if d.session == nil || !d.feeds.Has(wire.MethodFeed) {
+		return
+	}
+	for _, ready := range d.waiting {
+		ready.Resolve(true)
+	}
+	d.waiting = nil
+}
+
+func (h *Hub) stopWaiting(d *device, ready *clock.Promise[bool]) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.waiting = slices.DeleteFunc(d.waiting, func(p *clock.Promise[bool]) bool { return p == ready })
+}
+
+// takeAnswer gives a device's answer to who waits for it. Late, unknown and repeated answers are dropped.
+func (h *Hub) takeAnswer(s *session, m wire.MethodResponse) error {
+	if err := checkLength(m.Body); err != nil {
+		return err
+	}
+	d := s.device
+	d.mu.Lock()
+	c := s.calls[m.RID]
+	delete(s.calls, m.RID)
+	d.mu.Unlock()
+	if c != nil {
+		c.answer.Resolve(readAnswer(d.id, m))
+	}
+	return nil
+}
+
+func readAnswer(device string, m wire.MethodResponse) answer {
+	a := answer{status: m.Status, payload: m.Body}
+	if len(m.Body) == 0 {
+		a.payload = []byte("null")
+	}
+	if len(m.Body) > maxMethodBody {
+		a.err = badAnswer.fault("The device's response has %d bytes, and %d are allowed.", len(m.Body), maxMethodBody).
+			saying("device %s answered with %d bytes, and %d are allowed; have it answer less", device, len(m.Body), maxMethodBody).afterSending()
+	} else if err := wire.CheckJSON(a.payload, wire.MaxDepth); err != nil {
+		a.err = badAnswer.fault("The device's response could not be parsed: %v.", err).
+			saying("device %s answered, but not with JSON that can be read: %v; correct what the device sends", device, err).afterSending()
+	}
+	return a
+}
+
+// forget drops a call whose caller is gone, so that a late answer finds nobody.
+func (h *Hub) forget(d *device, c *call) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(c.session.calls, c.rid())
+}
+
+// failCalls tells callers that the connection their request went over has ended.
+func (h *Hub) failCalls(d *device, calls []*call, reason error) {
+	for _, c := range calls {
+		c.answer.Resolve(answer{err: connectionClosed.fault("Device connection was closed before it answered.").
+			saying("the connection to device %s ended before it answered (%v); whether it did the work is not known: look at its twin", d.id, reason).afterSending()})
+	}
+}
+
+func (v invocation) offline() *fault {
+	return deviceNotOnline.fault("Timed out waiting for device to connect.").
+		saying("device %s is not connected, or has not subscribed to methods; start it, or give it time to come with deliverWithin", v.device)
+}
+
+func (v invocation) tooLate() *fault {
+	return responseTimeout.fault("Timed out waiting for the response from device.").
+		saying("device %s took the call and did not answer within %v; look at what it did before calling again", v.device, v.response).afterSending()
+}
+
+// gaveUp is the fault of a caller whose context ended.
+func gaveUp(cause error) *fault {
+	if errors.Is(cause, context.DeadlineExceeded) {
+		return responseTimeout.fault("The caller's time was up").saying("the caller's time was up before the device answered")
+	}
+	return connectionClosed.fault("The caller went away").saying("the caller stopped waiting for the answer")
+}

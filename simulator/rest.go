@@ -1,0 +1,181 @@
+package simulator
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// maxBody is the largest body of a request that is read: a twin with everything in it escaped fits.
+const maxBody = 1 << 20
+
+// A request is an HTTP request of a service, its path taken apart.
+type request struct {
+	*http.Request
+	hub  *Hub
+	path []string // segments without percent-escapes
+}
+
+// A route is one REST call.
+type route struct {
+	method string
+	path   string // segments; * is any one
+	need   permission
+	serve  func(*request) (reply, error)
+	inside bool // errors have the form that Azure uses for methods
+}
+
+// A reply is a success.
+type reply struct {
+	body   any
+	header map[string]string
+}
+
+// routes are the calls that a service has, so far.
+var routes = []route{
+	{method: "GET", path: "devices/*", need: registryRead, serve: (*request).getIdentity},
+	{method: "POST", path: "devices/query", need: serviceConnect, serve: (*request).query},
+	{method: "GET", path: "twins/*", need: serviceConnect, serve: (*request).getTwin},
+	{method: "PATCH", path: "twins/*", need: serviceConnect, serve: (*request).patchTwin},
+	{method: "PUT", path: "twins/*", need: serviceConnect, serve: (*request).putTwin},
+	{method: "POST", path: "twins/*/methods", need: serviceConnect, serve: (*request).invoke, inside: true},
+	{method: "GET", path: "devices/*/modules/*", need: registryRead, serve: (*request).noModule},
+	{method: "GET", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).noModule},
+	{method: "PATCH", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).noModule},
+	{method: "PUT", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).noModule},
+	{method: "POST", path: "twins/*/modules/*/methods", need: serviceConnect, serve: (*request).noModule, inside: true},
+}
+
+// Handler answers the service's REST calls, over plain HTTP as it stands.
+func (h *Hub) Handler() http.Handler { return http.HandlerFunc(h.serveREST) }
+
+func (h *Hub) serveREST(w http.ResponseWriter, r *http.Request) {
+	path, err := segments(r.URL)
+	if err != nil {
+		h.writeFault(w, argumentInvalid.fault("The path is not valid"), false)
+		return
+	}
+	call, known := findRoute(r.Method, path)
+	answer, err := h.answerREST(&request{r, h, path}, call, known)
+	if err != nil {
+		h.writeFault(w, asFault(err), call.inside)
+		return
+	}
+	writeReply(w, answer)
+}
+
+func (h *Hub) answerREST(r *request, call route, known bool) (reply, error) {
+	if !known {
+		call.need = registryRead | registryWrite | serviceConnect // any policy for services
+	}
+	if err := h.authorize(r.Header.Get("Authorization"), strings.Join(r.path, "/"), call.need); err != nil {
+		return reply{}, err
+	}
+	if v := r.URL.Query().Get("api-version"); !apiVersion.MatchString(v) {
+		return reply{}, badVersion.fault("The api-version '%s' is not valid, use 2021-04-12", printable(v))
+	}
+	if !known {
+		return reply{}, notImplemented.fault("This simulator has no %s %s", r.Method, printable(r.URL.Path))
+	}
+	return call.serve(r)
+}
+
+var apiVersion = regexp.MustCompile(`^20\d\d-\d\d-\d\d(-preview)?$`)
+
+// segments splits a path. Ids may hold what Go's own router would clean away, so it is not used.
+func segments(u *url.URL) ([]string, error) {
+	path := strings.Split(strings.Trim(u.EscapedPath(), "/"), "/")
+	for i, s := range path {
+		var err error
+		if path[i], err = url.PathUnescape(s); err != nil {
+			return nil, err
+		}
+	}
+	return path, nil
+}
+
+func findRoute(method string, path []string) (found route, known bool) {
+	for _, r := range routes {
+		if r.method == method && r.matches(path) {
+			return r, true
+		}
+	}
+	return route{}, false
+}
+
+func (r route) matches(path []string) bool {
+	want := strings.Split(r.path, "/")
+	if len(want) != len(path) {
+		return false
+	}
+	for i, s := range want {
+		if s != "*" && s != path[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// readBody reads all of a request's body, and no more than is allowed.
+func (r *request) readBody() ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, argumentInvalid.fault("The request body is larger than %d bytes", maxBody)
+	case err != nil:
+		return nil, argumentInvalid.fault("The request body could not be read")
+	}
+	return body, nil
+}
+
+func writeReply(w http.ResponseWriter, r reply) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	for name, value := range r.header {
+		w.Header().Set(name, value)
+	}
+	w.Write(encodeJSON(r.body))
+}
+
+// errorBody is how the service tells an error. Clients take Message apart: its form is part of the protocol.
+type errorBody struct {
+	Message          string
+	ExceptionMessage string
+}
+
+// writeFault answers with an error, in the form that Azure uses for methods (inside: JSON within the
+// text) or for all else.
+func (h *Hub) writeFault(w http.ResponseWriter, f *fault, inside bool) {
+	id, now := h.trackingID(), timeText(h.clock.Now())
+	body := errorBody{
+		Message:          "ErrorCode:" + f.name + ";" + f.text,
+		ExceptionMessage: "Tracking ID:" + id + "-TimeStamp:" + now,
+	}
+	if inside && f.kind != unauthorized.kind {
+		body = errorBody{Message: string(encodeJSON(methodError{f.number, id, f.text, methodInfo{"00:00:00"}, now}))}
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("iothub-errorcode", f.name)
+	w.WriteHeader(f.status)
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // two strings
+	}
+	w.Write(text)
+}
+
+type methodError struct {
+	Code       int        `json:"errorCode"`
+	TrackingID string     `json:"trackingId"`
+	Message    string     `json:"message"`
+	Info       methodInfo `json:"info"`
+	Time       string     `json:"timestampUtc"`
+}
+
+type methodInfo struct {
+	Timeout string `json:"timeout"`
+}

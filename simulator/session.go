@@ -1,0 +1,208 @@
+package simulator
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/twinbook/twinbook/simulator/wire"
+)
+
+// maxMessage is the size of a message that Azure documents.
+const maxMessage = 256 << 10
+
+// Why the hub ends a connection.
+var (
+	errTakenOver    = errors.New("the same device has connected again; the hub keeps one connection a device")
+	errTokenExpired = errors.New("the SAS token has expired; connect again with a new one")
+	errLeft         = errors.New("the device closed the connection")
+)
+
+// A link is how messages get to the device of a session, whatever it is made of.
+type link interface {
+	// opened tells the device that it is in. It is the first call, under the device's lock.
+	opened(sessionPresent bool)
+	// send queues a message. It never waits; the device's lock is held, so the order is that of the state.
+	send(m wire.Message)
+	// flush hands over what is queued. No lock is held.
+	flush()
+	// end closes the connection once, for a reason. No lock is held.
+	end(reason error)
+}
+
+// A session is a live connection of a device.
+type session struct {
+	device *device
+	link   link
+	noTwin bool // it named no api-version, so twin operations are refused
+
+	calls map[string]*call // methods that wait for an answer, by rid; guarded by device.mu
+}
+
+// open makes s the one connection of its device; the device's credentials have been checked. An
+// older connection ends.
+func (h *Hub) open(s *session, clean bool) error {
+	d := s.device
+	var old *session
+	var lost []*call
+	refused := false
+	h.edit(d, func() bool {
+		if refused = d.disabled; refused {
+			return false
+		}
+		if old = d.session; old != nil {
+			lost = old.takeCalls()
+		}
+		present := d.kept && !clean
+		if !present {
+			d.feeds = 0
+		}
+		d.kept = !clean
+		d.session = s
+		d.active = h.clock.Now()
+		if old == nil {
+			d.moved = d.active
+		}
+		s.link.opened(present)
+		d.wakeCallers()
+		return true
+	})
+	if refused {
+		return unauthorized.fault("Unauthorized").saying("device %s is disabled in the simulator", d.id)
+	}
+	if old != nil {
+		old.link.end(errTakenOver)
+	}
+	h.failCalls(d, lost, errTakenOver)
+	return nil
+}
+
+// close ends a session for a reason; nil is the device's own wish.
+func (h *Hub) close(s *session, reason error) {
+	d := s.device
+	var lost []*call
+	h.edit(d, func() bool {
+		lost = s.takeCalls()
+		if d.session != s {
+			return false
+		}
+		d.session = nil
+		d.moved = h.clock.Now()
+		if !d.kept {
+			d.feeds = 0
+		}
+		return true
+	})
+	s.link.end(reason)
+	if reason == nil {
+		reason = errLeft
+	}
+	h.failCalls(d, lost, reason)
+}
+
+// takeCalls are the calls that wait on s, oldest first. The device's lock is held.
+func (s *session) takeCalls() []*call {
+	calls := slices.SortedFunc(maps.Values(s.calls), func(a, b *call) int { return cmp.Compare(a.number, b.number) })
+	s.calls = nil
+	return calls
+}
+
+// receive takes a message from the device of s. An error is a misuse that ends the connection, as
+// MQTT has no other way to say so.
+func (h *Hub) receive(s *session, m wire.Message) error {
+	switch m := m.(type) {
+	case wire.Subscribe:
+		h.subscribe(s, m.Feeds, 0)
+	case wire.Unsubscribe:
+		h.subscribe(s, 0, m.Feeds)
+	case wire.TwinGet:
+		h.answerTwin(s, m)
+	case wire.ReportedPatch:
+		return h.takeReport(s, m)
+	case wire.MethodResponse:
+		return h.takeAnswer(s, m)
+	case wire.Telemetry:
+		return checkLength(m.Body)
+	default:
+		return fmt.Errorf("a device does not send %T", m)
+	}
+	return nil
+}
+
+func checkLength(body []byte) error {
+	if len(body) > maxMessage {
+		return fmt.Errorf("a message of %d bytes; the hub takes %d", len(body), maxMessage)
+	}
+	return nil
+}
+
+// whileLive changes the device of s unless s has ended.
+func (h *Hub) whileLive(s *session, f func() (changed bool)) {
+	d := s.device
+	h.edit(d, func() bool {
+		if d.session != s {
+			return false
+		}
+		d.active = h.clock.Now()
+		return f()
+	})
+}
+
+func (h *Hub) subscribe(s *session, more, less wire.Feeds) {
+	h.whileLive(s, func() bool {
+		s.device.feeds = s.device.feeds&^less | more
+		s.device.wakeCallers()
+		return false
+	})
+}
+
+func (h *Hub) answerTwin(s *session, m wire.TwinGet) {
+	h.whileLive(s, func() bool {
+		if s.noTwin {
+			s.link.send(h.twinFault(m.RID, noVersion()))
+			return false
+		}
+		s.link.send(wire.TwinResponse{RID: m.RID, Status: 200, Body: s.device.twin.deviceDoc()})
+		return false
+	})
+}
+
+func noVersion() *fault {
+	return badVersion.fault("The device named no api-version in its MQTT user name")
+}
+
+func (h *Hub) takeReport(s *session, m wire.ReportedPatch) error {
+	if err := checkLength(m.Body); err != nil {
+		return err
+	}
+	patch, err := decodeSection("Properties.Reported", m.Body)
+	if err == nil && patch == nil {
+		err = argumentInvalid.fault("Properties.Reported must be a JSON object")
+	}
+	if s.noTwin {
+		err = noVersion()
+	}
+	h.whileLive(s, func() bool {
+		if err == nil {
+			err = s.device.twin.report(patch, m.Version, h.clock.Now())
+		}
+		if err != nil {
+			s.link.send(h.twinFault(m.RID, err))
+			return false
+		}
+		s.link.send(wire.TwinResponse{RID: m.RID, Status: 204, Version: s.device.twin.reported.version})
+		return true
+	})
+	return nil
+}
+
+// twinFault is an error as a device gets it. Node's SDK looks at the body only, so it must be there.
+func (h *Hub) twinFault(rid string, err error) wire.TwinResponse {
+	f := asFault(err)
+	body := encodeJSON(map[string]any{
+		"errorCode": f.number, "message": f.text, "trackingId": h.trackingID(), "timestampUtc": timeText(h.clock.Now()),
+	})
+	return wire.TwinResponse{RID: rid, Status: f.status, Body: body}
+}

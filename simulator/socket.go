@@ -1,0 +1,156 @@
+package simulator
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"github.com/twinbook/twinbook/simulator/wire"
+)
+
+const (
+	maxBeforeAuth = 8 << 10             // bytes of a CONNECT; a will may be in it
+	maxPacket     = maxMessage + 64<<10 // bytes of any other packet: a message and its topic
+	maxIdle       = 1767 * time.Second  // the longest silence that Azure allows
+	readBuffer    = 1 << 10             // bytes; bodies longer than this are read directly
+)
+
+var errSlow = errors.New("the device did not read what it was sent")
+
+// A socket is one MQTT connection. It reads in the goroutine that has it; a second one writes, and
+// lives only while there is something to write.
+type socket struct {
+	conn   net.Conn
+	in     *bufio.Reader
+	config Config
+	id     wire.Identity
+
+	mu      sync.Mutex // guards what follows
+	unsent  []byte
+	writing bool
+	closing bool // close once all is written
+	reason  error
+	closed  bool
+	writers sync.WaitGroup
+}
+
+func newSocket(conn net.Conn, c Config) *socket {
+	return &socket{conn: conn, in: bufio.NewReaderSize(conn, readBuffer), config: c}
+}
+
+// read gives the next packet, which has to come whole within the time.
+func (s *socket) read(limit int, within time.Duration) (packets.ControlPacket, error) {
+	if err := s.conn.SetReadDeadline(time.Now().Add(within)); err != nil {
+		return nil, err
+	}
+	return wire.ReadPacket(s.in, limit)
+}
+
+// write queues a packet. A peer that reads too slowly loses its connection, and holds up nobody.
+func (s *socket) write(p packets.ControlPacket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.closing {
+		return
+	}
+	s.unsent = wire.AppendPacket(s.unsent, p)
+	if len(s.unsent) > s.config.MaxUnsent {
+		s.closeLocked(errSlow)
+		return
+	}
+	s.startWriting()
+}
+
+func (s *socket) startWriting() {
+	if !s.writing {
+		s.writing = true
+		s.writers.Add(1)
+		go s.drain()
+	}
+}
+
+// drain writes until nothing is left.
+func (s *socket) drain() {
+	defer s.writers.Done()
+	for b := s.nextUnsent(); b != nil; b = s.nextUnsent() {
+		err := s.conn.SetWriteDeadline(time.Now().Add(s.config.WriteTimeout))
+		if err == nil {
+			_, err = s.conn.Write(b)
+		}
+		if err != nil {
+			s.end(errSlow)
+		}
+	}
+}
+
+func (s *socket) nextUnsent() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.unsent
+	s.unsent = nil
+	if b == nil || s.closed {
+		s.writing = false
+		if s.closing {
+			s.closeLocked(s.reason)
+		}
+		return nil
+	}
+	return b
+}
+
+// finish closes the connection once all that is queued is written.
+func (s *socket) finish(reason error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closing, s.reason = true, reason
+	s.startWriting()
+}
+
+// closeLocked closes the connection for the first reason given.
+func (s *socket) closeLocked(reason error) {
+	if s.closed {
+		return
+	}
+	s.closed, s.reason, s.unsent = true, reason, nil
+	s.conn.Close()
+}
+
+// why is the reason for which the connection was closed from here, or otherwise.
+func (s *socket) why(otherwise error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed && s.reason != nil {
+		return s.reason
+	}
+	return otherwise
+}
+
+// A socket is the link of a session.
+
+func (s *socket) opened(sessionPresent bool) {
+	p := packets.NewControlPacket(packets.Connack).(*packets.ConnackPacket)
+	p.SessionPresent = sessionPresent
+	s.write(p)
+}
+
+func (s *socket) send(m wire.Message) {
+	topic, body, err := wire.Topic(s.id, m)
+	if err != nil {
+		panic(err) // what the hub sends has a topic
+	}
+	p := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
+	p.TopicName, p.Payload = topic, body
+	s.write(p)
+}
+
+func (s *socket) flush() {} // write has started a writer
+
+func (s *socket) end(reason error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closeLocked(reason)
+}

@@ -1,0 +1,182 @@
+package simulator
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"maps"
+	"strings"
+	"time"
+)
+
+// A twin is a device's three sections of JSON. Maps in it never change once they are in: a write
+// makes new ones along its way and shares the rest, so that a copy of a twin is a snapshot.
+type twin struct {
+	tags     map[string]any
+	desired  section
+	reported section
+	version  int64  // rises with every write
+	etag     uint64 // rises with every write of the service
+}
+
+// A section is desired or reported properties, with metadata that mirrors them.
+type section struct {
+	values  map[string]any
+	meta    map[string]any // nil while the section is as it was made
+	version int64
+	since   time.Time // when the section was made
+}
+
+// newTwin is the twin of a new device; its numbers are those of Azure's.
+func newTwin(now time.Time) twin {
+	s := section{version: 1, since: now}
+	return twin{desired: s, reported: s, version: 2, etag: 1}
+}
+
+// A change is what one write does to one section: merge it, or take its place.
+type change struct {
+	values  map[string]any // with nulls where members are to go
+	replace bool
+	clear   bool // the section was given as null: all its members are to go
+}
+
+// A serviceWrite is one write of the service. A nil change leaves its section alone.
+type serviceWrite struct {
+	tags, desired *change
+	ifMatch       string // as in the header; empty: whatever it is
+}
+
+// apply makes a write of the service, all of it or nothing. The notice is what devices are told of
+// the desired properties, or nil if those were not written.
+func (t *twin) apply(w serviceWrite, now time.Time) (notice map[string]any, err error) {
+	if !t.matches(w.ifMatch) {
+		return nil, etagMismatch.fault("Precondition failed: Device version did not match, existing version: %d", t.version).
+			saying("the twin has changed since it was read; read it again, then write with its new etag (%s)", t.etagText())
+	}
+	next := *t
+	if c := w.tags; c != nil {
+		next.tags, _ = c.to(t.tags, nil, nil)
+		if err := checkSize("Tags", next.tags, maxTags); err != nil {
+			return nil, err
+		}
+	}
+	if c := w.desired; c != nil {
+		stamp := map[string]any{"$lastUpdated": timeText(now), "$lastUpdatedVersion": float64(t.desired.version + 1)}
+		next.desired = t.desired.after(*c, stamp)
+		if err := checkSize("Properties.Desired", next.desired.values, maxProperties); err != nil {
+			return nil, err
+		}
+		notice = maps.Clone(c.notice(t.desired.values))
+		notice["$version"] = float64(next.desired.version)
+	}
+	next.version++
+	next.etag++
+	*t = next
+	return notice, nil
+}
+
+// report makes a device's write of its reported properties. Version is the one it expects; 0 for any.
+func (t *twin) report(patch map[string]any, version int64, now time.Time) error {
+	if version != 0 && version != t.reported.version {
+		return etagMismatch.fault("Precondition failed: reported $version is %d, not %d", t.reported.version, version)
+	}
+	s := t.reported.after(change{values: patch}, map[string]any{"$lastUpdated": timeText(now)})
+	if err := checkSize("Properties.Reported", s.values, maxProperties); err != nil {
+		return err
+	}
+	t.reported = s
+	t.version++
+	return nil
+}
+
+func (s section) after(c change, stamp map[string]any) section {
+	s.values, s.meta = c.to(s.values, s.metadata(), stamp)
+	s.version++
+	return s
+}
+
+// metadata of a section that was never written has its age and nothing else.
+func (s section) metadata() map[string]any {
+	if s.meta == nil {
+		return map[string]any{"$lastUpdated": timeText(s.since)}
+	}
+	return s.meta
+}
+
+// to is what a section becomes.
+func (c change) to(values, meta, stamp map[string]any) (newValues, newMeta map[string]any) {
+	if c.replace || c.clear {
+		values, meta = nil, nil
+	}
+	return merge(values, meta, c.values, stamp)
+}
+
+// notice is what a device has to merge to get from old to the new state.
+func (c change) notice(old map[string]any) map[string]any {
+	switch {
+	case c.clear:
+		gone := make(map[string]any, len(old))
+		for key := range old {
+			gone[key] = nil
+		}
+		return gone
+	case c.replace: // the complete new document, as Azure sends after a PUT
+		values, _ := merge(nil, nil, c.values, nil)
+		return values
+	case c.values == nil:
+		return map[string]any{}
+	}
+	return c.values
+}
+
+// merge applies a patch as RFC 7396 says: objects merge, null deletes, all else replaces. The old
+// maps stay as they are. Stamp goes to the metadata of all that is written and of what it lies in;
+// leaves share it, since nobody changes it.
+func merge(values, meta, patch, stamp map[string]any) (newValues, newMeta map[string]any) {
+	newValues, newMeta = cloneOf(values), cloneOf(meta)
+	maps.Copy(newMeta, stamp)
+	for key, v := range patch {
+		switch v := v.(type) {
+		case nil:
+			delete(newValues, key)
+			delete(newMeta, key)
+		case map[string]any:
+			old, isObject := newValues[key].(map[string]any)
+			var oldMeta map[string]any
+			if isObject {
+				oldMeta, _ = newMeta[key].(map[string]any)
+			}
+			newValues[key], newMeta[key] = merge(old, oldMeta, v, stamp)
+		default:
+			newValues[key], newMeta[key] = v, stamp
+		}
+	}
+	return newValues, newMeta
+}
+
+func cloneOf(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return maps.Clone(m)
+}
+
+// matches compares an If-Match header with the etag. Clients send it quoted or bare, weak or
+// strong, and quote the star as well.
+func (t *twin) matches(ifMatch string) bool {
+	tag := strings.Trim(strings.TrimPrefix(strings.TrimSpace(ifMatch), "W/"), `"`)
+	return tag == "" || tag == "*" || tag == t.etagText()
+}
+
+func (t *twin) etagText() string {
+	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, t.etag))
+}
+
+const zeroTime = "0001-01-01T00:00:00Z"
+
+// timeText is a time as the service writes it.
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return zeroTime
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.0000000Z")
+}

@@ -1,0 +1,108 @@
+package simulator
+
+import (
+	"encoding/json"
+
+	"github.com/twinbook/twinbook/simulator/wire"
+)
+
+// edit changes a device under its lock, and then hands over what that queued: to the device, and, if
+// f says that something changed, to those who watch its twin.
+func (h *Hub) edit(d *device, f func() (changed bool)) {
+	d.mu.Lock()
+	changed := f()
+	s := d.session
+	var watchers []*watcher
+	if changed {
+		watchers = h.watches.report(d)
+	}
+	d.mu.Unlock()
+	if s != nil {
+		s.link.flush()
+	}
+	for _, w := range watchers {
+		w.flush()
+	}
+}
+
+// readTwin is a snapshot of a device's twin.
+func (h *Hub) readTwin(id string) (view, error) {
+	d, err := h.device(id)
+	if err != nil {
+		return view{}, err
+	}
+	return d.view(), nil
+}
+
+// writeTwin makes a write of the service and returns the twin after it. The notice to the device is
+// queued under the lock of the write, so notices come in the order of $version.
+func (h *Hub) writeTwin(id string, w serviceWrite) (after view, err error) {
+	d, err := h.device(id)
+	if err != nil {
+		return view{}, err
+	}
+	h.edit(d, func() bool {
+		var notice map[string]any
+		if notice, err = d.twin.apply(w, h.clock.Now()); err != nil {
+			return false
+		}
+		if notice != nil && d.session != nil && d.feeds.Has(wire.DesiredFeed) {
+			d.session.link.send(wire.DesiredPatch{Version: d.twin.desired.version, Body: encodeJSON(notice)})
+		}
+		after = d.viewLocked()
+		return true
+	})
+	return after, err
+}
+
+// parseWrite reads the body of a PATCH, or of a PUT, which replaces. Members that the service cannot
+// write are ignored, since clients send back whole twins.
+func parseWrite(body []byte, replace bool, ifMatch string) (serviceWrite, error) {
+	if err := wire.CheckJSON(body, wire.MaxDepth); err != nil {
+		return serviceWrite{}, argumentInvalid.fault("The request body is not valid: %v", err)
+	}
+	var doc struct {
+		Tags       json.RawMessage `json:"tags"`
+		Properties struct {
+			Desired json.RawMessage `json:"desired"`
+		} `json:"properties"`
+	}
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return serviceWrite{}, argumentInvalid.fault("The request body is not a twin: an object with tags or properties")
+	}
+	w := serviceWrite{ifMatch: ifMatch}
+	var err error
+	if w.tags, err = parseChange("Tags", doc.Tags, replace); err != nil {
+		return w, err
+	}
+	w.desired, err = parseChange("Properties.Desired", doc.Properties.Desired, replace)
+	return w, err
+}
+
+func parseChange(section string, text json.RawMessage, replace bool) (*change, error) {
+	if text == nil {
+		return nil, nil
+	}
+	values, err := decodeSection(section, text)
+	if err != nil {
+		return nil, err
+	}
+	return &change{values: values, replace: replace, clear: values == nil}, nil
+}
+
+// valuesToWrite is a merge from Go values; it goes through JSON, so that what is stored and what
+// is refused is the same as over REST.
+func valuesToWrite(tags, desired map[string]any, ifMatch string) (serviceWrite, error) {
+	doc := map[string]any{}
+	if tags != nil {
+		doc["tags"] = tags
+	}
+	if desired != nil {
+		doc["properties"] = map[string]any{"desired": desired}
+	}
+	body, err := json.Marshal(doc)
+	if err != nil {
+		return serviceWrite{}, argumentInvalid.fault("the patch cannot be JSON: %v", err)
+	}
+	return parseWrite(body, false, ifMatch)
+}

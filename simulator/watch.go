@@ -1,0 +1,66 @@
+package simulator
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/twinbook/twinbook/hub"
+)
+
+// watches are those who want to be told of a twin's changes, by device id. A device that nobody
+// watches costs one look-up a change and no lock.
+type watches struct{ byID sync.Map } // id to *watchList
+
+type watchList struct {
+	mu       sync.Mutex // guards the list
+	watchers []*watcher
+}
+
+type watcher struct {
+	tell    func(hub.Twin)
+	stopped atomic.Bool
+	box     outbox[hub.Twin]
+}
+
+func (w *watcher) flush() {
+	w.box.flush(func(t hub.Twin) {
+		if !w.stopped.Load() {
+			w.tell(t)
+		}
+	})
+}
+
+func (ws *watches) add(id string, tell func(hub.Twin)) (stop func()) {
+	entry, _ := ws.byID.LoadOrStore(id, &watchList{})
+	list, w := entry.(*watchList), &watcher{tell: tell}
+	list.mu.Lock()
+	list.watchers = append(list.watchers, w)
+	list.mu.Unlock()
+	return func() {
+		w.stopped.Store(true)
+		list.mu.Lock()
+		defer list.mu.Unlock()
+		list.watchers = slices.DeleteFunc(slices.Clone(list.watchers), func(o *watcher) bool { return o == w })
+	}
+}
+
+// report queues the state of a device whose lock is held, and returns whom to flush without it.
+func (ws *watches) report(d *device) []*watcher {
+	entry, watched := ws.byID.Load(d.id)
+	if !watched {
+		return nil
+	}
+	list := entry.(*watchList)
+	list.mu.Lock()
+	watchers := list.watchers
+	list.mu.Unlock()
+	if len(watchers) == 0 {
+		return nil
+	}
+	t := d.viewLocked().hubTwin()
+	for _, w := range watchers {
+		w.box.put(t)
+	}
+	return watchers
+}

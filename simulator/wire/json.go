@@ -1,0 +1,47 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// MaxDepth is how deep JSON may nest in a method's payload or answer.
+const MaxDepth = 64
+
+// CheckJSON says what is wrong with a JSON text from outside: not JSON, not UTF-8, or nested deeper
+// than depth. Objects and arrays count; a plain value has depth 0.
+func CheckJSON(text []byte, depth int) error {
+	if err := checkDepth(text, depth); err != nil {
+		return err
+	}
+	if !utf8.Valid(text) {
+		return errors.New("the JSON is not UTF-8")
+	}
+	if !json.Valid(text) {
+		return errors.New("it is not JSON")
+	}
+	return nil
+}
+
+// checkDepth looks at brackets only, so that nothing is built from a text that is too deep.
+func checkDepth(text []byte, limit int) error {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > limit {
+				return fmt.Errorf("the JSON nests deeper than %d levels", limit)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return nil
+}

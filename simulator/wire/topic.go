@@ -1,0 +1,166 @@
+package wire
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+const (
+	methodPrefix    = "$iothub/methods/POST/"
+	responsePrefix  = "$iothub/methods/res/"
+	twinGetPrefix   = "$iothub/twin/GET/"
+	reportedPrefix  = "$iothub/twin/PATCH/properties/reported/"
+	twinResPrefix   = "$iothub/twin/res/"
+	desiredPrefix   = "$iothub/twin/PATCH/properties/desired/"
+	eventsSuffix    = "messages/events"
+	deviceboundPart = "messages/devicebound/"
+
+	maxRID = 128 // characters, as Azure documents
+)
+
+// Topic is where a message is published, and its body. It is an error for messages that are
+// packets of their own, and for those that do not fit a topic.
+func Topic(id Identity, m Message) (topic string, body []byte, err error) {
+	switch m := m.(type) {
+	case TwinGet:
+		topic, body = twinGetPrefix+"?$rid="+m.RID, []byte(" ")
+	case ReportedPatch:
+		topic, body = reportedPrefix+"?$rid="+m.RID+versionSuffix(m.Version), m.Body
+	case MethodResponse:
+		topic, body = responsePrefix+strconv.Itoa(m.Status)+"/?$rid="+m.RID, m.Body
+	case Telemetry:
+		topic, body = base(id)+eventsSuffix+"/"+FormatBag(m.Properties), m.Body
+	case MethodRequest:
+		topic, body = methodPrefix+escapeMethod(m.Method)+"/?$rid="+m.RID, m.Body
+	case TwinResponse:
+		topic, body = twinResPrefix+strconv.Itoa(m.Status)+"/?$rid="+m.RID+versionSuffix(m.Version), m.Body
+	case DesiredPatch:
+		topic, body = desiredPrefix+"?$version="+strconv.FormatInt(m.Version, 10), m.Body
+	default:
+		return "", nil, fmt.Errorf("a %T has no topic", m)
+	}
+	return topic, body, CheckTopic(topic)
+}
+
+func versionSuffix(v int64) string {
+	if v == 0 {
+		return ""
+	}
+	return "&$version=" + strconv.FormatInt(v, 10)
+}
+
+// escapeMethod escapes what a method name may hold and a topic may not.
+func escapeMethod(name string) string { return methodEscapes.Replace(name) }
+
+var methodEscapes = strings.NewReplacer("%", "%25", "+", "%2B", "#", "%23", "/", "%2F", "?", "%3F")
+
+// CheckTopic says what MQTT forbids in a topic that is published to.
+func CheckTopic(topic string) error {
+	switch {
+	case topic == "" || len(topic) > 65535:
+		return fmt.Errorf("a topic has 1 to 65535 bytes, not %d", len(topic))
+	case strings.ContainsAny(topic, "+#\x00"):
+		return fmt.Errorf("topic %.80q holds a wildcard or a NUL", topic)
+	}
+	return nil
+}
+
+func base(id Identity) string {
+	if id.Module == "" {
+		return "devices/" + id.Device + "/"
+	}
+	return "devices/" + id.Device + "/modules/" + id.Module + "/"
+}
+
+// ParseFromDevice reads what a device published. The message keeps body.
+func ParseFromDevice(id Identity, topic string, body []byte) (Message, error) {
+	if rest, ok := strings.CutPrefix(topic, responsePrefix); ok {
+		status, q, err := parseStatus(rest)
+		return MethodResponse{RID: q.rid, Status: status, Body: body}, err
+	}
+	if rest, ok := strings.CutPrefix(topic, twinGetPrefix); ok {
+		q, err := parseQuery(rest, true)
+		return TwinGet{RID: q.rid}, err
+	}
+	if rest, ok := strings.CutPrefix(topic, reportedPrefix); ok {
+		q, err := parseQuery(rest, true)
+		return ReportedPatch{RID: q.rid, Version: q.version, Body: body}, err
+	}
+	if bag, ok := strings.CutPrefix(topic, base(id)+eventsSuffix); ok && (bag == "" || bag[0] == '/') {
+		return Telemetry{Properties: ParseBag(strings.TrimPrefix(bag, "/")), Body: body}, nil
+	}
+	return nil, fmt.Errorf("%s may not publish to %.80q", id, topic)
+}
+
+// ParseFromHub reads what a hub published to one of its devices. The message keeps body.
+func ParseFromHub(topic string, body []byte) (Message, error) {
+	if rest, ok := strings.CutPrefix(topic, methodPrefix); ok {
+		name, query, _ := strings.Cut(rest, "/")
+		method, err := url.PathUnescape(name)
+		if err != nil || method == "" {
+			return nil, fmt.Errorf("no method name in %.80q", topic)
+		}
+		q, err := parseQuery(query, true)
+		return MethodRequest{RID: q.rid, Method: method, Body: body}, err
+	}
+	if rest, ok := strings.CutPrefix(topic, twinResPrefix); ok {
+		status, q, err := parseStatus(rest)
+		return TwinResponse{RID: q.rid, Status: status, Version: q.version, Body: body}, err
+	}
+	if rest, ok := strings.CutPrefix(topic, desiredPrefix); ok {
+		q, err := parseQuery(rest, false)
+		return DesiredPatch{Version: q.version, Body: body}, err
+	}
+	return nil, fmt.Errorf("no hub publishes to %.80q", topic)
+}
+
+func parseStatus(s string) (int, query, error) {
+	digits, rest, _ := strings.Cut(s, "/")
+	status, err := strconv.ParseInt(digits, 10, 32)
+	if err != nil {
+		return 0, query{}, fmt.Errorf("%.40q is no status", digits)
+	}
+	q, err := parseQuery(rest, true)
+	return int(status), q, err
+}
+
+// A query is what follows "?" in a topic. The rid stays as it was sent, since it goes back byte for byte.
+type query struct {
+	rid     string
+	version int64
+}
+
+func parseQuery(s string, needRID bool) (query, error) {
+	var q query
+	s, ok := strings.CutPrefix(s, "?")
+	if !ok {
+		return q, fmt.Errorf("a topic goes on with \"?\", not %.40q", s)
+	}
+	for part := range strings.SplitSeq(s, "&") {
+		key, value, _ := strings.Cut(part, "=")
+		switch unescape(key) {
+		case "$rid":
+			q.rid = value
+		case "$version":
+			v, err := strconv.ParseInt(unescape(value), 10, 64)
+			if err != nil || v < 0 {
+				return query{}, fmt.Errorf("%.40q is no $version", value)
+			}
+			q.version = v
+		}
+	}
+	if needRID && (q.rid == "" || len(q.rid) > maxRID) {
+		return query{}, fmt.Errorf("a request id has 1 to %d characters, not %d", maxRID, len(q.rid))
+	}
+	return q, nil
+}
+
+// unescape takes percent-escapes out; a text with a broken one stays as it is.
+func unescape(s string) string {
+	if u, err := url.PathUnescape(s); err == nil {
+		return u
+	}
+	return s
+}
