@@ -17,7 +17,7 @@ func (t *StepType) expectation() {
 	}
 	expr, problem := NewScope(map[string]Type{"response": t.responseType()}).Compile(t.Expect, CompileOptions{Bool: true})
 	if problem != nil {
-		panic("engine: " + t.Name + ": " + problem.Msg)
+		panic("engine: " + t.Name + ": " + problem[0].Msg)
 	}
 	t.expect = expr
 	f := expectField

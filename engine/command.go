@@ -16,7 +16,8 @@ type Command struct {
 	Conds    map[string]*Bound // parameters that are conditions
 	Delivery Delivery
 	Timeout  time.Duration // of the attempt as the file or the type gives it; zero: none
-	Deadline time.Time     // when the attempt must have ended; zero: none
+	Limit    time.Duration // how long the attempt may take in all; zero: no limit
+	Deadline time.Time     // when that is over; zero: never
 
 	// Of CommandTimer: when TimerFired is due.
 	Due time.Time

@@ -1,82 +1,164 @@
 package engine
 
-import "time"
+import (
+	"errors"
+	"sync"
+	"time"
 
-// A Type is what is known of a value before the run.
-type Type struct {
-	Kind   TypeKind
-	Fields map[string]Type // of TypeObject: its members; nil: any
-	Elem   *Type           // of TypeList: its items; nil: any
-}
-
-// A TypeKind is the coarse type of a value.
-type TypeKind int
-
-const (
-	TypeAny TypeKind = iota
-	TypeBool
-	TypeNumber
-	TypeString
-	TypeTime
-	TypeDuration
-	TypeObject
-	TypeList
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/vm"
 )
 
-// A Scope is what an expression at one place can see: names with their types.
-// It is immutable; its environment for the compiler is built once.
-type Scope struct{}
+// An Expr is a compiled expression. It may be used from several goroutines.
+type Expr struct {
+	source  string
+	program *vm.Program
+	typ     Type
+	refs    map[string][]string
+	clock   bool
+	builds  bool // its value may hold lists or objects that it made itself
 
-// An Expr is a compiled expression.
-type Expr struct{}
+	parts func() *partList // made when somebody wants to read them
+}
 
-// An Env gives values to the names of an expression while a run is under way.
+// An Env gives values to the names of an expression while a run is under way. What it holds is not
+// changed while the expression runs.
 type Env struct {
 	Names map[string]any // plain JSON, times, durations and Getters
 	Now   time.Time      // what now() gives
-	Noise func() float64 // what noise() gives, in simulator files
+	Noise func() float64 // what noise() gives; nil: there is none
 }
 
 // A Getter is an object whose members are looked up when an expression asks for them
-// (steps and vars, whose values sit in nested scopes). A missing member is nil.
+// (steps and vars, whose values sit in nested scopes). A missing member is nil. A member's value
+// is no Getter.
 type Getter interface{ Get(name string) any }
 
-// A Bound is an expression with the values it refers to, safe to use from another goroutine and
-// while the run goes on.
-type Bound struct{}
+// Source is the expression as written.
+func (e *Expr) Source() string { return e.source }
 
-// Eval gives the expression's value: plain JSON, a time.Time or a time.Duration.
-func (e *Expr) Eval(env Env) (any, error) { return nil, nil }
+// Type is what is known of the expression's value.
+func (e *Expr) Type() Type { return e.typ }
+
+// UsesNow says whether the value may change with the time alone.
+func (e *Expr) UsesNow() bool { return e.clock }
+
+// Refs are the names that the expression refers to, each with the members it reads of it, in
+// alphabetical order; nil members: the whole value.
+func (e *Expr) Refs() map[string][]string { return e.refs }
+
+// Eval gives the expression's value: plain JSON, a time.Time or a time.Duration; numbers are
+// finite float64. The error is an *EvalError.
+func (e *Expr) Eval(env Env) (any, error) {
+	value, err := e.run(e.program, env)
+	if err != nil {
+		return nil, e.evalError(err, env)
+	}
+	return value, nil
+}
+
+// Test is the value of a condition. nil and whatever is no boolean is an error, as nothing is
+// "truthy".
+func (e *Expr) Test(env Env) (bool, error) {
+	value, err := e.Eval(env)
+	if err != nil {
+		return false, err
+	}
+	switch value := value.(type) {
+	case bool:
+		return value, nil
+	case nil:
+		return false, &EvalError{Missing: true, Msg: e.missingText(env), Source: e.source}
+	}
+	return false, &EvalError{Msg: "a condition must be true or false, but this is " + valueWord(value), Source: e.source}
+}
+
+// missingText says which part made the whole nil.
+func (e *Expr) missingText(env Env) string {
+	if note := e.firstMissing(env); note != "" {
+		return note
+	}
+	return shorten(e.source, 200) + " is nil"
+}
 
 // MissingNote says which part of an expression was missing when it gave nil:
 // " (steps.a.twin.reported.x is missing)", or nothing.
-func (e *Expr) MissingNote(env Env) string { return "" }
-
-// Bind takes what the expression refers to out of env.
-func (e *Expr) Bind(env Env) *Bound { return nil }
-
-// Test is Eval for a condition: anything but a boolean is an error.
-func (e *Expr) Test(env Env) (bool, error) { return false, nil }
-
-// TwinType is what an expression knows of a twin.
-func TwinType() Type { return Type{Kind: TypeObject} }
-
-// CompileOptions say what an expression must be.
-type CompileOptions struct {
-	Bool bool
+func (e *Expr) MissingNote(env Env) string {
+	if note := e.firstMissing(env); note != "" {
+		return " (" + note + ")"
+	}
+	return ""
 }
 
-// An ExprProblem is what is wrong with an expression's text.
-type ExprProblem struct {
-	Offset, Width   int
-	Rule, Msg, Hint string
+var machines = sync.Pool{New: func() any { return new(vm.VM) }}
+
+// run evaluates a program and gives what its value is outside of expressions.
+func (e *Expr) run(program *vm.Program, env Env) (any, error) {
+	machine := machines.Get().(*vm.VM)
+	defer machines.Put(machine)
+	ev := &evaluation{env: env}
+	value, err := machine.Run(program, ev)
+	if err != nil {
+		return nil, err
+	}
+	switch result := value.(type) {
+	case int:
+		return float64(result), nil
+	case int64:
+		return float64(result), nil
+	case version:
+		return result.text, nil
+	case map[string]any, []any:
+		if e.builds {
+			return value, ev.measure(value, 0)
+		}
+	case Getter:
+		return nil, faultf("only members of it have a value")
+	}
+	return value, nil
 }
 
-// NewScope makes a scope of names.
-func NewScope(names map[string]Type) *Scope { return &Scope{} }
+// evalError is an error of run in words, with the part of the source it is about.
+func (e *Expr) evalError(err error, env Env) *EvalError {
+	var at *file.Error
+	node := ast.Node(nil)
+	parts := e.parts()
+	if errors.As(err, &at) && at.To < len(parts.nodes) {
+		node = parts.nodes[at.To]
+	}
+	var f *fault
+	if !errors.As(err, &f) {
+		// The machine's own limit is on items that lists are built of; all else is ours.
+		f = faultf("takes too much work: the data it looks at is too large for it").(*fault)
+		node = nil
+	}
+	operandText := func(index int) string {
+		o := operandNode(node, index)
+		if o == nil || isLiteral(o) {
+			return ""
+		}
+		return parts.source.text(o)
+	}
+	text := f.text(operandText)
+	source := e.source
+	switch {
+	case f.missing && node != nil:
+		source, text = e.missingPart(operandNode(node, f.about[0].index), env)
+	case node != nil:
+		source = parts.source.text(node)
+	}
+	return &EvalError{Missing: f.missing, Msg: text, Source: source}
+}
 
-// Compile compiles an expression.
-func (s *Scope) Compile(source string, o CompileOptions) (*Expr, *ExprProblem) { return &Expr{}, nil }
-
-// Explain gives the parts of the expression with their values.
-func (e *Expr) Explain(env Env) []Part { return nil }
+// missingPart names an operand that is nil; of a path, the first step that is.
+func (e *Expr) missingPart(n ast.Node, env Env) (source, text string) {
+	if p := e.parts().path(n, nil); p != nil {
+		if _, source, missing := e.follow(p, env); missing {
+			return source, source + " is missing"
+		}
+		return p.source, p.source + " is null"
+	}
+	source = e.parts().source.text(n)
+	return source, source + " is missing"
+}

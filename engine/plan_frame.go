@@ -93,9 +93,10 @@ func (f *frameRun) guarded(res result, _ *Error) {
 	if end := res.end; end != nil {
 		res = result{status: Succeeded, end: end}
 		if end.Failed {
-			res = result{status: Failed, err: &Error{Kind: KindFailed, Message: end.Message}}
+			res = result{status: Failed, err: end.failure}
 		}
 	}
+	res.outputs = nil
 	if res.status == Succeeded {
 		outputs, err := f.outputs()
 		if err != nil {

@@ -89,15 +89,16 @@ func (res result) outcome() Status {
 func joinFinally(res, last result) result {
 	failure := last.err
 	if last.end != nil && last.end.Failed {
-		failure = &Error{Kind: KindFailed, Message: last.end.Message}
+		failure = last.end.failure
 	}
 	if failure == nil || last.end != nil && !last.end.Failed {
 		return res
 	}
 	switch {
 	case res.end != nil && res.end.Failed:
-		first := &Error{Kind: KindFailed, Message: res.end.Message, Also: []*Error{failure}}
-		return result{status: Failed, err: first}
+		first := *res.end.failure
+		first.Also = append(slices.Clone(first.Also), failure)
+		return result{status: Failed, err: &first}
 	case res.err != nil:
 		first := *res.err
 		first.Also = append(slices.Clone(first.Also), failure)

@@ -49,7 +49,12 @@ func (l *leafRun) eval(t *StepType, params resolved) {
 	if effect.Log != nil {
 		l.s.r.note(Note{Kind: NoteLog, At: l.s.path, Step: l.s.step, Device: l.s.scope.device(), Log: effect.Log})
 	}
-	l.end(result{status: Succeeded, end: effect.End, outputs: effect.Outputs})
+	res := result{status: Succeeded, end: effect.End, outputs: effect.Outputs}
+	if end := effect.End; end != nil && end.Failed {
+		end.failure = l.s.locate(&Error{Kind: KindFailed, Message: end.Message})
+		res.err = end.failure
+	}
+	l.end(res)
 }
 
 func asFailure(err error) *Error {
@@ -113,7 +118,7 @@ func (l *leafRun) command(t *StepType, params resolved) {
 		if t.most != nil {
 			most = t.most(params, timeout)
 		}
-		c.Deadline = l.s.r.now.Add(most)
+		c.Limit, c.Deadline = most, l.s.r.now.Add(most)
 	}
 	l.s.r.command(c, l.answer)
 }

@@ -82,6 +82,7 @@ type LogLine struct {
 type End struct {
 	Failed  bool
 	Message string
+	failure *Error // of Failed: with the place of the step that said so
 }
 
 // Types are the step types a file may use, in the order the documentation shows them.

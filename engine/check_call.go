@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// calls compiles every workflow that this one calls.
+func (k *fileCheck) calls(w *Workflow) {
+	var visit func(lists ...[]*Step)
+	visit = func(lists ...[]*Step) {
+		for _, list := range lists {
+			for _, s := range list {
+				if s.Call != nil && s.Call.Path != "" {
+					k.call(s)
+				}
+				visit(s.body())
+				visit(s.lists()...)
+			}
+		}
+	}
+	visit(w.Steps, w.Catch.steps(), w.Finally.steps())
+}
+
+func (k *fileCheck) call(s *Step) {
+	file, ok := k.callFile(s)
+	if !ok {
+		return
+	}
+	p, known := k.compiler.done[file]
+	if !known {
+		source, err := k.compiler.options.Read(file)
+		if err != nil {
+			k.wrongCall(s, "", "cannot read %s: %v", s.Call.Path, err)
+			return
+		}
+		p = k.compiler.compile(file, source)
+	}
+	if p != nil {
+		s.Call.Program = p
+		k.program.calls = append(k.program.calls, p)
+	}
+}
+
+func (k *fileCheck) wrongCall(s *Step, hint, format string, args ...any) {
+	k.at(s.ActionPos, s.Action, "call", hint, format, args...)
+}
+
+// callFile is the file of a call, if it may be called.
+func (k *fileCheck) callFile(s *Step) (file string, ok bool) {
+	c, name := k.compiler, s.Call.Path
+	file = beside(k.file.Name, name)
+	root := filepath.Dir(c.stack[0])
+	within, err := filepath.Rel(root, file)
+	switch {
+	case c.options.Read == nil:
+		k.wrongCall(s, "", "no workflow can be called here")
+	case path.IsAbs(name) || filepath.IsAbs(name) || strings.Contains(name, `\`) || strings.Contains(name, ":"):
+		k.wrongCall(s, "write it relative to this file, with /", "the path %s is not beside this file", name)
+	case err != nil || within == ".." || strings.HasPrefix(within, ".."+string(filepath.Separator)):
+		k.wrongCall(s, "", "the path %s leads out of the folder of %s", name, filepath.Base(c.stack[0]))
+	case c.cycle(file) != "":
+		k.wrongCall(s, "", "a workflow cannot call itself: %s", c.cycle(file))
+	case len(c.stack) >= maxCallDepth:
+		k.wrongCall(s, "", "calls are more than %d deep inside each other", maxCallDepth)
+	case len(c.done) >= maxFiles:
+		k.wrongCall(s, "", "more than %d files are called", maxFiles)
+	default:
+		return file, true
+	}
+	return "", false
+}
+
+// callInputs holds what a call gives against what the workflow declares.
+func (k *fileCheck) callInputs(s *Step, at sight) {
+	for _, in := range s.Call.Inputs {
+		k.value(in.Value, KindAny, at, nullFails)
+	}
+	if s.Call.Program == nil {
+		return
+	}
+	given := map[string]bool{}
+	var declared []string
+	wants := s.Call.Program.Workflow.Inputs
+	for _, in := range wants {
+		declared = append(declared, in.Name)
+	}
+	for _, in := range s.Call.Inputs {
+		given[in.Name] = true
+		for _, want := range wants {
+			if want.Name == in.Name {
+				k.callInput(in, want.Value)
+			}
+		}
+		if !contains(declared, in.Name) {
+			k.at(in.Pos, in.Name, "unknown-input", meant(in.Name, declared), "%s has no input %s", s.Call.Path, in.Name)
+		}
+	}
+	for _, want := range wants {
+		if want.Value.Required && !given[want.Name] {
+			k.wrongCall(s, "add it to inputs:", "%s needs the input %s: %s", s.Call.Path, want.Name, want.Value.wants())
+		}
+	}
+}
+
+func (k *fileCheck) callInput(in Named[*Value], want *Input) {
+	if value, constant := in.Value.Constant(); constant {
+		if _, err := want.accept(value); err != nil {
+			k.at(in.Value.Pos, "", "wrong-value", "", "input %s: %v", in.Name, err)
+		}
+		return
+	}
+	e := in.Value.Whole()
+	if e == nil || e.Expr == nil {
+		return
+	}
+	got, wanted := e.Expr.Type().Kind, want.Type.valueType().Kind
+	textual := wanted == TypeString && (got == TypeTime || got == TypeDuration)
+	if got != TypeAny && got != wanted && !textual {
+		k.at(e.Pos, e.Source, "wrong-type", "", "input %s: expected %s, but this is %s", in.Name, want.expected(), got)
+	}
+}

@@ -1,0 +1,196 @@
+package engine
+
+import (
+	"regexp"
+	"strings"
+)
+
+// use says how a value is used.
+type use int
+
+const (
+	literalNull use = iota // no secret; null is a value
+	nullFails              // no secret
+	intoWorld              // a parameter that leaves the process: secrets may stand in it
+)
+
+// fitting says which types an expression may have where a value of a kind is wanted.
+var fitting = map[FieldKind][]TypeKind{
+	KindText: {TypeBool, TypeNumber, TypeString, TypeTime, TypeDuration}, KindInt: {TypeNumber}, KindNumber: {TypeNumber},
+	KindBool: {TypeBool}, KindDuration: {TypeString, TypeDuration}, KindTime: {TypeString, TypeTime},
+	KindObject: {TypeObject}, KindTextMap: {TypeObject}, KindTextList: {TypeList},
+	KindQuery: {TypeBool, TypeNumber, TypeString, TypeTime, TypeDuration}, KindURL: {TypeBool, TypeNumber, TypeString, TypeTime, TypeDuration},
+}
+
+// value compiles the expressions of a value and holds what they give against its kind.
+func (k *fileCheck) value(v *Value, kind FieldKind, at sight, u use) {
+	if v == nil {
+		return
+	}
+	inner := KindAny
+	if kind == KindTextMap || kind == KindTextList {
+		inner = KindText
+	}
+	for _, key := range v.Keys {
+		k.value(key.Value, inner, at, u)
+	}
+	for _, item := range v.Items {
+		k.value(item, inner, at, u)
+	}
+	if v.Kind != ValueTemplate {
+		return
+	}
+	if e := v.Whole(); e != nil {
+		k.fits(e, k.compile(e, at.scope, wantAny), kind)
+		return
+	}
+	for _, part := range v.Parts {
+		switch {
+		case part.Secret != "":
+			k.secret(part.Secret, v, u)
+		case part.Expr != nil:
+			k.fits(part.Expr, k.compile(part.Expr, at.scope, wantAny), KindText)
+		}
+	}
+}
+
+// fits notes an expression whose type cannot fit the kind.
+func (k *fileCheck) fits(e *Expression, t Type, kind FieldKind) {
+	allowed := fitting[kind]
+	if t.Kind == TypeAny || allowed == nil {
+		return
+	}
+	for _, a := range allowed {
+		if t.Kind == a {
+			return
+		}
+	}
+	hint := ""
+	if kind == KindText {
+		hint = "use toJSON(…), or a member of it"
+	}
+	k.at(e.Pos, e.Source, "wrong-type", hint, "expected %s, but this is %s", kindExpected[kind], t.Kind)
+}
+
+func (k *fileCheck) secret(name string, v *Value, u use) {
+	if u != intoWorld {
+		k.at(v.Pos, "${{", "secret-place", "use it in the parameter that needs it, such as a header of http", "the secret %s cannot stand here; only in parameters of actions that talk to the world", name)
+		return
+	}
+	k.secrets = append(k.secrets, Use{Name: name, Pos: v.Pos})
+}
+
+// condition compiles an expression that gives a boolean.
+func (k *fileCheck) condition(e *Expression, scope *Scope) {
+	if e != nil {
+		k.compile(e, scope, wantBool)
+	}
+}
+
+func (k *fileCheck) param(t *StepType, p *Param, at sight) {
+	u := nullFails
+	if t.TalksToWorld() {
+		u = intoWorld
+	}
+	switch p.Field.Kind {
+	case KindCond:
+		k.condition(p.Cond, k.seeing(t, p.Field, at).scope)
+	case KindChecks:
+		for _, check := range p.Checks {
+			k.condition(check.That, at.scope)
+			k.value(check.Message, KindText, at, nullFails)
+		}
+	case KindNames:
+		for _, name := range p.Names {
+			k.settable(name, at)
+			k.value(name.Value, KindAny, at, u)
+		}
+	default:
+		k.value(p.Value, p.Field.Kind, at, u)
+		k.placed(p)
+	}
+}
+
+// seeing adds the names that a condition sees beside the usual ones.
+func (k *fileCheck) seeing(t *StepType, f *Field, at sight) sight {
+	if len(f.Sees) == 0 {
+		return at
+	}
+	names := map[string]Type{}
+	for _, name := range f.Sees {
+		switch name {
+		case "twin":
+			names[name] = TwinType()
+		case "response":
+			names[name] = t.responseType()
+		default:
+			names[name] = Type{Kind: TypeObject}
+		}
+	}
+	return at.with(names)
+}
+
+// placed notes an expression where data could become code.
+func (k *fileCheck) placed(p *Param) {
+	if p.Value == nil {
+		return
+	}
+	switch p.Field.Kind {
+	case KindQuery:
+		k.quotedInQuery(p.Value)
+	case KindURL:
+		k.behindHost(p.Value)
+	}
+}
+
+func (k *fileCheck) quotedInQuery(v *Value) {
+	quote := byte(0)
+	for _, part := range v.Parts {
+		if part.Expr == nil && part.Secret == "" {
+			quote = openQuote(part.Text, quote)
+			continue
+		}
+		if quote == 0 {
+			pos, width := v.Pos, 3
+			if part.Expr != nil {
+				pos, width = part.Expr.Pos, len([]rune(part.Expr.Source))
+			}
+			k.file.problem(pos, width, "query-injection", "write: '${{ … }}' with quotes around it", "in a query, ${{ }} may stand only inside a quoted text")
+			return
+		}
+	}
+}
+
+// openQuote is the quote that is open behind a piece of a query.
+func openQuote(text string, quote byte) byte {
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quote != 0 && c == '\\':
+			i++
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == '\'' || c == '"'):
+			quote = c
+		}
+	}
+	return quote
+}
+
+var (
+	urlStart = regexp.MustCompile(`^(?i:https?)://[^/?#\s$]+`)
+	urlHost  = regexp.MustCompile(`^(?i:https?)://[^/?#\s]+[/?#]`)
+)
+
+func (k *fileCheck) behindHost(v *Value) {
+	first, _ := v.Lit.(string)
+	if v.Kind == ValueTemplate {
+		first = v.Parts[0].Text
+		if !urlHost.MatchString(first) {
+			k.at(v.Pos, "${{", "url-injection", "write the server out: https://server/… and use ${{ }} behind it", "in a URL, ${{ }} may stand only behind the server's name")
+		}
+		return
+	}
+	if !urlStart.MatchString(strings.TrimSpace(first)) {
+		k.at(v.Pos, first, "wrong-value", "", "expected a URL that begins with https:// or http://")
+	}
+}

@@ -1,0 +1,325 @@
+package engine
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// MaxBlockDepth is how deep steps may stand inside steps.
+const MaxBlockDepth = 50
+
+// fileKinds are the leading keys, what they begin and which command reads it.
+var fileKinds = []struct{ key, what, command string }{
+	{"workflow", "workflow", "twinbook run"},
+	{"suite", "test suite", "twinbook test"},
+	{"simulator", "simulator file", "twinbook simulate"},
+	{"hubs", "configuration", "twinbook --config"},
+}
+
+// Decode holds the whole file against its shape. It is nil if the file is no such file at all;
+// the problems say why.
+func (f *File) Decode(s *Shape) *Decoded {
+	if f.root == nil {
+		return nil
+	}
+	if f.root.kind != nodeMap {
+		f.wrong(f.root, "wrong-kind", "", "expected keys like version: and %s:, found %s", s.Leading, f.root.what())
+		return nil
+	}
+	if !f.leads(s) {
+		return nil
+	}
+	w := decoder{file: f}
+	return w.decode(s, f.root)
+}
+
+// leads says whether the file is of the kind that the shape describes.
+func (f *File) leads(s *Shape) bool {
+	var found *yamlEntry
+	for i, e := range f.root.entries {
+		for _, k := range fileKinds {
+			if e.key.text != k.key {
+				continue
+			}
+			if found != nil {
+				f.wrong(e.key, "file-kind", "one file is one thing; make two files", "a file has one of %s and %s", found.key.text, k.key)
+				return false
+			}
+			found = &f.root.entries[i]
+		}
+	}
+	if found == nil || found.key.text == s.Leading {
+		return true // a missing leading key is noted with the other missing keys
+	}
+	for _, k := range fileKinds {
+		if k.key == found.key.text {
+			f.wrong(found.key, "file-kind", "`"+k.command+"` reads it", "this is a %s, not a %s", k.what, kindOfFile(s.Leading))
+		}
+	}
+	return false
+}
+
+func kindOfFile(leading string) string {
+	for _, k := range fileKinds {
+		if k.key == leading {
+			return k.what
+		}
+	}
+	return leading
+}
+
+// A decoder walks a shape and the nodes together.
+type decoder struct {
+	file  *File
+	depth int // of blocks
+}
+
+func (w *decoder) decode(s *Shape, n *yamlNode) *Decoded {
+	switch {
+	case n.tagged && n.text == "" && n.kind == nodeScalar:
+		return nil // the tag is the problem, and has swallowed the value
+	case s.Either != nil:
+		return w.either(s, n)
+	case s.Keys != nil:
+		return w.keys(s, n)
+	case s.Map != nil:
+		return w.names(s, n)
+	case s.List != nil:
+		return w.list(s, n)
+	}
+	return w.leaf(s, n)
+}
+
+// either picks the shape by the way the value is written.
+func (w *decoder) either(s *Shape, n *yamlNode) *Decoded {
+	for _, e := range s.Either {
+		if e.written(n) {
+			return w.decode(e, n)
+		}
+	}
+	w.mismatch(s, n)
+	return nil
+}
+
+// written says whether a value of this shape is written as the node is.
+func (s *Shape) written(n *yamlNode) bool {
+	switch {
+	case s.Keys != nil || s.Map != nil:
+		return n.kind == nodeMap
+	case s.List != nil:
+		return n.kind == nodeList
+	}
+	return n.kind == nodeScalar && !n.isNull()
+}
+
+func (w *decoder) mismatch(s *Shape, n *yamlNode) {
+	if hint := templateSlip(w.file, n); hint != "" {
+		w.file.wrong(n, "template-syntax", hint, "this is not what it looks like: YAML reads %s here", n.what())
+		return
+	}
+	hint := ""
+	if n.isNull() && s.Keys != nil {
+		hint = "write {} if there is nothing to say"
+	}
+	w.file.wrong(n, "wrong-kind", hint, "expected %s, found %s", s.expected(), n.what())
+}
+
+func (w *decoder) keys(s *Shape, n *yamlNode) *Decoded {
+	d := &Decoded{file: w.file, node: n, shape: s}
+	if n.kind != nodeMap {
+		if s.Short == "" || n.isNull() {
+			w.mismatch(s, n)
+			return nil
+		}
+		d.entries = []Named[*Decoded]{{Pos: w.file.pos(n), Name: s.Short, Value: w.decode(s.key(s.Short).Shape, n)}}
+		w.missingKeys(s, n, func(key string) bool { return key == s.Short }, false)
+		return d
+	}
+	unknown := false
+	for _, e := range n.entries {
+		key := s.key(e.key.text)
+		switch {
+		case key == nil && isFreeKey(e.key.text):
+			continue
+		case key == nil && s.Map != nil:
+			d.entries = append(d.entries, w.named(s, e))
+			continue
+		case key == nil:
+			w.unknownKey(s, e.key, n)
+			unknown = true
+			continue
+		}
+		d.entries = append(d.entries, Named[*Decoded]{Pos: w.file.pos(e.key), Name: key.Name, Value: w.decode(key.Shape, e.value)})
+		w.needs(key, e.key, n)
+	}
+	w.missingKeys(s, n, func(key string) bool { return n.get(key) != nil }, unknown)
+	return d
+}
+
+func (w *decoder) unknownKey(s *Shape, key, in *yamlNode) {
+	allowed := s.KeyNames()
+	if s.OneWhat == "action" {
+		w.unknownAction(s, key, in, allowed)
+		return
+	}
+	if hint := templateSlip(w.file, in); hint != "" {
+		w.file.wrong(key, "template-syntax", hint, "YAML takes this for a key")
+		return
+	}
+	w.file.wrong(key, "unknown-key", meant(key.text, allowed), "unknown key %s", quoteKey(key.text))
+}
+
+// unknownAction is for a key of a step: where the step has no action, the key must be meant as one.
+func (w *decoder) unknownAction(s *Shape, key, in *yamlNode, allowed []string) {
+	near := nearest(key.text, allowed)
+	for _, action := range s.OneKey {
+		if in.get(action) != nil && near != action {
+			w.file.wrong(key, "unknown-key", meant(key.text, without(allowed, s.OneKey)), "unknown key %s in a step", quoteKey(key.text))
+			return
+		}
+	}
+	if near != "" && !contains(s.OneKey, near) {
+		w.file.wrong(key, "unknown-key", "did you mean "+near+"?", "unknown key %s in a step", quoteKey(key.text))
+		return
+	}
+	w.file.wrong(key, "unknown-"+s.OneWhat, meant(key.text, s.OneKey), "unknown %s %s", s.OneWhat, quoteKey(key.text))
+}
+
+func quoteKey(text string) string { return fmt.Sprintf("%q", shorten(text, 60)) }
+
+func (w *decoder) needs(key *Key, at, in *yamlNode) {
+	for _, needed := range key.Needs {
+		if in.get(needed) == nil {
+			w.file.wrong(at, "missing-key", "", "%s needs %s: beside it", key.Name, needed)
+		}
+	}
+}
+
+// missingKeys notes what must be there and is not. With an unknown key the missing action is
+// probably that one.
+func (w *decoder) missingKeys(s *Shape, n *yamlNode, has func(string) bool, unknown bool) {
+	for _, k := range s.Keys {
+		if k.Required && !has(k.Name) {
+			hint := ""
+			switch {
+			case k.Name == "version":
+				hint = "write: version: 1"
+			case k.Name == s.Leading:
+				hint = "write: " + k.Name + ": NAME"
+			}
+			w.file.wrong(n, "missing-key", hint, "the key %s is missing", k.Name)
+		}
+	}
+	w.oneKey(s, n, has, unknown)
+}
+
+// oneKey notes where not exactly one of some keys is there.
+func (w *decoder) oneKey(s *Shape, n *yamlNode, has func(string) bool, unknown bool) {
+	var found []string
+	for _, key := range s.OneKey {
+		if has(key) {
+			found = append(found, key)
+		}
+	}
+	switch {
+	case s.OneKey == nil || len(found) == 1 || len(found) == 0 && unknown:
+	case len(found) == 0 && s.OneWhat == "action":
+		w.file.wrong(n, "no-action", "such as "+strings.Join(s.OneKey[:min(4, len(s.OneKey))], ", "), "this step has no action")
+	case len(found) == 0:
+		w.file.wrong(n, "missing-key", "", "%s needs %s", s.OneIn, orList(s.OneKey))
+	case s.OneWhat == "action":
+		w.file.wrong(secondKey(n, found), "two-actions", "make two steps of it", "a step has one action; this one has %s", strings.Join(found, " and "))
+	default:
+		w.file.wrong(secondKey(n, found), "two-keys", "", "%s has one of %s, not both", s.OneIn, strings.Join(found, " and "))
+	}
+}
+
+func secondKey(n *yamlNode, among []string) *yamlNode {
+	first := true
+	for _, e := range n.entries {
+		if contains(among, e.key.text) {
+			if !first {
+				return e.key
+			}
+			first = false
+		}
+	}
+	return n
+}
+
+var identifier = regexp.MustCompile(`^` + Identifier + `$`)
+
+func (w *decoder) names(s *Shape, n *yamlNode) *Decoded {
+	if n.kind != nodeMap {
+		w.mismatch(s, n)
+		return nil
+	}
+	d := &Decoded{file: w.file, node: n, shape: s}
+	for _, e := range n.entries {
+		d.entries = append(d.entries, w.named(s, e))
+	}
+	return d
+}
+
+func (w *decoder) named(s *Shape, e yamlEntry) Named[*Decoded] {
+	if !s.AnyName && !identifier.MatchString(e.key.text) {
+		w.file.wrong(e.key, "bad-name", "use letters, digits and _", "%s cannot be the name of %s", quoteKey(e.key.text), article(s.Names))
+	}
+	return Named[*Decoded]{Pos: w.file.pos(e.key), Name: e.key.text, Value: w.decode(s.Map, e.value)}
+}
+
+func article(noun string) string {
+	if noun != "" && strings.ContainsAny(noun[:1], "aeiou") {
+		return "an " + noun
+	}
+	return "a " + noun
+}
+
+func (w *decoder) list(s *Shape, n *yamlNode) *Decoded {
+	if n.kind != nodeList {
+		if n.kind == nodeMap && s.nests {
+			w.file.wrong(n, "wrong-kind", "put \"- \" before each step", "expected a list of steps, found a mapping")
+			return nil
+		}
+		w.mismatch(s, n)
+		return nil
+	}
+	d := &Decoded{file: w.file, node: n, shape: s}
+	if s.nests {
+		w.depth++
+		defer func() { w.depth-- }()
+		if w.depth > MaxBlockDepth {
+			w.file.wrong(n, "too-deep", "put the inner steps into a workflow of their own and call it", "steps are more than %d deep inside each other", MaxBlockDepth)
+			return nil
+		}
+	}
+	if s.NotEmpty && len(n.items) == 0 {
+		w.file.wrong(n, "empty-list", "", "expected %s, found an empty list", s.expected())
+	}
+	for _, item := range n.items {
+		if part := w.decode(s.List, item); part != nil {
+			d.items = append(d.items, part)
+		}
+	}
+	return d
+}
+
+func contains(words []string, word string) bool {
+	for _, w := range words {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}
+
+func without(words, drop []string) []string {
+	var out []string
+	for _, w := range words {
+		if !contains(drop, w) {
+			out = append(out, w)
+		}
+	}
+	return out
+}

@@ -1,0 +1,314 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+)
+
+// A partList is what explains an expression: its parts whose values are worth showing. It is
+// made from the tree as written when the first reader asks; after that it is only read.
+type partList struct {
+	source *sourceMap
+	nodes  []ast.Node // all, in the order that the machine's errors count
+	parts  []*part
+	equals []*ast.BinaryNode // == and != outside of predicates
+}
+
+// A part is a path of members, or a call with all that stands in it.
+type part struct {
+	node    ast.Node
+	source  string
+	root    string      // of a path: the name it begins with
+	steps   []ast.Node  // of a path: its nodes from the root on
+	keys    []any       // of a path: the key of each step but the first
+	program *vm.Program // of a call
+	inner   []*part     // of a call: what to show if it has no value
+}
+
+func newPartList(source string) *partList {
+	l := &partList{source: newSourceMap(source)}
+	l.source.read()
+	tree, err := parse(source)
+	if err != nil {
+		return l // cannot be: it was compiled
+	}
+	l.nodes, _ = listNodes(tree.Node)
+	l.parts = l.collect(tree.Node, nil)
+	return l
+}
+
+// collect finds the parts below a node; vars are the names that let has given.
+func (l *partList) collect(n ast.Node, vars []string) []*part {
+	if isLiteral(n) {
+		return nil
+	}
+	if p := l.path(n, vars); p != nil {
+		return []*part{p}
+	}
+	switch n := n.(type) {
+	case *ast.CallNode, *ast.SliceNode, *ast.MemberNode:
+		return l.call(n, vars)
+	case *ast.BuiltinNode:
+		switch n.Name {
+		case "any", "all", "none", "one":
+		default:
+			return l.call(n, vars)
+		}
+	case *ast.VariableDeclaratorNode:
+		return append(l.collect(n.Value, vars), l.collect(n.Expr, append(slices.Clone(vars), n.Name))...)
+	case *ast.BinaryNode:
+		if (n.Operator == "==" || n.Operator == "!=") && !local(n, vars, 0) {
+			l.equals = append(l.equals, n)
+		}
+	}
+	return l.inside(n, vars)
+}
+
+func (l *partList) inside(n ast.Node, vars []string) []*part {
+	var parts []*part
+	for _, child := range children(n) {
+		if child != nil {
+			parts = append(parts, l.collect(child, vars)...)
+		}
+	}
+	return parts
+}
+
+// path is a.b[0].c from a name of the scope, or nil.
+func (l *partList) path(n ast.Node, vars []string) *part {
+	p := &part{node: n}
+	for at := n; ; {
+		p.steps = append(p.steps, at)
+		switch step := at.(type) {
+		case *ast.IdentifierNode:
+			if slices.Contains(vars, step.Value) {
+				return nil
+			}
+			slices.Reverse(p.steps)
+			slices.Reverse(p.keys)
+			p.root, p.source = step.Value, l.source.text(n)
+			return p
+		case *ast.ChainNode:
+			p.steps = p.steps[:len(p.steps)-1]
+			at = step.Node
+		case *ast.MemberNode:
+			switch key := step.Property.(type) {
+			case *ast.StringNode:
+				p.keys = append(p.keys, key.Value)
+			case *ast.IntegerNode:
+				p.keys = append(p.keys, float64(key.Value))
+			default:
+				return nil
+			}
+			at = step.Node
+		default:
+			return nil
+		}
+	}
+}
+
+// call is a part that has to be computed. One that depends on the item of a predicate has no
+// value of its own, and one of literals only is no news.
+func (l *partList) call(n ast.Node, vars []string) []*part {
+	inner := l.inside(n, vars)
+	if local(n, vars, 0) || len(inner) == 0 && !readsClock(n) {
+		return inner
+	}
+	nodes, _ := listNodes(n)
+	program, err := compiler.Compile(&parser.Tree{Node: rewriteTree(nodes), Source: file.NewSource("")}, runConfig())
+	if err != nil {
+		return inner
+	}
+	return []*part{{node: n, source: l.source.text(n), program: program, inner: inner}}
+}
+
+func readsClock(n ast.Node) bool {
+	call, ok := n.(*ast.CallNode)
+	if !ok {
+		return false
+	}
+	callee, ok := call.Callee.(*ast.IdentifierNode)
+	return ok && functions[callee.Value] != nil && functions[callee.Value].clock
+}
+
+// local says whether a node depends on # of a predicate around it, or on let.
+func local(n ast.Node, vars []string, loops int) bool {
+	switch n := n.(type) {
+	case *ast.PointerNode:
+		return loops == 0
+	case *ast.IdentifierNode:
+		return slices.Contains(vars, n.Value)
+	case *ast.PredicateNode:
+		loops++
+	}
+	for _, child := range children(n) {
+		if child != nil && local(child, vars, loops) {
+			return true
+		}
+	}
+	return false
+}
+
+// A seen part is a part with its value; node is nil if it stands for another one.
+type seenPart struct {
+	Part
+	value any
+	node  ast.Node
+}
+
+// look evaluates all parts, each once, in the order of the source.
+func (e *Expr) look(env Env) []seenPart {
+	var out []seenPart
+	have := make(map[string]bool)
+	var visit func(parts []*part)
+	visit = func(parts []*part) {
+		for _, p := range parts {
+			s, ok := e.lookAt(p, env)
+			if !ok && len(p.inner) > 0 {
+				visit(p.inner)
+				continue
+			}
+			if !have[s.Source] {
+				have[s.Source] = true
+				out = append(out, s)
+			}
+		}
+	}
+	visit(e.parts().parts)
+	return out
+}
+
+// lookAt evaluates a part; a call that has no value is not ok.
+func (e *Expr) lookAt(p *part, env Env) (s seenPart, ok bool) {
+	s = seenPart{node: p.node, Part: Part{Source: p.source}}
+	if p.program == nil {
+		s.value, s.Source, s.Missing = e.follow(p, env)
+	} else {
+		value, err := e.run(p.program, env)
+		if err != nil {
+			s.Missing = true
+			return s, false
+		}
+		s.value = value
+	}
+	if value, err := ToJSON(s.value); err == nil {
+		s.Value = value
+	}
+	return s, true
+}
+
+// follow walks a path. Where it ends early, source is the part of it that is missing.
+func (e *Expr) follow(p *part, env Env) (value any, source string, missing bool) {
+	value, found := env.Names[p.root]
+	if !found {
+		return nil, p.root, true
+	}
+	for i, key := range p.keys {
+		value, found = memberFound(value, key)
+		if !found {
+			return nil, e.parts().source.text(p.steps[i+1]), true
+		}
+	}
+	return value, p.source, false
+}
+
+// memberFound is member, and whether there is one: a JSON null is.
+func memberFound(base, key any) (any, bool) {
+	value := member(base, key)
+	if value != nil {
+		return value, true
+	}
+	switch base := base.(type) {
+	case map[string]any:
+		name, _ := key.(string)
+		_, found := base[name]
+		return nil, found
+	case []any:
+		i, ok := wholeNumber(key)
+		return nil, ok && i < len(base) && i >= -len(base)
+	}
+	return nil, false
+}
+
+// Explain gives the parts of an expression with their values: paths and calls, not literals, each
+// once, in the order of the source. Where == compared values of different types, Type says which.
+func (e *Expr) Explain(env Env) []Part {
+	seen := e.look(env)
+	for _, n := range e.parts().equals {
+		if a, b, ok := e.typesDiffer(n, seen); ok {
+			for i := range seen {
+				if seen[i].node == n.Left {
+					seen[i].Type = kindOf(a).word()
+				}
+				if seen[i].node == n.Right {
+					seen[i].Type = kindOf(b).word()
+				}
+			}
+		}
+	}
+	parts := make([]Part, len(seen))
+	for i, s := range seen {
+		parts[i] = s.Part
+	}
+	return parts
+}
+
+// Why says in a sentence why a condition that is not met never will be with values like these, or
+// which part of it is missing; or nothing.
+func (e *Expr) Why(env Env) string {
+	seen := e.look(env)
+	source := e.parts().source
+	for _, n := range e.parts().equals {
+		if a, b, ok := e.typesDiffer(n, seen); ok {
+			return fmt.Sprintf("%s is %s and %s is %s: %s and %s are never equal", source.text(n.Left), valueWord(a),
+				source.text(n.Right), valueWord(b), kindOf(a).word(), kindOf(b).word())
+		}
+	}
+	return e.firstMissing(env)
+}
+
+// typesDiffer gives the two sides of a comparison if they are of different kinds and both there.
+func (e *Expr) typesDiffer(n *ast.BinaryNode, seen []seenPart) (a, b any, differ bool) {
+	a, okA := sideValue(n.Left, seen)
+	b, okB := sideValue(n.Right, seen)
+	return a, b, okA && okB && a != nil && b != nil && kindOf(a) != kindOf(b)
+}
+
+// sideValue is the value of a literal or of a part.
+func sideValue(n ast.Node, seen []seenPart) (any, bool) {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return n.Value, true
+	case *ast.IntegerNode:
+		return float64(n.Value), true
+	case *ast.FloatNode:
+		return n.Value, true
+	case *ast.BoolNode:
+		return n.Value, true
+	}
+	for _, s := range seen {
+		if s.node == n && !s.Missing {
+			return s.value, true
+		}
+	}
+	return nil, false
+}
+
+// firstMissing names the first part that is nil: "steps.a.twin.reported.x is missing".
+func (e *Expr) firstMissing(env Env) string {
+	for _, s := range e.look(env) {
+		switch {
+		case s.Missing:
+			return s.Source + " is missing"
+		case s.value == nil:
+			return s.Source + " is null"
+		}
+	}
+	return ""
+}

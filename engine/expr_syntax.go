@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/expr-lang/expr/file"
+)
+
+// syntax explains why expr cannot read the source. Most often it is a habit from another
+// language, so those are looked for first.
+func (c *check) syntax(err error) {
+	from, message := 0, err.Error()
+	var e *file.Error
+	if errors.As(err, &e) {
+		from, message = min(e.From, len(c.source.runes)), e.Message
+	}
+	source := string(c.source.runes)
+	switch {
+	case strings.TrimSpace(source) == "":
+		c.whole("syntax", "the expression is empty", "")
+	case c.template(source):
+	case strings.Contains(message, "maximum allowed nodes"):
+		c.whole("expression-size", "the expression is too long: it may have 500 parts at most", "split it into several")
+	case strings.Contains(message, "cannot be mixed"):
+		c.mixedCoalesce(from, source)
+	case strings.Contains(message, "literal not terminated"):
+		c.at(from, len(c.source.runes), "syntax", "end it with the quote it begins with", "a text is not closed")
+	case c.foreignWord(from):
+	case from >= len(c.source.runes) || strings.Contains(message, "EOF"):
+		c.at(len(c.source.runes)-1, len(c.source.runes), "syntax", "", "the expression ends too early: something is missing, perhaps a closing bracket")
+	default:
+		c.at(from, from+1, "syntax", "", "the expression cannot be read from here on: %q", shorten(string(c.source.runes[from:]), 40))
+	}
+}
+
+var templateText = regexp.MustCompile(`^\s*\$*\{\{?(.*?)\}?\}\s*$`)
+
+// template is ${{ }}, {{ }} or ${ } around the expression or inside it.
+func (c *check) template(source string) bool {
+	for _, open := range []string{"${{", "${", "{{"} {
+		at := strings.Index(source, open)
+		if at < 0 {
+			continue
+		}
+		inside := strings.NewReplacer("${{", "", "}}", "", "{{", "", "${", "").Replace(source)
+		if m := templateText.FindStringSubmatch(source); m != nil {
+			inside = m[1]
+		}
+		from := len([]rune(source[:at]))
+		c.at(from, from+len(open), "template-in-expression", "write "+strings.TrimSpace(shorten(inside, 200)),
+			"this is an expression already, so %s is not needed", open)
+		return true
+	}
+	return false
+}
+
+// mixedCoalesce is a ?? b == c.
+func (c *check) mixedCoalesce(from int, source string) {
+	hint := "write brackets: (a ?? b) == c"
+	before := string(c.source.runes[:from])
+	if at := strings.LastIndex(before, "??"); at >= 0 {
+		start := 0
+		for _, stop := range []string{" and ", " or ", "&&", "||", "(", ",", "not "} {
+			if i := strings.LastIndex(before[:at], stop); i >= 0 {
+				start = max(start, i+len(stop))
+			}
+		}
+		start += len(before[start:]) - len(strings.TrimLeft(before[start:], " "))
+		hint = "write " + before[:start] + "(" + strings.TrimRight(before[start:], " ") + ") " + string(c.source.runes[from:])
+	}
+	c.at(from, from+1, "syntax", hint, "what ?? belongs to is not clear: it needs brackets")
+}
+
+// foreign are words and signs of other languages, with ours. The longest come first.
+var foreign = []struct{ theirs, ours, why string }{
+	{"===", "==", "equality is =="}, {"!==", "!=", "inequality is !="}, {"<>", "!=", "inequality is !="}, {"=>", ">=", "the order is >="}, {"=<", "<=", "the order is <="},
+	{"AND", "and", "the word is and"}, {"OR", "or", "the word is or"}, {"NOT", "not", "the word is not"}, {"IN", "in", "the word is in"},
+	{"LIKE", "matches", "the word is matches"}, {"IS", "==", "equality is =="}, {"is", "==", "equality is =="}, {"equals", "==", "equality is =="},
+	{"&", "and", "the word is and"}, {"|", "or", "the word is or"}, {"=", "==", "equality is =="}, {"~", "matches", "the operator is matches"},
+}
+
+// foreignWord looks for a foreign operator where the parser gave up, or just before.
+func (c *check) foreignWord(from int) bool {
+	runes := c.source.runes
+	for _, f := range foreign {
+		size := len(f.theirs)
+		for at := max(from-size, 0); at <= from && at+size <= len(runes); at++ {
+			if string(runes[at:at+size]) != f.theirs || !standsAlone(runes, at, size) {
+				continue
+			}
+			hint := string(runes[:at]) + f.ours + string(runes[at+size:])
+			c.at(at, at+size, "syntax", "write "+shorten(hint, 200), "%s; %s is not known", f.why, f.theirs)
+			return true
+		}
+	}
+	return false
+}
+
+// standsAlone says whether an operator is not part of a longer sign or word.
+func standsAlone(runes []rune, at, size int) bool {
+	neighbour := func(i int) bool {
+		if i < 0 || i >= len(runes) {
+			return false
+		}
+		word := isWordRune(runes[at])
+		return word && isWordRune(runes[i]) || !word && strings.ContainsRune("=!<>&|~", runes[i])
+	}
+	return !neighbour(at-1) && !neighbour(at+size)
+}
+
+func isWordRune(r rune) bool {
+	return r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+}

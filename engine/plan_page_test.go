@@ -1,0 +1,248 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A page of testdata/plan is a workflow, and events in and commands out:
+//
+//	> +5s started {"inputs": …}      an event, with the time since the one before
+//	< do call#1 act {"n":1}          what Next answered
+//
+// UPDATE=1 rewrites the answers; read the difference like code.
+
+// planTypes are step types without a world: act is done once, read may be repeated, watch waits.
+func planTypes() *Types {
+	type params struct {
+		N    any    `yaml:"n"`
+		Want *Bound `yaml:"want"`
+	}
+	type outputs struct {
+		Value  any `json:"value"`
+		Status int `json:"status"`
+	}
+	do := func(context.Context, struct{}, params) (outputs, error) { return outputs{}, nil }
+	define := func(s Spec) Definition[struct{}] { return Define(s, do) }
+	return NewCatalog(
+		define(Spec{Name: "act", Delivery: Once, NoDevice: true, Timeout: 30 * time.Second}),
+		define(Spec{Name: "ask", Delivery: Once, NoDevice: true, Timeout: 30 * time.Second, Expect: "response.status == 200", ExpectText: "status 200"}),
+		define(Spec{Name: "call2", Delivery: Once, Timeout: 30 * time.Second}),
+		define(Spec{Name: "read", Delivery: Read, NoDevice: true, Timeout: 30 * time.Second}),
+		define(Spec{Name: "watch", Delivery: Read, NoDevice: true, MustBound: true}),
+		Pure[struct{}](Sleep), Pure[struct{}](Set), Pure[struct{}](Log), Pure[struct{}](Fail), Pure[struct{}](Stop), Pure[struct{}](Assert),
+	).Types
+}
+
+func TestPlanPages(t *testing.T) {
+	files, err := filepath.Glob("testdata/plan/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no pages: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { playPage(t, file) })
+	}
+}
+
+func playPage(t *testing.T, file string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, files := splitPage(string(text))
+	program, problems := Compile("workflow.yaml", []byte(files["workflow.yaml"]), Options{
+		Types: planTypes(),
+		Read:  func(path string) ([]byte, error) { return []byte(files[path]), nil },
+	})
+	if len(problems) > 0 {
+		t.Fatalf("%v", problems)
+	}
+	run := NewRun(program)
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var got strings.Builder
+	ended := false
+	for line := range strings.Lines(script) {
+		if !strings.HasPrefix(line, "<") {
+			got.WriteString(line)
+		}
+		if !strings.HasPrefix(line, ">") {
+			continue
+		}
+		event, err := parseEvent(strings.TrimSpace(line[1:]), &now, program)
+		if err != nil {
+			t.Fatalf("%s: %s: %v", file, line, err)
+		}
+		if _, awaited := run.pending[event.At]; event.At != "" && !awaited {
+			t.Fatalf("%s: nobody waits for %s", line, event.At)
+		}
+		decision := run.Next(event)
+		got.WriteString(printDecision(decision, now))
+		ended = decision.End != nil
+	}
+	if !ended {
+		t.Errorf("%s: the run has not ended; under way: %v", file, run.Outstanding())
+	}
+	if got.String() == script {
+		return
+	}
+	if os.Getenv("UPDATE") != "" {
+		rest := string(text)[len(script):]
+		if err := os.WriteFile(file, []byte(got.String()+rest), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Errorf("%s: got\n%s\nwant\n%s", file, got.String(), script)
+}
+
+// splitPage cuts "-- name --" sections off a script.
+func splitPage(text string) (script string, files map[string]string) {
+	files = map[string]string{}
+	name := ""
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "-- "); ok && strings.HasSuffix(rest, " --") {
+			name = strings.TrimSuffix(rest, " --")
+			continue
+		}
+		if name == "" {
+			script += line
+		} else {
+			files[name] += line
+		}
+	}
+	return script, files
+}
+
+// parseEvent reads "+5s done call#1 {…}"; failed has a kind and perhaps "maybe" before its message.
+func parseEvent(line string, now *time.Time, p *Program) (Event, error) {
+	words := strings.Fields(line)
+	if d, ok := strings.CutPrefix(words[0], "+"); ok {
+		step, err := time.ParseDuration(d)
+		if err != nil {
+			return Event{}, err
+		}
+		*now = now.Add(step)
+		words = words[1:]
+	}
+	e := Event{Time: *now}
+	rest := func(n int) string { return strings.Join(words[min(n, len(words)):], " ") }
+	switch words[0] {
+	case "started":
+		e.Kind, e.Start = RunStarted, &RunStart{ID: "r1", Workflow: p.Workflow.Name, Inputs: map[string]any{}}
+		if text := rest(1); text != "" {
+			if err := json.Unmarshal([]byte(text), &e.Start.Inputs); err != nil {
+				return e, err
+			}
+		}
+		inputs, err := p.CheckInputs(e.Start.Inputs)
+		e.Start.Inputs = inputs
+		return e, err
+	case "done":
+		e.Kind, e.At = StepDone, Address(words[1])
+		if text := rest(2); text != "" {
+			return e, json.Unmarshal([]byte(text), &e.Value)
+		}
+	case "failed":
+		e.Kind, e.At = StepDone, Address(words[1])
+		e.Error = &Error{Kind: ErrorKind(words[2])}
+		n := 3
+		if len(words) > 3 && words[3] == "maybe" {
+			e.Error.MaybeDone, n = true, 4
+		}
+		e.Error.Message = rest(n)
+	case "fired":
+		e.Kind, e.At = TimerFired, Address(words[1])
+	case "cancel":
+		e.Kind, e.Reason = CancelRequested, rest(1)
+	default:
+		return e, fmt.Errorf("unknown event %q", words[0])
+	}
+	return e, nil
+}
+
+func printDecision(d Decision, now time.Time) string {
+	var b strings.Builder
+	for _, n := range d.Notes {
+		if text := printNote(n); text != "" {
+			fmt.Fprintf(&b, "<   %s\n", text)
+		}
+	}
+	for _, c := range d.Commands {
+		fmt.Fprintf(&b, "< %s\n", printCommand(c, now))
+	}
+	if d.End != nil {
+		fmt.Fprintf(&b, "< end %s\n", printOutcome(d.End))
+	}
+	return b.String()
+}
+
+func printCommand(c Command, now time.Time) string {
+	text := string(c.Kind) + " " + string(c.At)
+	switch c.Kind {
+	case CommandDo:
+		text += " " + c.Type.Name
+		if len(c.Params) > 0 {
+			text += " " + compactJSON(c.Params)
+		}
+		if c.Device != "" {
+			text += " on " + c.Device
+		}
+		if !c.Deadline.IsZero() {
+			text += " within " + FormatDuration(c.Deadline.Sub(now))
+		}
+	case CommandTimer:
+		text += " in " + FormatDuration(c.Due.Sub(now))
+	}
+	return text
+}
+
+func printNote(n Note) string {
+	switch n.Kind {
+	case NoteStepEnded:
+		text := fmt.Sprintf("%s %s", n.At, n.Status)
+		if n.Error != nil {
+			text += " " + printError(n.Error)
+		}
+		return text
+	case NoteLog:
+		return fmt.Sprintf("%s log %s: %s", n.At, n.Log.Level, n.Log.Message)
+	case NoteStepRetry:
+		return fmt.Sprintf("%s retry after %s", n.At, printError(n.Error))
+	}
+	return ""
+}
+
+func printError(e *Error) string {
+	text := string(e.Kind)
+	if e.MaybeDone {
+		text += " (maybe done)"
+	}
+	text += ": " + e.Message
+	for _, also := range e.Also {
+		text += " [also " + printError(also) + "]"
+	}
+	return text
+}
+
+func printOutcome(o *Outcome) string {
+	text := string(o.Status)
+	if o.Message != "" {
+		text += " (" + o.Message + ")"
+	}
+	if o.Tolerated > 0 {
+		text += fmt.Sprintf(" tolerated %d", o.Tolerated)
+	}
+	if o.Error != nil {
+		text += " " + printError(o.Error) + " at step " + o.Error.Step
+	}
+	if len(o.Outputs) > 0 {
+		text += " " + compactJSON(o.Outputs)
+	}
+	return text
+}

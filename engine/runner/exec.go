@@ -1,0 +1,140 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twinbook/twinbook/engine"
+)
+
+// grace is how long a step may go on after it was told to end. Then its answer is no longer awaited.
+const grace = 5 * time.Second
+
+// A job is an attempt under way. Its fields belong to the loop but for those under mu.
+type job struct {
+	loop    *loop
+	command engine.Command
+	cancel  context.CancelFunc
+	overdue func() bool // stops the timer that gives up on it
+
+	mu   sync.Mutex // guards seen
+	seen string     // what the step sees, until the loop has passed it on
+}
+
+// begin starts an attempt. Its context ends at the deadline, or when it is stopped.
+func (l *loop) begin(ctx context.Context, c engine.Command) {
+	j := &job{loop: l, command: c, overdue: func() bool { return true }}
+	if c.Deadline.IsZero() {
+		ctx, j.cancel = l.config.Clock.WithCancel(ctx)
+	} else {
+		left := c.Deadline.Sub(l.config.Clock.Now())
+		ctx, j.cancel = l.config.Clock.WithTimeout(ctx, left)
+		j.giveUpAfter(left+grace, deafAtDeadline(c))
+	}
+	l.jobs[c.At] = j
+	l.parties++
+	l.config.Clock.Go(ctx, l.info.ID+" "+string(c.At), j.run)
+}
+
+// stopJob tells an attempt to end early.
+func (l *loop) stopJob(at engine.Address) {
+	if j := l.jobs[at]; j != nil {
+		j.overdue()
+		j.cancel()
+		j.giveUpAfter(grace, deafToStop(j.command))
+	}
+}
+
+// giveUpAfter takes failure for the attempt's answer if there is none after d.
+func (j *job) giveUpAfter(d time.Duration, failure *engine.Error) {
+	l := j.loop
+	j.overdue = l.config.Clock.After(d, func() {
+		done := engine.Event{Time: l.now(), Kind: engine.StepDone, At: j.command.At, Error: failure}
+		l.inbox.Put(func() (engine.Event, bool) { return done, j.over() })
+	})
+}
+
+// over ends a job for the loop, and says false if it was over before.
+func (j *job) over() bool {
+	if j.loop.jobs[j.command.At] != j {
+		return false
+	}
+	delete(j.loop.jobs, j.command.At)
+	j.overdue()
+	return true
+}
+
+// run carries out the attempt in a party of its own. The loop hears of its end whatever the step
+// does, even if it ends its goroutine.
+func (j *job) run(ctx context.Context) {
+	l := j.loop
+	done := engine.Event{Kind: engine.StepDone, At: j.command.At, Error: noAnswer(j.command)}
+	defer func() {
+		j.cancel()
+		done.Time = l.now()
+		l.inbox.Put(func() (engine.Event, bool) {
+			l.parties--
+			return done, j.over()
+		})
+	}()
+	done.Value, done.Error = j.do(ctx)
+}
+
+// do has the only recover of the program: a step that panics fails its run, and no other.
+func (j *job) do(ctx context.Context) (value any, failure *engine.Error) {
+	defer func() {
+		if v := recover(); v != nil {
+			value, failure = nil, panicked(j.command, v, panicPlace())
+		}
+	}()
+	if ctx.Err() != nil {
+		return nil, endedBefore(ctx, j.command)
+	}
+	output, err := j.loop.config.Do(ctx, j.loop.info, j.command, j.waiting)
+	return verdict(ctx, j.command, output, err)
+}
+
+// waiting passes on what the step sees. A step that tells faster than people are told is heard with
+// its latest words.
+func (j *job) waiting(what string) {
+	j.mu.Lock()
+	told := j.seen != ""
+	j.seen = what
+	j.mu.Unlock()
+	if told || what == "" {
+		return
+	}
+	at := j.loop.now()
+	j.loop.inbox.Put(func() (engine.Event, bool) {
+		j.mu.Lock()
+		text := j.seen
+		j.seen = ""
+		j.mu.Unlock()
+		if c := j.command; j.loop.jobs[c.At] == j && text != "" {
+			j.loop.observe(Update{Time: at, Progress: &Progress{At: c.At, Step: c.Step, Device: c.Device, Text: text}})
+		}
+		return engine.Event{}, false
+	})
+}
+
+// panicPlace is where the panic that is being recovered began, as folder/file.go:line.
+func panicPlace() string {
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
+	panicking := false
+	for {
+		frame, more := frames.Next()
+		if panicking && !strings.HasPrefix(frame.Function, "runtime.") {
+			return fmt.Sprintf("%s/%s:%d", filepath.Base(filepath.Dir(frame.File)), filepath.Base(frame.File), frame.Line)
+		}
+		panicking = panicking || frame.Function == "runtime.gopanic"
+		if !more {
+			return "a place unknown"
+		}
+	}
+}

@@ -1,0 +1,282 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// MaxSource is how large a source file may be, in bytes.
+const MaxSource = 1 << 20
+
+const (
+	maxExpansion = 10_000 // nodes that aliases may stand for, all together
+	maxNodeDepth = 400    // of lists and mappings inside each other
+	maxProblems  = 1_000  // collected for a file; nobody reads more
+)
+
+// A File is a source file with the problems found in it so far. Open it, decode it by a Shape,
+// compile what it holds, then read its Problems.
+type File struct {
+	Name     string
+	Source   []byte
+	lines    []string
+	root     *yamlNode
+	problems Problems
+}
+
+// Open reads the YAML of a file. The problems of a file that is no YAML are in Problems.
+func Open(name string, source []byte) *File {
+	f := &File{Name: name, Source: source}
+	if !f.readable() {
+		return f
+	}
+	f.lines = strings.Split(strings.ReplaceAll(string(bytes.TrimPrefix(source, bom)), "\r\n", "\n"), "\n")
+	f.parse()
+	return f
+}
+
+// Problems is all that is wrong with the file, in its order.
+func (f *File) Problems() Problems { return f.problems.sorted() }
+
+// problem notes that something is wrong at a place; width is how many characters to underline.
+func (f *File) problem(pos Pos, width int, rule, hint, format string, args ...any) {
+	if len(f.problems) >= maxProblems {
+		return
+	}
+	f.problems = append(f.problems, Problem{
+		Pos: pos, Width: max(1, width), Rule: rule, Hint: hint,
+		Msg: fmt.Sprintf(format, args...), Line: f.line(pos.Line),
+	})
+}
+
+// wrong notes a problem with a whole node.
+func (f *File) wrong(n *yamlNode, rule, hint, format string, args ...any) {
+	f.problem(f.pos(n), f.width(n), rule, hint, format, args...)
+}
+
+func (f *File) pos(n *yamlNode) Pos { return Pos{File: f.Name, Line: n.line, Col: n.col} }
+
+// line is a line of the source without its end, from 1; empty outside of the file.
+func (f *File) line(n int) string {
+	if n < 1 || n > len(f.lines) {
+		return ""
+	}
+	return f.lines[n-1]
+}
+
+var bom = []byte("\ufeff")
+
+// readable refuses what is no text before the parser sees it.
+func (f *File) readable() bool {
+	at := Pos{File: f.Name, Line: 1, Col: 1}
+	text := bytes.TrimPrefix(f.Source, bom)
+	switch {
+	case len(f.Source) > MaxSource:
+		f.problem(at, 1, "file-size", "", "the file has %d bytes; at most %d are read", len(f.Source), MaxSource)
+	case len(bytes.TrimSpace(text)) == 0:
+		f.problem(at, 1, "empty-file", "", "the file is empty")
+	default:
+		return f.readableText(text)
+	}
+	return false
+}
+
+// readableText looks for bytes that are no text, and for line breaks that only YAML 1.1 knows:
+// the parser would count lines otherwise than every editor.
+func (f *File) readableText(text []byte) bool {
+	line, col := 1, 1
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		if why := unreadable(r, size, text[i:]); why != "" {
+			f.lines = strings.Split(strings.ToValidUTF8(string(text), "\ufffd"), "\n")
+			f.problem(Pos{File: f.Name, Line: line, Col: col}, 1, "not-text", "", "%s", why)
+			return false
+		}
+		i, col = i+size, col+1
+		if r == '\n' {
+			line, col = line+1, 1
+		}
+	}
+	return true
+}
+
+func unreadable(r rune, size int, rest []byte) string {
+	switch {
+	case r == utf8.RuneError && size == 1:
+		return "this is not UTF-8 text; save the file as UTF-8"
+	case r == 0:
+		return "a NUL character: this is not a text file"
+	case r == '\r' && !bytes.HasPrefix(rest, []byte("\r\n")):
+		return "a line ends with a carriage return alone; save the file with Unix or Windows line ends"
+	case r == 0x85 || r == 0x2028 || r == 0x2029:
+		return fmt.Sprintf("the invisible line break U+%04X; retype this line", r)
+	case r < ' ' && r != '\n' && r != '\r' && r != '\t', r == 0x7f:
+		return fmt.Sprintf("the control character U+%04X; remove it, or write it as an escape in double quotes", r)
+	}
+	return ""
+}
+
+// parse fills f.root, or notes why there is none.
+func (f *File) parse() {
+	tree, err := parseYAML([]byte(strings.Join(f.lines, "\n")))
+	if err != nil {
+		f.syntaxProblem(err)
+		return
+	}
+	if len(tree) == 0 || len(tree[0].Content) == 0 {
+		f.problem(Pos{File: f.Name, Line: 1, Col: 1}, 1, "empty-file", "", "the file is empty")
+		return
+	}
+	if len(tree) > 1 {
+		second := tree[1]
+		f.problem(Pos{File: f.Name, Line: second.Line, Col: 1}, 3, "many-documents", "make it a file of its own",
+			"a second document begins here; a file holds one")
+	}
+	c := converter{file: f, done: map[*yaml.Node]*yamlNode{}}
+	f.root = c.convert(tree[0].Content[0], 0)
+}
+
+// parseYAML gives the first two documents. The parser has panicked on odd comments before
+// (go-yaml/yaml#961 and others); hostile text must not end the process.
+func parseYAML(text []byte) (documents []*yaml.Node, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("yaml: %v", r)
+		}
+	}()
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	for len(documents) < 2 {
+		n := new(yaml.Node)
+		err := d.Decode(n)
+		if err != nil && err.Error() == "EOF" {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, n)
+	}
+	return documents, nil
+}
+
+// A converter makes our nodes of the parser's: aliases resolved within limits, and everything
+// refused that would silently mean something else than it says.
+type converter struct {
+	file     *File
+	done     map[*yaml.Node]*yamlNode
+	expanded int
+	stopped  bool
+}
+
+func (c *converter) convert(y *yaml.Node, depth int) *yamlNode {
+	if y.Kind == yaml.AliasNode {
+		return c.alias(y)
+	}
+	n := &yamlNode{line: y.Line, col: y.Column, text: y.Value, size: 1, style: styleOf(y)}
+	n.valueLine, n.valueCol = c.file.skipProperties(n, y.Anchor)
+	if depth > maxNodeDepth {
+		if !c.stopped {
+			c.file.wrong(n, "too-deep", "", "lists and mappings are more than %d deep here", maxNodeDepth)
+		}
+		c.stopped = true
+		return n
+	}
+	c.refuseTag(y, n)
+	switch y.Kind {
+	case yaml.SequenceNode:
+		n.kind = nodeList
+		for _, item := range y.Content {
+			n.add(c.convert(item, depth+1))
+		}
+	case yaml.MappingNode:
+		n.kind = nodeMap
+		c.entries(y, n, depth)
+	}
+	c.done[y] = n
+	return n
+}
+
+func (c *converter) entries(y *yaml.Node, n *yamlNode, depth int) {
+	seen := make(map[string]*yamlNode, len(y.Content)/2)
+	for i := 0; i+1 < len(y.Content); i += 2 {
+		key, value := c.convert(y.Content[i], depth+1), c.convert(y.Content[i+1], depth+1)
+		n.size += key.size + value.size
+		if c.refuseKey(y.Content[i], key, n) {
+			continue
+		}
+		if first := seen[key.text]; first != nil {
+			c.file.wrong(key, "doubled-key", fmt.Sprintf("the first one is in line %d", first.line), "the key %q stands here twice", key.text)
+			continue
+		}
+		seen[key.text] = key
+		n.entries = append(n.entries, yamlEntry{key: key, value: value})
+	}
+}
+
+// refuseKey says what is wrong with a key that is no text.
+func (c *converter) refuseKey(y *yaml.Node, key, in *yamlNode) bool {
+	switch {
+	case key.kind != nodeScalar:
+		inner := templateSlip(c.file, in)
+		c.file.wrong(key, "key-not-text", inner, "a key must be text, not %s", key.what())
+	case y.Tag == "!!merge" && y.Style == 0:
+		c.file.wrong(key, "merge-key", "write the keys out, or reuse a whole value with an alias: key: *name", "merge keys (<<) are not supported")
+	default:
+		return false
+	}
+	return true
+}
+
+func (c *converter) alias(y *yaml.Node) *yamlNode {
+	at := &yamlNode{line: y.Line, col: y.Column, text: "*" + y.Value}
+	n := c.done[y.Alias]
+	switch {
+	case n == nil:
+		c.file.wrong(at, "alias-cycle", "", "the anchor &%s contains itself", y.Value)
+		return at
+	case c.stopped:
+		return at
+	}
+	if c.expanded += n.size; c.expanded > maxExpansion {
+		c.stopped = true
+		c.file.wrong(at, "alias-bomb", "", "the aliases up to here stand for more than %d values", maxExpansion)
+		return at
+	}
+	return n
+}
+
+func (c *converter) refuseTag(y *yaml.Node, n *yamlNode) {
+	line := []rune(c.file.line(n.valueLine))
+	bare := y.Kind == yaml.ScalarNode && y.Style == 0 && n.valueCol <= len(line) && line[n.valueCol-1] == '!'
+	if y.Style&yaml.TaggedStyle == 0 && !bare {
+		return
+	}
+	tag := strings.Fields(string(line[min(n.valueCol-1, len(line)):]) + " !")[0]
+	name := strings.TrimPrefix(tag, "!")
+	hint := "remove the tag, or put the text in quotes"
+	if !strings.HasPrefix(tag, "!!") {
+		hint = fmt.Sprintf("remove the tag, or put the text in quotes; in a condition write: not %s", strings.TrimSpace(name+" "+y.Value))
+	}
+	n.tagged = true
+	c.file.problem(Pos{File: c.file.Name, Line: n.valueLine, Col: n.valueCol}, utf8.RuneCountInString(tag), "yaml-tag", hint, "%s is a YAML tag; tags are not supported", tag)
+}
+
+func styleOf(y *yaml.Node) nodeStyle {
+	switch {
+	case y.Style&yaml.DoubleQuotedStyle != 0:
+		return styleDouble
+	case y.Style&yaml.SingleQuotedStyle != 0:
+		return styleSingle
+	case y.Style&yaml.LiteralStyle != 0:
+		return styleLiteral
+	case y.Style&yaml.FoldedStyle != 0:
+		return styleFolded
+	case y.Style&yaml.FlowStyle != 0:
+		return styleFlow
+	}
+	return stylePlain
+}
