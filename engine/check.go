@@ -1,9 +1,9 @@
 package engine
 
 import (
-	"fmt"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 )
 
 // The rules over a tree, each where its function is:
@@ -223,7 +223,11 @@ func (k *fileCheck) declare(vars []Named[*Value], at sight) sight {
 	return at
 }
 
-// at notes a problem at a name in the file.
+// at notes a problem at a name in the file; without the name, at the value that stands there.
 func (k *fileCheck) at(pos Pos, name, rule, hint, format string, args ...any) {
-	k.file.problem(pos, len([]rune(name)), rule, hint, "%s", fmt.Sprintf(format, args...))
+	width := utf8.RuneCountInString(name)
+	if name == "" {
+		width = k.file.valueWidth(pos)
+	}
+	k.file.problem(pos, width, rule, hint, format, args...)
 }

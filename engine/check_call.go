@@ -44,7 +44,7 @@ func (k *fileCheck) call(s *Step) {
 }
 
 func (k *fileCheck) wrongCall(s *Step, hint, format string, args ...any) {
-	k.at(s.ActionPos, s.Action, "call", hint, format, args...)
+	k.at(s.Call.PathPos, "", "call", hint, format, args...)
 }
 
 // callFile is the file of a call, if it may be called.
@@ -99,7 +99,7 @@ func (k *fileCheck) callInputs(s *Step, at sight) {
 	}
 	for _, want := range wants {
 		if want.Value.Required && !given[want.Name] {
-			k.wrongCall(s, "add it to inputs:", "%s needs the input %s: %s", s.Call.Path, want.Name, want.Value.wants())
+			k.wrongCall(s, "add it under inputs:", "%s needs the input %s; %s", s.Call.Path, want.Name, want.Value.wants())
 		}
 	}
 }

@@ -79,11 +79,11 @@ func (k *fileCheck) collectID(s *Step) {
 	switch {
 	case id == "":
 	case !identifier.MatchString(id):
-		k.at(s.Pos, "", "bad-id", "use letters, digits and _", "%q cannot be an id", shorten(id, 40))
+		k.at(s.IDPos, "", "bad-id", "use letters, digits and _", "%q cannot be an id", shorten(id, 40))
 	case contains(reservedIDs, id):
-		k.at(s.Pos, "", "bad-id", "choose another id", "the id %s is reserved", id)
+		k.at(s.IDPos, "", "bad-id", "choose another id", "the id %s is reserved", id)
 	case k.ids[id] != nil:
-		k.at(s.Pos, "", "doubled-id", fmt.Sprintf("the first one is in line %d", k.ids[id].step.Pos.Line), "the id %s stands twice in this file", id)
+		k.at(s.IDPos, "", "doubled-id", fmt.Sprintf("the first one is in line %d", k.ids[id].step.Pos.Line), "the id %s stands twice in this file", id)
 	default:
 		k.ids[id] = &known{step: s}
 	}

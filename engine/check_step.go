@@ -81,9 +81,6 @@ func (k *fileCheck) region(at sight) sight {
 
 func (k *fileCheck) parallel(s *Step, at sight, bounded bool) {
 	at.bounded = bounded
-	if len(s.Parallel.Branches) == 0 {
-		k.at(s.ActionPos, s.Action, "empty-list", "write: parallel: { left: [ … ], right: [ … ] }", "this parallel has no branches")
-	}
 	mark := len(k.shown)
 	for _, b := range s.Parallel.Branches {
 		from := len(k.shown)
@@ -125,12 +122,12 @@ func (k *fileCheck) loopName(s *Step, at sight) {
 	name := s.ForEach.As
 	switch {
 	case !identifier.MatchString(name):
-		k.at(s.ActionPos, s.Action, "bad-name", "use letters, digits and _", "%q cannot be the name of an item", shorten(name, 40))
+		k.at(s.ForEach.AsPos, "", "bad-name", "use letters, digits and _", "%q cannot be the name of an item", shorten(name, 40))
 	case contains(ownNames, name) || isBuiltin(name):
-		k.at(s.ActionPos, s.Action, "shadowing", "choose another name for as:", "the name %s has a meaning of its own", name)
+		k.at(s.ForEach.AsPos, "", "shadowing", "choose another name for as:", "the name %s has a meaning of its own", name)
 	default:
 		if _, taken := at.scope.Type(name); taken {
-			k.at(s.ActionPos, s.Action, "shadowing", "give this loop a name of its own: as: NAME", "%s is the item of an enclosing loop already", name)
+			k.at(s.ForEach.AsPos, "", "shadowing", "give this loop a name of its own: as: NAME", "%s is the item of an enclosing loop already", name)
 		}
 	}
 }

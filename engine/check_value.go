@@ -47,7 +47,7 @@ func (k *fileCheck) value(v *Value, kind FieldKind, at sight, u use) {
 	for _, part := range v.Parts {
 		switch {
 		case part.Secret != "":
-			k.secret(part.Secret, v, u)
+			k.secret(part, u)
 		case part.Expr != nil:
 			k.fits(part.Expr, k.compile(part.Expr, at.scope, wantAny), KindText)
 		}
@@ -72,12 +72,13 @@ func (k *fileCheck) fits(e *Expression, t Type, kind FieldKind) {
 	k.at(e.Pos, e.Source, "wrong-type", hint, "expected %s, but this is %s", kindExpected[kind], t.Kind)
 }
 
-func (k *fileCheck) secret(name string, v *Value, u use) {
+func (k *fileCheck) secret(part TextPart, u use) {
+	name := part.Secret
 	if u != intoWorld {
-		k.at(v.Pos, "${{", "secret-place", "use it in the parameter that needs it, such as a header of http", "the secret %s cannot stand here; only in parameters of actions that talk to the world", name)
+		k.at(part.Pos, "secrets."+name, "secret-place", "use it in the parameter that needs it, such as a header of http", "the secret %s cannot stand here; only in parameters of actions that talk to the world", name)
 		return
 	}
-	k.secrets = append(k.secrets, Use{Name: name, Pos: v.Pos})
+	k.secrets = append(k.secrets, Use{Name: name, Pos: part.Pos})
 }
 
 // condition compiles an expression that gives a boolean.
@@ -151,11 +152,11 @@ func (k *fileCheck) quotedInQuery(v *Value) {
 			continue
 		}
 		if quote == 0 {
-			pos, width := v.Pos, 3
+			name := "secrets." + part.Secret
 			if part.Expr != nil {
-				pos, width = part.Expr.Pos, len([]rune(part.Expr.Source))
+				name = part.Expr.Source
 			}
-			k.file.problem(pos, width, "query-injection", "write: '${{ … }}' with quotes around it", "in a query, ${{ }} may stand only inside a quoted text")
+			k.at(part.Pos, name, "query-injection", "write: '${{ … }}' with quotes around it", "in a query, ${{ }} may stand only inside a quoted text")
 			return
 		}
 	}
@@ -186,7 +187,7 @@ func (k *fileCheck) behindHost(v *Value) {
 	if v.Kind == ValueTemplate {
 		first = v.Parts[0].Text
 		if !urlHost.MatchString(first) {
-			k.at(v.Pos, "${{", "url-injection", "write the server out: https://server/… and use ${{ }} behind it", "in a URL, ${{ }} may stand only behind the server's name")
+			k.at(v.Pos, "", "url-injection", "write the server out: https://server/… and use ${{ }} behind it", "in a URL, ${{ }} may stand only behind the server's name")
 		}
 		return
 	}

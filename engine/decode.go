@@ -11,10 +11,10 @@ const MaxBlockDepth = 50
 
 // fileKinds are the leading keys, what they begin and which command reads it.
 var fileKinds = []struct{ key, what, command string }{
-	{"workflow", "workflow", "twinbook run"},
-	{"suite", "test suite", "twinbook test"},
-	{"simulator", "simulator file", "twinbook simulate"},
-	{"hubs", "configuration", "twinbook --config"},
+	{"workflow", "workflow", "`twinbook run`"},
+	{"suite", "test suite", "`twinbook test`"},
+	{"simulator", "simulator file", "`twinbook simulate`"},
+	{"hubs", "configuration", "every command"},
 }
 
 // Decode holds the whole file against its shape. It is nil if the file is no such file at all;
@@ -54,7 +54,7 @@ func (f *File) leads(s *Shape) bool {
 	}
 	for _, k := range fileKinds {
 		if k.key == found.key.text {
-			f.wrong(found.key, "file-kind", "`"+k.command+"` reads it", "this is a %s, not a %s", k.what, kindOfFile(s.Leading))
+			f.wrong(found.key, "file-kind", k.command+" reads it", "this is a %s, not a %s", k.what, kindOfFile(s.Leading))
 		}
 	}
 	return false
@@ -79,6 +79,9 @@ func (w *decoder) decode(s *Shape, n *yamlNode) *Decoded {
 	switch {
 	case n.tagged && n.text == "" && n.kind == nodeScalar:
 		return nil // the tag is the problem, and has swallowed the value
+	case n.braces && (s.Kind != KindCond || s.Keys != nil):
+		w.file.wrong(n, "template-syntax", templateSlip(w.file, n), "an expression stands in ${{ }}")
+		return nil
 	case s.Either != nil:
 		return w.either(s, n)
 	case s.Keys != nil:
@@ -93,6 +96,10 @@ func (w *decoder) decode(s *Shape, n *yamlNode) *Decoded {
 
 // either picks the shape by the way the value is written.
 func (w *decoder) either(s *Shape, n *yamlNode) *Decoded {
+	if w.isSlip(s, n) {
+		w.file.brokenCondition(n)
+		return nil
+	}
 	for _, e := range s.Either {
 		if e.written(n) {
 			return w.decode(e, n)
@@ -101,6 +108,26 @@ func (w *decoder) either(s *Shape, n *yamlNode) *Decoded {
 	w.mismatch(s, n)
 	return nil
 }
+
+// isSlip says whether a mapping is an expression that YAML has taken apart: x == "b: c".
+func (w *decoder) isSlip(s *Shape, n *yamlNode) bool {
+	if n.kind != nodeMap || n.style == styleFlow && !n.braces || len(n.entries) > 1 {
+		return false
+	}
+	condition := false
+	for _, e := range s.Either {
+		condition = condition || e.leaf() && e.Kind == KindCond
+		for _, known := range n.entries {
+			if e.key(known.key.text) != nil || identifier.MatchString(known.key.text) {
+				return false
+			}
+		}
+	}
+	return condition
+}
+
+// leaf says whether a value of the shape is one scalar.
+func (s *Shape) leaf() bool { return s.Keys == nil && s.Map == nil && s.List == nil && s.Either == nil }
 
 // written says whether a value of this shape is written as the node is.
 func (s *Shape) written(n *yamlNode) bool {
@@ -115,12 +142,15 @@ func (s *Shape) written(n *yamlNode) bool {
 
 func (w *decoder) mismatch(s *Shape, n *yamlNode) {
 	if hint := templateSlip(w.file, n); hint != "" {
-		w.file.wrong(n, "template-syntax", hint, "this is not what it looks like: YAML reads %s here", n.what())
+		w.file.wrong(n, "template-syntax", hint, "YAML takes this expression for %s", n.what())
 		return
 	}
 	hint := ""
-	if n.isNull() && s.Keys != nil {
+	switch m := gluedAction.FindStringSubmatch(n.text); {
+	case n.isNull() && s.Keys != nil && s.OneWhat != "action":
 		hint = "write {} if there is nothing to say"
+	case m != nil && s.OneWhat == "action" && contains(s.OneKey, m[1]):
+		hint = "write: " + m[1] + ": " + m[2]
 	}
 	w.file.wrong(n, "wrong-kind", hint, "expected %s, found %s", s.expected(), n.what())
 }
@@ -133,10 +163,10 @@ func (w *decoder) keys(s *Shape, n *yamlNode) *Decoded {
 			return nil
 		}
 		d.entries = []Named[*Decoded]{{Pos: w.file.pos(n), Name: s.Short, Value: w.decode(s.key(s.Short).Shape, n)}}
-		w.missingKeys(s, n, func(key string) bool { return key == s.Short }, false)
+		w.missingKeys(s, n, func(key string) bool { return key == s.Short }, nil)
 		return d
 	}
-	unknown := false
+	unknown := map[string]bool{} // keys that unknown ones are probably meant as
 	for _, e := range n.entries {
 		key := s.key(e.key.text)
 		switch {
@@ -147,7 +177,7 @@ func (w *decoder) keys(s *Shape, n *yamlNode) *Decoded {
 			continue
 		case key == nil:
 			w.unknownKey(s, e.key, n)
-			unknown = true
+			unknown[nearest(e.key.text, s.KeyNames())] = true
 			continue
 		}
 		d.entries = append(d.entries, Named[*Decoded]{Pos: w.file.pos(e.key), Name: key.Name, Value: w.decode(key.Shape, e.value)})
@@ -198,20 +228,23 @@ func (w *decoder) needs(key *Key, at, in *yamlNode) {
 
 // missingKeys notes what must be there and is not. With an unknown key the missing action is
 // probably that one.
-func (w *decoder) missingKeys(s *Shape, n *yamlNode, has func(string) bool, unknown bool) {
+func (w *decoder) missingKeys(s *Shape, n *yamlNode, has func(string) bool, unknown map[string]bool) {
 	for _, k := range s.Keys {
-		if k.Required && !has(k.Name) {
-			hint := ""
+		if k.Required && !has(k.Name) && !unknown[k.Name] {
+			hint, in := "", ""
 			switch {
 			case k.Name == "version":
 				hint = "write: version: 1"
 			case k.Name == s.Leading:
 				hint = "write: " + k.Name + ": NAME"
 			}
-			w.file.wrong(n, "missing-key", hint, "the key %s is missing", k.Name)
+			if s.OneIn != "" {
+				in = " of " + s.OneIn
+			}
+			w.file.wrong(n, "missing-key", hint, "the key %s%s is missing", k.Name, in)
 		}
 	}
-	w.oneKey(s, n, has, unknown)
+	w.oneKey(s, n, has, len(unknown) > 0)
 }
 
 // oneKey notes where not exactly one of some keys is there.
@@ -248,6 +281,9 @@ func secondKey(n *yamlNode, among []string) *yamlNode {
 	return n
 }
 
+// gluedAction is a step like "sleep:1s" or "sleep 5s".
+var gluedAction = regexp.MustCompile(`^([A-Za-z]+)[: ]\s*(.*)$`)
+
 var identifier = regexp.MustCompile(`^` + Identifier + `$`)
 
 func (w *decoder) names(s *Shape, n *yamlNode) *Decoded {
@@ -265,6 +301,10 @@ func (w *decoder) names(s *Shape, n *yamlNode) *Decoded {
 func (w *decoder) named(s *Shape, e yamlEntry) Named[*Decoded] {
 	if !s.AnyName && !identifier.MatchString(e.key.text) {
 		w.file.wrong(e.key, "bad-name", "use letters, digits and _", "%s cannot be the name of %s", quoteKey(e.key.text), article(s.Names))
+	}
+	if s.Names == "branch" && e.key.text == "branches" && e.value.kind == nodeMap {
+		w.file.wrong(e.key, "unknown-key", "write the branches under parallel: itself", "there is no key branches")
+		return Named[*Decoded]{Pos: w.file.pos(e.key), Name: e.key.text}
 	}
 	return Named[*Decoded]{Pos: w.file.pos(e.key), Name: e.key.text, Value: w.decode(s.Map, e.value)}
 }

@@ -29,11 +29,13 @@ func (b *builder) input(d *Decoded) *Input {
 		d.Get("min").Problem("wrong-value", "", "min is more than max")
 	}
 	b.pattern(in, d.Get("pattern"))
+	var choices []any
 	for _, item := range d.Get("oneOf").Items() {
 		if value := b.accepted(in, item); value != nil {
-			in.OneOf = append(in.OneOf, value)
+			choices = append(choices, value)
 		}
 	}
+	in.OneOf = choices
 	if def := d.Get("default"); def != nil {
 		in.Default = b.accepted(in, def)
 	}

@@ -64,7 +64,7 @@ func (w *decoder) constant(s *Shape, n *yamlNode) *Value {
 		return nil
 	}
 	if v.Lit != s.Const {
-		w.file.wrong(n, "wrong-value", "", "expected %s, found %s", compactJSON(s.Const), n.what())
+		w.file.wrong(n, "wrong-value", "write: "+compactJSON(s.Const), "expected %s, found %s", compactJSON(s.Const), n.what())
 		return nil
 	}
 	return v
@@ -193,7 +193,7 @@ func (f *File) free(n *yamlNode) *Value {
 	case nodeMap:
 		v.Kind = ValueObject
 		if hint := templateSlip(f, n); hint != "" {
-			f.wrong(n, "template-syntax", hint, "this is not what it looks like: YAML reads a mapping here")
+			f.wrong(n, "template-syntax", hint, "YAML takes this expression for a mapping")
 		}
 		for _, e := range n.entries {
 			v.Keys = append(v.Keys, Named[*Value]{Pos: f.pos(e.key), Name: e.key.text, Value: f.free(e.value)})

@@ -18,6 +18,7 @@ type yamlNode struct {
 	entries   []yamlEntry
 	size      int // nodes in it, itself included
 	tagged    bool
+	braces    bool // {{ x }}, meant as an expression
 }
 
 type yamlEntry struct{ key, value *yamlNode }
@@ -82,6 +83,11 @@ func (n *yamlNode) bool() (value, ok bool) {
 	return false, false
 }
 
+func isBool(n *yamlNode) bool {
+	_, ok := n.bool()
+	return ok
+}
+
 // numberSource is how a number is written: as in JSON, with a leading + or a bare point allowed.
 // 010, 1_000, 0x1f and dates stay text, since people who write them seldom mean a number.
 var numberSource = regexp.MustCompile(`^[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$`)
@@ -130,6 +136,24 @@ func (f *File) width(n *yamlNode) int {
 	first, _, _ := strings.Cut(n.text, "\n")
 	return min(utf8.RuneCountInString(first), utf8.RuneCountInString(rest))
 }
+
+// valueWidth is how many characters the value at a place takes on its line, as far as one can see.
+func (f *File) valueWidth(at Pos) int {
+	line := f.line(at.Line)
+	rest := line[byteOffset(line, at.Col):]
+	if rest == "" {
+		return 1
+	}
+	if rest[0] == '"' || rest[0] == '\'' {
+		return quotedWidth(rest)
+	}
+	if end := valueEnd.FindStringIndex(rest); end != nil {
+		rest = rest[:end[0]]
+	}
+	return utf8.RuneCountInString(rest)
+}
+
+var valueEnd = regexp.MustCompile(`: |:$|[,\]}]| #|\s*$`)
 
 // quotedWidth is the length of the quoted text that a line begins with.
 func quotedWidth(rest string) int {

@@ -33,17 +33,17 @@ func (f *File) condition(n *yamlNode) *Expression {
 
 func (f *File) brokenCondition(n *yamlNode) {
 	text := f.lineRest(n)
-	if n.kind == nodeMap && n.style == styleFlow && strings.HasPrefix(text, "{{") {
-		f.wrong(n, "condition-syntax", "write: "+strings.TrimSpace(strings.Trim(text, "{}")), "a condition is a bare expression, without {{ }}")
+	if n.braces {
+		f.wrong(n, "condition-syntax", "write: "+strings.TrimSpace(strings.Trim(text, "{} ")), "a condition is a bare expression, without {{ }}")
 		return
 	}
 	if n.kind == nodeMap && n.style != styleFlow && text != "" && len(n.entries) > 0 && n.entries[0].value.line == n.line {
-		f.wrong(n, "condition-syntax", "write: "+singleQuoted(text), "YAML takes the \": \" in this expression for a key")
+		f.wrong(n, "condition-syntax", "write: "+yamlQuoted(text), "YAML takes the \": \" in this expression for a key")
 		return
 	}
 	hint := ""
 	if n.style == styleFlow && text != "" {
-		hint = "write: " + singleQuoted(text)
+		hint = "write: " + yamlQuoted(text)
 	}
 	f.wrong(n, "condition-syntax", hint, "expected an expression, found %s", n.what())
 }
@@ -56,7 +56,9 @@ func (f *File) lineRest(n *yamlNode) string {
 
 func (f *File) templateInCondition(n *yamlNode) {
 	var b strings.Builder
-	for _, p := range f.template(n, n.text).Parts {
+	bare := *n
+	bare.text = quotedTemplate.ReplaceAllString(n.text, "$1")
+	for _, p := range f.template(&bare, bare.text).Parts {
 		b.WriteString(p.Text)
 		if p.Expr != nil {
 			b.WriteString(p.Expr.Source)
@@ -74,13 +76,16 @@ func (f *File) written(n *yamlNode, expression string) string {
 	if n.style == stylePlain && safePlain(expression) {
 		return expression
 	}
-	return singleQuoted(expression)
+	return yamlQuoted(expression)
 }
 
 // safePlain says whether YAML leaves a text as it is without quotes.
 func safePlain(text string) bool {
 	return text != "" && !strings.ContainsAny(text[:1], "\"'[]{}&*!|>%@`#?-, ") && !strings.Contains(text, ": ") && !strings.Contains(text, " #")
 }
+
+// quotedTemplate is a ${{ }} in quotes, which are not needed around the bare expression.
+var quotedTemplate = regexp.MustCompile(`["'](\$\{\{[^"'{}]*\}\})["']`)
 
 var commentStart = regexp.MustCompile(`^\s+#`)
 
@@ -94,7 +99,7 @@ func (f *File) cutByComment(n *yamlNode) string {
 	if !strings.HasPrefix(rest, n.text) || !commentStart.MatchString(rest[len(n.text):]) {
 		return ""
 	}
-	return "write: " + singleQuoted(rest)
+	return "write: " + yamlQuoted(rest)
 }
 
 // unbalanced says whether a bracket or quote of an expression stays open.
@@ -130,7 +135,7 @@ func templateSlip(f *File, n *yamlNode) string {
 		}
 	}
 	if len(n.entries) > 0 && n.style != styleFlow && strings.HasPrefix(rest, "${{") && unbalanced(n.entries[0].key.text) {
-		return "write: " + singleQuoted(rest)
+		return "write: " + yamlQuoted(rest)
 	}
 	return ""
 }

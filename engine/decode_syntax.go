@@ -158,10 +158,10 @@ func (f *File) lineSlip(n int, said string) *slip {
 		return nil
 	}
 	col, width := utf8.RuneCountInString(m[1])+1, utf8.RuneCountInString(m[2])
-	write := "write: " + strings.TrimSpace(m[1]) + " " + singleQuoted(m[2])
+	write := "write: " + strings.TrimSpace(m[1]) + " " + yamlQuoted(m[2])
 	switch {
 	case quotedStart.MatchString(m[2]) && operatorAfter(m[2]):
-		return at(col, width, write, "an expression that begins with a quote or a bracket must stand in single quotes")
+		return at(col, width, write, "an expression that begins with a quote or a bracket must stand in quotes")
 	case strings.ContainsAny(m[2][:1], "@`%") && strings.Contains(said, "cannot start"):
 		return at(col, 1, write, "a value cannot begin with "+m[2][:1])
 	case m[1] != "" && strings.Contains(m[2], ": ") && strings.Contains(said, "mapping values") && !strings.ContainsAny(m[2][:1], `"'{[`):
@@ -183,8 +183,13 @@ func operatorAfter(text string) bool {
 	return operatorStart.MatchString(text[loc[1]-last:])
 }
 
-// singleQuoted writes a text in YAML's single quotes.
-func singleQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+// yamlQuoted writes a text in YAML's quotes, single ones unless double ones read better.
+func yamlQuoted(text string) string {
+	if strings.Contains(text, "'") && !strings.ContainsAny(text, `"\`) {
+		return `"` + text + `"`
+	}
+	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
+}
 
 // quoteTemplates puts each bare ${{ }} that stands inside { } or [ ] in quotes; it returns the
 // line so and the column of the first, or nothing.
@@ -226,7 +231,7 @@ func quoteTemplates(line string) (fixed string, col int) {
 
 func quotedFor(text string) string {
 	if strings.ContainsAny(text, `"\`) {
-		return singleQuoted(text)
+		return yamlQuoted(text)
 	}
 	return `"` + text + `"`
 }

@@ -128,9 +128,9 @@ func (t *templateReader) expression(text string) string {
 	if t.text.Len() > 0 {
 		t.flush()
 	}
-	part := TextPart{Expr: t.file.expression(t.loc, source, from)}
+	part := TextPart{Pos: t.loc.at(from), Expr: t.file.expression(t.loc, source, from)}
 	if m := secretName.FindStringSubmatch(source); m != nil {
-		part = TextPart{Secret: m[1]}
+		part = TextPart{Pos: part.Pos, Secret: m[1]}
 	}
 	if source == "" {
 		t.file.problem(t.loc.at(t.chars-3), 3, "template-syntax", "", "there is no expression in this ${{ }}")

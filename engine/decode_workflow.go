@@ -86,7 +86,7 @@ func (b *builder) steps(d *Decoded) []*Step {
 
 func (b *builder) step(d *Decoded) *Step {
 	s := &Step{
-		Pos: d.Pos(), ID: d.Get("id").Text(), Name: d.Get("name").Value(), If: d.Get("if").Condition(),
+		Pos: d.Pos(), ID: d.Get("id").Text(), IDPos: d.Get("id").Pos(), Name: d.Get("name").Value(), If: d.Get("if").Condition(),
 		Device: d.Get("device").Value(), Hub: b.hub(d), Timeout: d.Get("timeout").Value(), Retry: retry(d.Get("retry")),
 		ContinueOnError: d.Get("continueOnError").Bool(false), Vars: values(d.Get("vars")),
 		Else: b.steps(d.Get("else")), Catch: b.catch(d.Get("catch")), Finally: b.finally(d.Get("finally")),
@@ -107,14 +107,14 @@ func (b *builder) action(s *Step, d *Decoded) {
 	case "parallel":
 		s.Parallel = b.parallel(d)
 	case "forEach":
-		s.ForEach = b.forEach(d)
+		s.ForEach = b.forEach(d, s.ActionPos)
 	case "repeat":
 		s.Repeat = &Repeat{
 			While: d.Get("while").Condition(), Until: d.Get("until").Condition(),
 			Every: d.Get("every").Value(), Max: d.Get("max").Value(), Steps: b.steps(d.Get("steps")),
 		}
 	case "call":
-		s.Call = &Call{Path: d.Get("workflow").Text(), Inputs: values(d.Get("inputs"))}
+		s.Call = &Call{Path: d.Get("workflow").Text(), PathPos: d.Get("workflow").Pos(), Inputs: values(d.Get("inputs"))}
 	default:
 		s.Do = &Action{Type: b.types.Lookup(s.Action), Params: params(b.types.Lookup(s.Action), s.ActionPos, d)}
 	}
@@ -127,16 +127,19 @@ func (b *builder) parallel(d *Decoded) *Parallel {
 			p.Branches = append(p.Branches, Named[[]*Step]{Pos: e.Pos, Name: e.Name, Value: b.steps(e.Value)})
 		}
 	}
+	if d != nil && len(p.Branches) == 0 {
+		d.Problem("empty-list", "write: parallel: { left: [ … ], right: [ … ] }", "this parallel has no branches")
+	}
 	return p
 }
 
-func (b *builder) forEach(d *Decoded) *ForEach {
+func (b *builder) forEach(d *Decoded, at Pos) *ForEach {
 	f := &ForEach{
-		In: d.Get("in").Condition(), As: d.Get("as").Text(), Concurrency: d.Get("concurrency").Value(),
+		In: d.Get("in").Condition(), As: d.Get("as").Text(), AsPos: d.Get("as").Pos(), Concurrency: d.Get("concurrency").Value(),
 		FailFast: d.Get("failFast").Bool(true), Steps: b.steps(d.Get("steps")),
 	}
 	if f.As == "" {
-		f.As = "item"
+		f.As, f.AsPos = "item", at
 	}
 	if in := d.Get("in"); in != nil && in.shape.List != nil {
 		f.Items = &Value{Pos: in.Pos(), Kind: ValueList}

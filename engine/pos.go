@@ -70,15 +70,21 @@ func (ps Problems) Text() string {
 // Text shows the problem with its source line, a caret range and the hint, without colour.
 func (p Problem) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", p.Error())
+	fmt.Fprintf(&b, "%s\n", strings.Map(printable, p.Error()))
+	if p.Line == "" {
+		if p.Hint != "" {
+			fmt.Fprintf(&b, "    | %s\n", strings.Map(printable, p.Hint))
+		}
+		return b.String()
+	}
 	number := fmt.Sprintf("%3d", p.Pos.Line)
 	blank := strings.Repeat(" ", len(number))
 	line, col := window(p.Line, p.Pos.Col)
 	under := strings.Repeat("^", max(1, min(p.Width, utf8.RuneCountInString(line)-col+1)))
 	fmt.Fprintf(&b, "%s | %s\n", number, line)
-	hint := ""
-	if p.Hint != "" {
-		hint = " " + strings.ReplaceAll(p.Hint, "\n", "\n"+blank+" | ")
+	hint := strings.Map(printable, p.Hint)
+	if hint != "" {
+		hint = " " + hint
 	}
 	fmt.Fprintf(&b, "%s | %s%s%s\n", blank, indentLike(line, col), under, hint)
 	return b.String()

@@ -220,9 +220,12 @@ func (c *converter) entries(y *yaml.Node, n *yamlNode, depth int) {
 // refuseKey says what is wrong with a key that is no text.
 func (c *converter) refuseKey(y *yaml.Node, key, in *yamlNode) bool {
 	switch {
+	case key.kind == nodeMap && in.style == styleFlow && strings.HasPrefix(c.file.lineRest(in), "{{"):
+		in.braces = true // noted where it is known whether an expression may stand there
 	case key.kind != nodeScalar:
-		inner := templateSlip(c.file, in)
-		c.file.wrong(key, "key-not-text", inner, "a key must be text, not %s", key.what())
+		c.file.wrong(key, "key-not-text", "", "a key must be text, not %s", key.what())
+	case key.isNull() || key.isNumber() || isBool(key):
+		c.file.wrong(key, "key-not-text", "put it in quotes: "+yamlQuoted(key.text), "a key must be text, not %s", key.what())
 	case y.Tag == "!!merge" && y.Style == 0:
 		c.file.wrong(key, "merge-key", "write the keys out, or reuse a whole value with an alias: key: *name", "merge keys (<<) are not supported")
 	default:

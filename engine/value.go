@@ -25,8 +25,9 @@ const (
 	ValueTemplate
 )
 
-// A TextPart is a piece of a template; one field is set.
+// A TextPart is a piece of a template; one of Text, Expr and Secret is set.
 type TextPart struct {
+	Pos    Pos // of an expression or a secret
 	Text   string
 	Expr   *Expression
 	Secret string // the NAME of ${{ secrets.NAME }}

@@ -54,10 +54,11 @@ const (
 // A Step is a node of the tree: one action, and what surrounds it. Exactly one of Do, Steps,
 // Parallel, ForEach, Repeat and Call is set.
 type Step struct {
-	Pos  Pos
-	ID   string // empty: nobody refers to it
-	Name *Value // what people see; nil: made from the action
-	If   *Expression
+	Pos   Pos
+	ID    string // empty: nobody refers to it
+	IDPos Pos
+	Name  *Value // what people see; nil: made from the action
+	If    *Expression
 
 	Action    string // the action's key as written: invokeMethod, steps, forEach …
 	ActionPos Pos
@@ -113,8 +114,9 @@ type Parallel struct {
 type ForEach struct {
 	In          *Expression // nil: Items
 	Items       *Value      // a literal list
-	As          string      // the item's name in expressions, "item" unless given
-	Concurrency *Value      // nil: 1
+	AsPos       Pos
+	As          string // the item's name in expressions, "item" unless given
+	Concurrency *Value // nil: 1
 	FailFast    bool
 	Steps       []*Step
 }
@@ -130,6 +132,7 @@ type Repeat struct {
 // Call runs another workflow inside this run.
 type Call struct {
 	Path    string // as written, beside the calling file
+	PathPos Pos
 	Inputs  []Named[*Value]
 	Program *Program
 }
