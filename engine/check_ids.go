@@ -78,8 +78,6 @@ func (k *fileCheck) collectID(s *Step) {
 	id := s.ID
 	switch {
 	case id == "":
-	case !identifier.MatchString(id):
-		k.at(s.IDPos, "", "bad-id", "use letters, digits and _", "%q cannot be an id", shorten(id, 40))
 	case contains(reservedIDs, id):
 		k.at(s.IDPos, "", "bad-id", "choose another id", "the id %s is reserved", id)
 	case k.ids[id] != nil:

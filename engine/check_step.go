@@ -121,8 +121,6 @@ var ownNames = []string{
 func (k *fileCheck) loopName(s *Step, at sight) {
 	name := s.ForEach.As
 	switch {
-	case !identifier.MatchString(name):
-		k.at(s.ForEach.AsPos, "", "bad-name", "use letters, digits and _", "%q cannot be the name of an item", shorten(name, 40))
 	case contains(ownNames, name) || isBuiltin(name):
 		k.at(s.ForEach.AsPos, "", "shadowing", "choose another name for as:", "the name %s has a meaning of its own", name)
 	default:

@@ -177,7 +177,9 @@ func (w *decoder) keys(s *Shape, n *yamlNode) *Decoded {
 			continue
 		case key == nil:
 			w.unknownKey(s, e.key, n)
-			unknown[nearest(e.key.text, s.KeyNames())] = true
+			if len(unknown) < len(s.Keys) {
+				unknown[nearest(e.key.text, s.KeyNames())] = true
+			}
 			continue
 		}
 		d.entries = append(d.entries, Named[*Decoded]{Pos: w.file.pos(e.key), Name: key.Name, Value: w.decode(key.Shape, e.value)})
@@ -188,6 +190,9 @@ func (w *decoder) keys(s *Shape, n *yamlNode) *Decoded {
 }
 
 func (w *decoder) unknownKey(s *Shape, key, in *yamlNode) {
+	if w.file.full() {
+		return // finding what was meant would cost
+	}
 	allowed := s.KeyNames()
 	if s.OneWhat == "action" {
 		w.unknownAction(s, key, in, allowed)

@@ -163,6 +163,14 @@ func boolHint(text string) string {
 
 // hold holds a literal against the bounds and words of its shape.
 func (w *decoder) hold(s *Shape, n *yamlNode, v *Value) *Value {
+	if text, ok := v.Lit.(string); ok && s.NotEmpty && strings.TrimSpace(text) == "" {
+		w.file.wrong(n, "wrong-value", "", "expected %s, found %s", s.expected(), n.what())
+		return nil
+	}
+	if text, ok := v.Lit.(string); ok && s.IsName && !identifier.MatchString(text) {
+		w.file.wrong(n, "bad-name", "use letters, digits and _", "%q cannot be %s", shorten(text, 40), s.What)
+		return nil
+	}
 	field := Field{Kind: s.Kind, OneOf: s.OneOf, Min: s.Min, Max: s.Max}
 	if _, err := field.accept(v.Lit); err != nil {
 		hint := ""

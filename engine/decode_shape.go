@@ -21,7 +21,7 @@ type Shape struct {
 	AnyName bool
 
 	List     *Shape // a list of this
-	NotEmpty bool
+	NotEmpty bool   // of a list or a text
 
 	Either []*Shape // whichever fits the way the value is written: list, mapping or text
 
@@ -29,6 +29,7 @@ type Shape struct {
 	Literal  bool      // no ${{ }} may stand in it
 	Const    any       // the only value: 1
 	OneOf    []string  // the only texts
+	IsName   bool      // a text that expressions use as a name: letters, digits and _
 	Min, Max *float64
 	Sees     []string // of a condition: names beside the usual ones
 
@@ -49,6 +50,9 @@ const Identifier = `[A-Za-z_][A-Za-z0-9_]*`
 
 // Text is literal text that keeps its source: 3.10 stays "3.10".
 func Text(doc string) *Shape { return &Shape{Kind: KindText, Literal: true, Doc: doc} }
+
+// Name is literal text that is not empty.
+func Name(doc string) *Shape { return &Shape{Kind: KindText, Literal: true, NotEmpty: true, Doc: doc} }
 
 // OneOf is one of a few literal texts.
 func OneOf(doc string, words ...string) *Shape {

@@ -17,7 +17,7 @@ func StepsShape(types *Types, flow ...string) *Shape {
 	step := &Shape{Name: "step", What: "a step", Doc: "One action and what surrounds it.", OneWhat: "action", OneIn: "step"}
 	steps := &Shape{Name: "steps", What: "a list of steps", Doc: "Steps, one after another.", List: step, NotEmpty: true, nests: true}
 	step.Keys = []Key{
-		{Name: "id", Doc: "A name for expressions, once in a file.", Shape: Text("Letters, digits and _.")},
+		{Name: "id", Doc: "A name for expressions, once in a file.", Shape: &Shape{Kind: KindText, Literal: true, IsName: true, What: "an id"}},
 		{Name: "name", Doc: "What people see.", Shape: &Shape{Kind: KindText}},
 		{Name: "if", Doc: "The step is skipped unless this is true.", Shape: &Shape{Kind: KindCond}},
 	}
@@ -60,7 +60,7 @@ func flowKey(name string, steps *Shape) Key {
 		return Key{Name: name, Doc: "Steps while or until a condition holds.", Shape: repeatShape(steps)}
 	case "call":
 		return Key{Name: name, Doc: "Another workflow inside this run.", Shape: &Shape{Keys: []Key{
-			{Name: "workflow", Required: true, Doc: "The file, beside this one.", Shape: Text("A literal path.")},
+			{Name: "workflow", Required: true, Doc: "The file, beside this one.", Shape: Name("A literal path.")},
 			{Name: "inputs", Doc: "What the workflow is given.", Shape: &Shape{Map: &Shape{Kind: KindAny}, Names: "input"}},
 		}}}
 	}
@@ -72,7 +72,7 @@ func forEachShape(steps *Shape) *Shape {
 		{Name: "in", Required: true, Doc: "An expression that gives a list, or a literal list.", Shape: &Shape{
 			What: "an expression or a list", Either: []*Shape{{List: &Shape{Kind: KindAny}}, {Kind: KindCond}},
 		}},
-		{Name: "as", Doc: "What the item is called in expressions; item unless given.", Shape: Text("A name.")},
+		{Name: "as", Doc: "What the item is called in expressions; item unless given.", Shape: &Shape{Kind: KindText, Literal: true, IsName: true, What: "the name of an item"}},
 		{Name: "concurrency", Doc: "How many items at once; 1 unless given.", Shape: &Shape{Kind: KindInt, Min: &one}},
 		{Name: "failFast", Doc: "An item that fails ends the loop; true unless given.", Shape: &Shape{Kind: KindBool, Literal: true}},
 		{Name: "steps", Required: true, Doc: "What is done for each item.", Shape: steps},

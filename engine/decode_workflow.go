@@ -5,7 +5,7 @@ func WorkflowShape(types *Types) *Shape {
 	steps := StepsShape(types)
 	return &Shape{Leading: "workflow", Doc: "A workflow: steps for devices.", Keys: []Key{
 		Version(),
-		{Name: "workflow", Required: true, Doc: "Its name.", Shape: Text("")},
+		{Name: "workflow", Required: true, Doc: "Its name.", Shape: Name("")},
 		{Name: "description", Doc: "What it does, for people.", Shape: Text("")},
 		{Name: "inputs", Doc: "What a run is given at its start.", Shape: &Shape{Map: inputShape(), Names: "input"}},
 		{Name: "device", Doc: "The device that every step talks to.", Shape: &Shape{Kind: KindText}},

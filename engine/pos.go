@@ -59,7 +59,11 @@ func (ps Problems) Text() string {
 	var b strings.Builder
 	for i, p := range ps {
 		if i == MaxShown {
-			fmt.Fprintf(&b, "… and %d more\n", len(ps)-i)
+			least := ""
+			if len(ps) >= maxProblems {
+				least = "at least "
+			}
+			fmt.Fprintf(&b, "… and %s%d more\n", least, len(ps)-i)
 			break
 		}
 		b.WriteString(p.Text())

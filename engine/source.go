@@ -50,7 +50,7 @@ func (f *File) Problem(at Pos, width int, rule, hint, msg string) {
 
 // problem notes that something is wrong at a place; width is how many characters to underline.
 func (f *File) problem(pos Pos, width int, rule, hint, format string, args ...any) {
-	if len(f.problems) >= maxProblems {
+	if f.full() {
 		return
 	}
 	f.problems = append(f.problems, Problem{
@@ -58,6 +58,9 @@ func (f *File) problem(pos Pos, width int, rule, hint, format string, args ...an
 		Msg: fmt.Sprintf(format, args...), Line: f.line(pos.Line),
 	})
 }
+
+// full says whether nothing more is noted.
+func (f *File) full() bool { return len(f.problems) >= maxProblems }
 
 // wrong notes a problem with a whole node.
 func (f *File) wrong(n *yamlNode, rule, hint, format string, args ...any) {
