@@ -18,10 +18,10 @@ func hostileFiles() map[string]string {
 		return hostileHead + "steps:\n  - log: { message: x, fields: { a: " + strings.Repeat(before, n) + inside + strings.Repeat(after, n) + " } }\n"
 	}
 	var keys, steps, templates, aliases, broken, conditions strings.Builder
-	for i := range 60_000 {
+	for i := range 30_000 {
 		fmt.Fprintf(&keys, "key%d: %d\n", i, i)
 	}
-	for range 50_000 {
+	for range 20_000 {
 		steps.WriteString("  - slepp: 1s\n")
 	}
 	for range 50_000 {
@@ -30,7 +30,7 @@ func hostileFiles() map[string]string {
 	for i := range 20_000 {
 		fmt.Fprintf(&aliases, "x-%d: *a\n", i)
 	}
-	for i := range 20_000 {
+	for i := range 10_000 {
 		fmt.Fprintf(&broken, "  - log: line %d\n", i)
 	}
 	for range 20_000 {
