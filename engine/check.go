@@ -40,7 +40,7 @@ func (c *compilation) compile(file string, source []byte) *Program {
 	defer func() { c.stack = c.stack[:len(c.stack)-1] }()
 	before := len(c.problems)
 	f := Open(file, source)
-	p := &Program{File: file, Source: source, Hash: hash(source)}
+	p := &Program{File: file, Source: source, Hash: hash(source), reader: c.options.Types.deviceReader()}
 	if d := f.Decode(c.shape); d != nil {
 		b := builder{file: f, types: c.options.Types}
 		p.Workflow = b.workflow(d)

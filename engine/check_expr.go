@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -30,6 +31,9 @@ func (k *fileCheck) compile(e *Expression, scope *Scope, w want) Type {
 		return Type{}
 	}
 	e.Expr = compiled
+	if k.program != nil && slices.Contains(compiled.Refs()["device"], "tags") {
+		k.program.deviceTags = true
+	}
 	t := compiled.Type()
 	if w == wantList && t.Kind != TypeAny && t.Kind != TypeList {
 		k.wholeExpr(e, "wrong-type", "", "expected a list, but this is "+t.Kind.String())

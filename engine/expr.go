@@ -55,6 +55,9 @@ func (e *Expr) Eval(env Env) (any, error) {
 	if err != nil {
 		return nil, e.evalError(err, env)
 	}
+	if v, ok := value.(version); ok {
+		return v.text, nil
+	}
 	return value, nil
 }
 
@@ -93,7 +96,7 @@ func (e *Expr) MissingNote(env Env) string {
 
 var machines = sync.Pool{New: func() any { return new(vm.VM) }}
 
-// run evaluates a program and gives what its value is outside of expressions.
+// run evaluates a program; numbers of the machine become what all numbers are.
 func (e *Expr) run(program *vm.Program, env Env) (any, error) {
 	machine := machines.Get().(*vm.VM)
 	defer machines.Put(machine)
@@ -107,8 +110,6 @@ func (e *Expr) run(program *vm.Program, env Env) (any, error) {
 		return float64(result), nil
 	case int64:
 		return float64(result), nil
-	case version:
-		return result.text, nil
 	case map[string]any, []any:
 		if e.builds {
 			return value, ev.measure(value, 0)

@@ -72,8 +72,8 @@ func (c *check) strict(source string) Type {
 		c.syntax(err)
 		return Type{}
 	}
-	if _, shared := listNodes(tree.Node); shared != nil {
-		c.sharedNode(shared)
+	if all, shared := listNodes(tree.Node); shared != nil {
+		c.sharedNode(shared, all)
 		return Type{}
 	}
 	c.names(tree.Node, position{})
@@ -86,8 +86,8 @@ func (c *check) strict(source string) Type {
 		c.fromExpr(err)
 	}
 	result := typeOf(tree.Node.Nature())
-	if c.opt.Bool && result.Kind != TypeBool && (result.Kind != TypeAny || isNil(tree.Node)) {
-		c.notBoolean(tree.Node, result.Kind)
+	if kind := kindOfNode(tree.Node); c.opt.Bool && kind != TypeBool && kind != TypeAny {
+		c.notBoolean(tree.Node, kind)
 	}
 	return result
 }
@@ -141,7 +141,6 @@ func newStrictConfig() conf.Config {
 		c.Functions[name] = checkedFunction(name, goTypes[f.result])
 	}
 	c.Functions[looseCall] = checkedFunction(looseCall, goAny)
-	c.Functions[moduloCall] = checkedFunction(moduloCall, goNumber)
 	return c
 }
 

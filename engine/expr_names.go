@@ -71,7 +71,10 @@ func (c *check) names(n ast.Node, at position) {
 		c.names(n.Expr, position{append(slices.Clone(at.vars), n.Name), at.loops})
 		return
 	case *ast.BinaryNode:
-		c.slips(n)
+		if c.slips(n) {
+			c.names(n.Left, at)
+			return
+		}
 	case *ast.ArrayNode, *ast.MapNode:
 		c.builds = true
 	case *ast.BytesNode:

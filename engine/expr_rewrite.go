@@ -69,6 +69,10 @@ func (r *rewriter) node(n ast.Node) ast.Node {
 		return r.call(n, n.Callee.(*ast.IdentifierNode).Value, r.list(n.Arguments)...)
 	case *ast.BuiltinNode:
 		return r.predicate(n)
+	case *ast.PointerNode:
+		if n.Name != "" {
+			return r.call(n, "float", n) // #index is an int
+		}
 	case *ast.ConditionalNode:
 		return &ast.ConditionalNode{Ternary: n.Ternary, Cond: r.truth(n.Cond), Exp1: r.node(n.Exp1), Exp2: r.node(n.Exp2)}
 	case *ast.VariableDeclaratorNode:
@@ -82,7 +86,7 @@ func (r *rewriter) node(n ast.Node) ast.Node {
 	case *ast.PairNode:
 		return &ast.PairNode{Key: r.call(n, "key", r.node(n.Key)), Value: r.node(n.Value)}
 	}
-	return n // literals, and # with its kin
+	return n // literals and #
 }
 
 func (r *rewriter) end(n ast.Node, otherwise float64) ast.Node {
@@ -135,7 +139,11 @@ func (r *rewriter) predicate(n *ast.BuiltinNode) ast.Node {
 	case "sum":
 		return r.call(n, "sum", &ast.BuiltinNode{Name: "map", Arguments: []ast.Node{items, &ast.PredicateNode{Node: r.node(body)}}})
 	}
-	return &ast.BuiltinNode{Name: n.Name, Arguments: []ast.Node{items, &ast.PredicateNode{Node: r.truth(body)}}}
+	loop := &ast.BuiltinNode{Name: n.Name, Arguments: []ast.Node{items, &ast.PredicateNode{Node: r.truth(body)}}}
+	if n.Name == "count" {
+		return r.call(n, "float", loop) // it counts with an int
+	}
+	return loop
 }
 
 // runningFunctions are all operators and functions as expr's machine calls them.

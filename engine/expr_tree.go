@@ -126,17 +126,22 @@ func (s *sourceMap) text(n ast.Node) string {
 func (s *sourceMap) span(n ast.Node) (from, to int) {
 	s.read()
 	from, to = len(s.runes), 0
-	s.cover(n, &from, &to)
+	s.cover(n, &from, &to, make(map[ast.Node]bool))
 	if from >= to {
 		return 0, len(s.runes)
 	}
 	return s.balance(from, to)
 }
 
-// cover widens a span so that it holds a node and all below it.
-func (s *sourceMap) cover(n ast.Node, from, to *int) {
+// cover widens a span so that it holds a node and all below it. seen are the nodes it holds
+// already: a tree that was not checked may hold one many times.
+func (s *sourceMap) cover(n ast.Node, from, to *int, seen map[ast.Node]bool) {
+	seen[n] = true
 	if at := n.Location(); ownsPlace(n) && at.To <= len(s.runes) {
 		*from, *to = min(*from, at.From), max(*to, at.To)
+		if item, ok := n.(*ast.PointerNode); ok {
+			*to = max(*to, at.To+len([]rune(item.Name)))
+		}
 		if i, ok := s.at[at.From]; ok {
 			if end, ok := s.match[s.bracketOf(n, i)]; ok {
 				*to = max(*to, s.tokens[end].To)
@@ -144,8 +149,8 @@ func (s *sourceMap) cover(n ast.Node, from, to *int) {
 		}
 	}
 	for _, child := range children(n) {
-		if child != nil {
-			s.cover(child, from, to)
+		if child != nil && !seen[child] {
+			s.cover(child, from, to, seen)
 		}
 	}
 }

@@ -15,13 +15,9 @@ import (
 // expr's checker finds out what type each part has; what may stand together is decided here, by
 // the language's rules and in its words.
 
-// Two calls that only the strict tree has. looseCall hides the type of its argument, where expr's
-// checker would be stricter than the language; moduloCall is %, which expr wants whole numbers
-// for by type, while ours all come as float64.
-const (
-	looseCall  = "__loose"
-	moduloCall = "__modulo"
-)
+// looseCall is a call that only the strict tree has. It hides the type of its argument, where
+// expr's checker would be stricter than the language.
+const looseCall = "__loose"
 
 // loosen changes a tree so that expr's checker refuses nothing that is right.
 func loosen(n ast.Node) ast.Node {
@@ -34,12 +30,6 @@ func loosen(n ast.Node) ast.Node {
 		n.Node = loosen(n.Node)
 	case *ast.BinaryNode:
 		n.Left, n.Right = loosen(n.Left), loosen(n.Right)
-		if n.Operator == "%" {
-			return placed(n, &ast.CallNode{Callee: placed(n, &ast.IdentifierNode{Value: moduloCall}), Arguments: []ast.Node{n.Left, n.Right}})
-		}
-		if n.Operator == ".." {
-			n.Left, n.Right = loose(n.Left), loose(n.Right)
-		}
 	case *ast.ChainNode:
 		n.Node = loosen(n.Node)
 	case *ast.MemberNode:
@@ -112,6 +102,9 @@ func placed(old, n ast.Node) ast.Node {
 
 // types judges every node below n by the types that expr's checker found.
 func (c *check) types(n ast.Node) {
+	if call, ok := n.(*ast.CallNode); ok && !isNamed(call.Callee) {
+		return // names has refused it
+	}
 	for _, child := range children(n) {
 		if child != nil {
 			c.types(child)
@@ -121,7 +114,7 @@ func (c *check) types(n ast.Node) {
 	case *ast.UnaryNode:
 		c.unaryTypes(n)
 	case *ast.BinaryNode:
-		c.binaryTypes(n, n.Operator, n.Left, n.Right)
+		c.binaryTypes(n)
 	case *ast.MemberNode:
 		c.memberTypes(n)
 	case *ast.SliceNode:
@@ -137,10 +130,21 @@ func (c *check) types(n ast.Node) {
 	}
 }
 
+func isNamed(callee ast.Node) bool {
+	_, ok := callee.(*ast.IdentifierNode)
+	return ok
+}
+
+// kindOfNode is what a node's value certainly is.
 func kindOfNode(n ast.Node) TypeKind {
-	if call, ok := n.(*ast.CallNode); ok {
-		if callee, ok := call.Callee.(*ast.IdentifierNode); ok && callee.Value == looseCall {
-			return TypeAny
+	switch n := n.(type) {
+	case *ast.CallNode:
+		if callee, ok := n.Callee.(*ast.IdentifierNode); ok && functions[callee.Value] != nil {
+			return functions[callee.Value].result
+		}
+	case *ast.BinaryNode:
+		if n.Operator == "%" {
+			return TypeNumber // expr wants whole numbers by type; ours all come as float64
 		}
 	}
 	return natureKind(n.Nature())
@@ -165,7 +169,8 @@ func (c *check) unaryTypes(n *ast.UnaryNode) {
 	c.want(n.Node, kinds(TypeBool), "not needs true or false, and %s is %s")
 }
 
-func (c *check) binaryTypes(n ast.Node, operator string, left, right ast.Node) {
+func (c *check) binaryTypes(n *ast.BinaryNode) {
+	operator, left, right := n.Operator, n.Left, n.Right
 	a, b := kindOfNode(left), kindOfNode(right)
 	switch operator {
 	case "and", "&&", "or", "||":
@@ -184,6 +189,9 @@ func (c *check) binaryTypes(n ast.Node, operator string, left, right ast.Node) {
 	case "in":
 		c.inTypes(n, left, right)
 	case "+", "-", "*", "/", "%", "**", "^":
+		if zero, ok := right.(*ast.IntegerNode); ok && zero.Value == 0 && (operator == "/" || operator == "%") {
+			c.problem(right, "bad-literal", "", "nothing can be divided by zero")
+		}
 		if a != TypeAny && b != TypeAny && !calculable(operator, a, b) {
 			c.problem(n, "type-mismatch", calculationHint(a, b), "%s (%s) %s %s (%s) cannot be calculated", c.text(left), a, operator, c.text(right), b)
 		}
@@ -231,15 +239,14 @@ func (c *check) literalHint(left ast.Node, operator string, right ast.Node) stri
 	return ""
 }
 
-func (c *check) orderTypes(n, left, right ast.Node, a, b TypeKind) {
+func (c *check) orderTypes(n *ast.BinaryNode, left, right ast.Node, a, b TypeKind) {
 	ordered := kinds(TypeNumber, TypeString, TypeTime, TypeDuration, TypeVersion)
 	const format = "%s is %s, which has no order"
 	if !c.want(left, ordered, format) || !c.want(right, ordered, format) {
 		return
 	}
 	if a != b && a != TypeAny && b != TypeAny {
-		operator := n.(*ast.BinaryNode).Operator
-		hint := c.literalHint(left, operator, right)
+		hint := c.literalHint(left, n.Operator, right)
 		if hint == "" {
 			hint = strings.TrimPrefix(compareHint(a, b), "; ")
 		}
@@ -348,9 +355,6 @@ func (c *check) callTypes(n *ast.CallNode) {
 	if !ok {
 		return
 	}
-	if callee.Value == moduloCall && len(n.Arguments) == 2 {
-		c.binaryTypes(n, "%", n.Arguments[0], n.Arguments[1])
-	}
 	f, known := functions[callee.Value]
 	if !known || f.arity(len(n.Arguments)) != "" {
 		return
@@ -399,11 +403,15 @@ func (c *check) notBoolean(n ast.Node, kind TypeKind) {
 	c.problem(n, "not-boolean", hint, "a condition must be true or false, and %s is %s", shorten(c.text(n), 60), kind)
 }
 
-// fromExpr passes on what only expr's checker objects to.
+// fromExpr passes on what only expr's checker objects to. It is stricter about operators, and
+// does not let map give nil.
 func (c *check) fromExpr(err error) {
 	var e *file.Error
 	if !errors.As(err, &e) {
 		c.whole("expression", firstLine(err.Error()), "")
+		return
+	}
+	if strings.HasPrefix(e.Message, "invalid operation: ") || strings.HasPrefix(e.Message, "predicate should") {
 		return
 	}
 	c.at(e.From, e.From+1, "expression", "", "%s", e.Message)

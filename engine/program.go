@@ -15,6 +15,9 @@ type Program struct {
 
 	hubs, secrets []Use
 	calls         []*Program // each once, in the order of the file
+
+	deviceTags bool      // some expression asks for device.tags
+	reader     *StepType // reads them
 }
 
 // A Use is a name that a file uses and somebody else defines: a hub, a secret.

@@ -69,16 +69,16 @@ var (
 	goDuration = reflect.TypeFor[time.Duration]()
 	goObject   = reflect.TypeFor[map[string]any]()
 	goList     = reflect.TypeFor[[]any]()
-	goVersion  = reflect.TypeFor[version]()
 )
 
-// goTypes says how a kind looks to expr's checker. Numbers are floats, as JSON has them.
-var goTypes = [...]reflect.Type{goAny, goBool, goNumber, goString, goTime, goDuration, goObject, goList, goVersion}
+// goTypes says how a kind looks to expr's checker. Numbers are floats, as JSON has them; versions,
+// which it cannot compare, are anything.
+var goTypes = [...]reflect.Type{goAny, goBool, goNumber, goString, goTime, goDuration, goObject, goList, goAny}
 
 // natureOf is a type as expr's checker describes it.
 func natureOf(t Type) nature.Nature {
 	switch t.Kind {
-	case TypeAny:
+	case TypeAny, TypeVersion:
 		return nature.Nature{}
 	case TypeObject:
 		return objectNature(t.Fields)
@@ -121,8 +121,6 @@ func natureKind(n *nature.Nature) TypeKind {
 		return TypeTime
 	case n.IsDuration():
 		return TypeDuration
-	case n.Type == goVersion:
-		return TypeVersion
 	}
 	switch n.Kind {
 	case reflect.Bool:

@@ -47,6 +47,9 @@ func (a *attached) Send(m wire.Message) error {
 	if a.ended.Load() {
 		return wire.ErrClosed
 	}
+	if err := sendable(a.session.device.id, m); err != nil {
+		return err
+	}
 	if err := a.hub.receive(&a.session, m); err != nil {
 		a.hub.close(&a.session, err)
 		return wire.ErrClosed
@@ -80,4 +83,14 @@ func (a *attached) tell(n news) {
 	case !a.ended.Load():
 		a.receiver.Receive(a, n.message)
 	}
+}
+
+// sendable says why a message could not be sent over MQTT either.
+func sendable(id string, m wire.Message) error {
+	switch m.(type) {
+	case wire.Subscribe, wire.Unsubscribe:
+		return nil
+	}
+	_, _, err := wire.Topic(wire.Identity{Device: id}, m)
+	return err
 }

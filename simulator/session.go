@@ -67,7 +67,7 @@ func (h *Hub) open(s *session, clean bool) error {
 		}
 		s.link.opened(present)
 		d.wakeCallers()
-		return true
+		return old == nil // else it was connected, and is
 	})
 	if refused {
 		return unauthorized.fault("Unauthorized").saying("device %s is disabled in the simulator", d.id)

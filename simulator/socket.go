@@ -110,13 +110,14 @@ func (s *socket) finish(reason error) {
 	s.startWriting()
 }
 
-// closeLocked closes the connection for the first reason given.
+// closeLocked closes the connection for the first reason given. A layer such as TLS may take its time
+// to say goodbye, and a device's lock may be held here, so nobody waits for that but Attach.
 func (s *socket) closeLocked(reason error) {
 	if s.closed {
 		return
 	}
 	s.closed, s.reason, s.unsent = true, reason, nil
-	s.conn.Close()
+	s.writers.Go(func() { s.conn.Close() })
 }
 
 // why is the reason for which the connection was closed from here, or otherwise.

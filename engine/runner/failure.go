@@ -41,16 +41,24 @@ func failureOf(ctx context.Context, c engine.Command, err error) *engine.Error {
 	if ctx.Err() == nil || decided(failure.Kind) {
 		return failure
 	}
-	own := failure.Message
-	if err == context.Cause(ctx) || err == ctx.Err() {
-		own = "" // "context canceled" tells nobody anything
-	}
+	own := ownWords(ctx, failure.Message)
 	if context.Cause(ctx) == context.DeadlineExceeded {
 		failure.Kind, failure.Message = engine.KindTimeout, withOwn(notWithin(c), own)
 	} else {
 		failure.Kind, failure.Message = engine.KindCancelled, own
 	}
 	return failure
+}
+
+// ownWords is a message without the context's part in it: "context canceled" tells nobody anything.
+func ownWords(ctx context.Context, message string) string {
+	for _, why := range []error{context.Cause(ctx), ctx.Err()} {
+		if message == why.Error() {
+			return ""
+		}
+		message = strings.TrimSuffix(message, ": "+why.Error())
+	}
+	return message
 }
 
 func withOwn(message, own string) string {

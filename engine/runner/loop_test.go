@@ -101,7 +101,10 @@ func busyWorld(c clock.Clock, seed uint64) func(context.Context, engine.RunStart
 		if err := clock.Sleep(ctx, c, time.Duration(chance.IntN(1500))*time.Millisecond); err != nil {
 			return nil, err
 		}
-		if chance.IntN(4) == 0 && cmd.Type != once {
+		switch luck := chance.IntN(24); {
+		case luck == 0 && cmd.Type != once:
+			return nil, &engine.Error{Kind: engine.KindRejected, Message: "no"}
+		case luck < 7 && cmd.Type != once:
 			return nil, &engine.Error{Kind: engine.KindUnavailable, Message: "no answer"}
 		}
 		return map[string]any{"value": chance.Float64()}, nil

@@ -18,7 +18,8 @@ type Reader interface {
 
 // ReadPacket reads one MQTT 3.1.1 packet of at most limit bytes after its fixed header. Nothing is
 // allocated for a packet that says it is larger. Paho's codec fills the fields of a packet
-// that is cut short with zeros; here that is an error, as are wrong flags and bytes left over.
+// that is cut short with zeros; here that is an error, as are wrong flags and bytes left over. Of a
+// CONNECT in a newer version of MQTT only name and level of the protocol count.
 func ReadPacket(r Reader, limit int) (packets.ControlPacket, error) {
 	first, err := r.ReadByte()
 	if err != nil {
@@ -82,7 +83,11 @@ func readBody(r io.Reader, p packets.ControlPacket, length int) error {
 		return unexpected(err)
 	}
 	exact := &exactReader{rest: body}
-	if err := p.Unpack(exact); err != nil {
+	err := p.Unpack(exact)
+	if c, ok := p.(*packets.ConnectPacket); ok && c.ProtocolName == "MQTT" && c.ProtocolVersion > 4 {
+		return nil // the rest is of that version; its sender is to be told which one to use
+	}
+	if err != nil {
 		return fmt.Errorf("malformed packet: %w", err)
 	}
 	if len(exact.rest) > 0 {

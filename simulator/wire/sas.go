@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -28,11 +27,11 @@ type Token struct {
 
 // NewToken makes a SAS token for a resource.
 func NewToken(resource, policy string, key []byte, expiry time.Time) string {
-	sr, se := url.QueryEscape(resource), strconv.FormatInt(expiry.Unix(), 10)
+	sr, se := escape(resource), strconv.FormatInt(expiry.Unix(), 10)
 	sig := base64.StdEncoding.EncodeToString(sign(key, sr+"\n"+se))
-	s := sasPrefix + "sr=" + sr + "&sig=" + url.QueryEscape(sig) + "&se=" + se
+	s := sasPrefix + "sr=" + sr + "&sig=" + escape(sig) + "&se=" + se
 	if policy != "" {
-		s += "&skn=" + url.QueryEscape(policy)
+		s += "&skn=" + escape(policy)
 	}
 	return s
 }

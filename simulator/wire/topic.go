@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -41,7 +42,33 @@ func Topic(id Identity, m Message) (topic string, body []byte, err error) {
 	default:
 		return "", nil, fmt.Errorf("a %T has no topic", m)
 	}
-	return topic, body, CheckTopic(topic)
+	if rid, has := requestID(m); has {
+		err = checkRID(rid)
+	}
+	return topic, body, errors.Join(err, CheckTopic(topic))
+}
+
+func requestID(m Message) (rid string, has bool) {
+	switch m := m.(type) {
+	case TwinGet:
+		return m.RID, true
+	case ReportedPatch:
+		return m.RID, true
+	case MethodResponse:
+		return m.RID, true
+	case MethodRequest:
+		return m.RID, true
+	case TwinResponse:
+		return m.RID, true
+	}
+	return "", false
+}
+
+func checkRID(rid string) error {
+	if rid == "" || len(rid) > maxRID || strings.Contains(rid, "&") {
+		return fmt.Errorf("a request id has 1 to %d characters and no &; %.140q has not", maxRID, rid)
+	}
+	return nil
 }
 
 func versionSuffix(v int64) string {
@@ -151,10 +178,10 @@ func parseQuery(s string, needRID bool) (query, error) {
 			q.version = v
 		}
 	}
-	if needRID && (q.rid == "" || len(q.rid) > maxRID) {
-		return query{}, fmt.Errorf("a request id has 1 to %d characters, not %d", maxRID, len(q.rid))
+	if !needRID {
+		return q, nil
 	}
-	return q, nil
+	return q, checkRID(q.rid)
 }
 
 // unescape takes percent-escapes out; a text with a broken one stays as it is.

@@ -1,0 +1,81 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"github.com/twinbook/twinbook/simulator/wire"
+)
+
+// A refused CONNECT is answered with a code; with code 0 the connection is closed without a word.
+type refused struct {
+	code byte
+	why  error
+}
+
+func (h *Hub) refuse(sock *socket, r *refused) error {
+	if r.code != 0 {
+		p := packets.NewControlPacket(packets.Connack).(*packets.ConnackPacket)
+		p.ReturnCode = r.code
+		sock.write(p)
+	}
+	return r.why
+}
+
+// login finds out who connects, and for how long the token is good.
+func (h *Hub) login(sock *socket, c *packets.ConnectPacket) (*session, time.Duration, *refused) {
+	if c.ProtocolName != "MQTT" || c.ProtocolVersion != 4 {
+		return nil, 0, &refused{packets.ErrRefusedBadProtocolVersion, fmt.Errorf("protocol %.10q level %d: the hub speaks MQTT 3.1.1", c.ProtocolName, c.ProtocolVersion)}
+	}
+	if c.ReservedBit != 0 {
+		return nil, 0, &refused{0, errors.New("a CONNECT with its reserved bit set")}
+	}
+	id, err := wire.ParseClientID(c.ClientIdentifier)
+	if err != nil {
+		return nil, 0, &refused{packets.ErrRefusedIDRejected, err}
+	}
+	sock.id = id
+	if err := checkWill(id, c); err != nil {
+		return nil, 0, &refused{0, err}
+	}
+	s, life, err := h.identify(sock, id, c)
+	if err != nil {
+		return nil, 0, &refused{packets.ErrRefusedNotAuthorised, err}
+	}
+	return s, life, nil
+}
+
+func (h *Hub) identify(sock *socket, id wire.Identity, c *packets.ConnectPacket) (*session, time.Duration, error) {
+	user, err := wire.ParseUsername(c.Username)
+	if err != nil {
+		return nil, 0, err
+	}
+	switch {
+	case user.ClientID != c.ClientIdentifier:
+		return nil, 0, fmt.Errorf("the user name is of %.80q, the client id %.80q", user.ClientID, c.ClientIdentifier)
+	case !h.isHost(user.Host):
+		return nil, 0, fmt.Errorf("the user name is for the hub %.80q, and this is %q", user.Host, h.config.HostName)
+	case id.Module != "":
+		return nil, 0, unknownModule(id.Device, id.Module)
+	}
+	d, err := h.device(id.Device)
+	if err != nil {
+		return nil, 0, err
+	}
+	life, err := h.admit(d, string(c.Password))
+	return &session{device: d, link: sock, noTwin: user.APIVersion == ""}, life, err
+}
+
+func checkWill(id wire.Identity, c *packets.ConnectPacket) error {
+	if !c.WillFlag {
+		return nil
+	}
+	m, err := wire.ParseFromDevice(id, c.WillTopic, c.WillMessage)
+	if _, isTelemetry := m.(wire.Telemetry); err != nil || !isTelemetry || c.WillQos > 1 {
+		return errors.New("a will must be telemetry at QoS 0 or 1")
+	}
+	return nil
+}
