@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/builtin"
@@ -78,9 +77,7 @@ func (c *check) strict(source string) Type {
 	}
 	c.names(tree.Node, position{})
 	tree.Node = loosen(tree.Node)
-	c.scope.checking.Lock()
 	_, err = checker.Check(tree, c.scope.config())
-	c.scope.checking.Unlock()
 	c.types(tree.Node)
 	if err != nil && len(c.problems) == 0 {
 		c.fromExpr(err)
@@ -108,7 +105,7 @@ func compileRunning(source string) (*Expr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("this expression cannot be compiled: %s", firstLine(err.Error()))
 	}
-	return &Expr{source: source, program: program, parts: sync.OnceValue(func() *partList { return newPartList(source) })}, nil
+	return &Expr{source: source, program: program}, nil
 }
 
 func firstLine(text string) string {

@@ -12,7 +12,7 @@ import (
 )
 
 // A partList is what explains an expression: its parts whose values are worth showing. It is
-// made from the tree as written when the first reader asks; after that it is only read.
+// made from the tree as written.
 type partList struct {
 	source *sourceMap
 	nodes  []ast.Node // all, in the order that the machine's errors count
@@ -180,7 +180,7 @@ func (e *Expr) look(env Env) []seenPart {
 			}
 		}
 	}
-	visit(e.parts().parts)
+	visit(e.parts.parts)
 	return out
 }
 
@@ -212,7 +212,7 @@ func (e *Expr) follow(p *part, env Env) (value any, source string, missing bool)
 	for i, key := range p.keys {
 		value, found = memberFound(value, key)
 		if !found {
-			return nil, e.parts().source.text(p.steps[i+1]), true
+			return nil, e.parts.source.text(p.steps[i+1]), true
 		}
 	}
 	return value, p.source, false
@@ -239,8 +239,9 @@ func memberFound(base, key any) (any, bool) {
 // Explain gives the parts of an expression with their values: paths and calls, not literals, each
 // once, in the order of the source. Where == compared values of different types, Type says which.
 func (e *Expr) Explain(env Env) []Part {
+	e = e.reading()
 	seen := e.look(env)
-	for _, n := range e.parts().equals {
+	for _, n := range e.parts.equals {
 		if a, b, ok := e.typesDiffer(n, seen); ok {
 			for i := range seen {
 				if seen[i].node == n.Left {
@@ -262,9 +263,10 @@ func (e *Expr) Explain(env Env) []Part {
 // Why says in a sentence why a condition that is not met never will be with values like these, or
 // which part of it is missing; or nothing.
 func (e *Expr) Why(env Env) string {
+	e = e.reading()
 	seen := e.look(env)
-	source := e.parts().source
-	for _, n := range e.parts().equals {
+	source := e.parts.source
+	for _, n := range e.parts.equals {
 		if a, b, ok := e.typesDiffer(n, seen); ok {
 			return fmt.Sprintf("%s is %s and %s is %s: %s and %s are never equal", source.text(n.Left), valueWord(a),
 				source.text(n.Right), valueWord(b), kindOf(a).word(), kindOf(b).word())
@@ -302,6 +304,7 @@ func sideValue(n ast.Node, seen []seenPart) (any, bool) {
 
 // firstMissing names the first part that is nil: "steps.a.twin.reported.x is missing".
 func (e *Expr) firstMissing(env Env) string {
+	e = e.reading()
 	for _, s := range e.look(env) {
 		switch {
 		case s.Missing:
