@@ -9,10 +9,11 @@ import (
 
 // The parser's own line of a syntax error is often wrong, and for an unclosed quote it is the end
 // of the file. The line after the longest prefix of whole lines that parses is where people have
-// to look. Looking for it costs a parse a line, so it is bounded in bytes.
+// to look. Looking for it costs a parse a line, so it begins where the parser
+// stopped, and is bounded in bytes.
 const (
-	prefixBudget = 3 << 20
-	searchBudget = 4 << 20
+	prefixBudget = 2 << 20
+	searchBudget = 2 << 20
 )
 
 // syntaxProblem says in plain words what the parser did not like, at the line to look at.
@@ -49,8 +50,12 @@ func (f *File) brokenLine(theirs int) int {
 	for last > 1 && strings.TrimSpace(f.lines[last-1]) == "" {
 		last--
 	}
+	high := last - 1
+	if near := theirs + 2; near < high && !f.prefixParses(near) {
+		high = near - 1
+	}
 	budget := prefixBudget
-	for n := last - 1; n > 0; n-- {
+	for n := high; n > 0; n-- {
 		size := f.prefixSize(n)
 		if budget -= size; budget < 0 {
 			return f.searchBroken(n, min(max(theirs, 1), last))

@@ -76,7 +76,10 @@ func TestHostileFilesEndSoon(t *testing.T) {
 			if len(text) > 100_000 {
 				t.Errorf("%d bytes are shown, want few", len(text))
 			}
-			if took > 10*time.Second {
+			if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; allocated > 512 {
+				t.Errorf("%d MiB were allocated", allocated)
+			}
+			if took > time.Minute {
 				t.Errorf("took %v", took)
 			}
 		})
