@@ -11,7 +11,6 @@ const MaxBlockDepth = 50
 // fileKinds are the leading keys, what they begin and which command reads it.
 var fileKinds = []struct{ key, what, command string }{
 	{"workflow", "workflow", "`twinbook run`"},
-	{"suite", "test suite", "`twinbook test`"},
 	{"simulator", "simulator file", "`twinbook simulate`"},
 	{"hubs", "configuration", "every command"},
 }

@@ -137,7 +137,7 @@ func actionShape(t *StepType) *Shape {
 	s := &Shape{Doc: t.Summary, Keys: []Key{}, OneKey: t.Either, OneIn: t.Name}
 	for i := range t.Fields {
 		f := &t.Fields[i]
-		if f.Kind == KindNames || f.Kind == KindChecks && len(t.Fields) == 1 {
+		if f.Whole || f.Kind == KindNames || f.Kind == KindChecks && len(t.Fields) == 1 {
 			return fieldShape(f)
 		}
 		s.Keys = append(s.Keys, Key{Name: f.Name, Doc: f.Doc, Shape: fieldShape(f), Required: f.Required})

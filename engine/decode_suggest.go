@@ -15,6 +15,9 @@ func nearest(word string, among []string) string {
 	return closest(word, among)
 }
 
+// Meant is the hint for a name that a file uses and that is not among those it declares.
+func Meant(name string, declared []string) string { return meant(name, declared) }
+
 // meant is the hint for a word that is not among those allowed.
 func meant(word string, allowed []string) string {
 	if near := nearest(word, allowed); near != "" {

@@ -125,17 +125,13 @@ func (c *check) known(n *ast.IdentifierNode) bool {
 
 // elsewhere says where a name is known that is not known here.
 var elsewhere = map[string]string{
-	"twin":     "twin is known in waitForTwin.until, forEachDevice.where and a twin trigger; elsewhere write steps.ID.twin",
-	"message":  "message is known in waitForTelemetry.where, waitForMessage.where and a message trigger",
+	"twin":     "twin is known in until of waitForTwin and where of queryDevices; elsewhere write steps.ID.twin",
 	"response": "response is known in expect; elsewhere write steps.ID.payload",
 	"item":     "item is known in a loop",
 	"index":    "index is known in a loop",
 	"error":    "error is known in catch and finally; elsewhere write steps.ID.error",
 	"outcome":  "outcome is known in finally; elsewhere write steps.ID.outcome",
 	"device":   "device is known where a device is in scope",
-	"stage":    "stage is known in a lane of a fleet",
-	"fleet":    "fleet is known in gate and abortIf",
-	"matrix":   "matrix is known in a case that has one",
 	"reported": "write twin.reported",
 	"desired":  "write twin.desired",
 	"tags":     "write twin.tags or device.tags",
@@ -265,7 +261,8 @@ func (c *check) pointer(n *ast.PointerNode, at position) {
 
 // closest is the name that was probably meant, or nothing.
 func closest(name string, names []string) string {
-	best, distance := "", 1+max(1, len([]rune(name))/3)
+	length := len([]rune(name))
+	best, distance := "", 1+min(max(1, length/3), length-1) // another letter altogether was not meant
 	for _, candidate := range names {
 		if d := editDistance(strings.ToLower(name), strings.ToLower(candidate), distance); d < distance {
 			best, distance = candidate, d

@@ -10,7 +10,8 @@ import (
 
 // A Field is one parameter or output of a step type, made from a struct field and its tags:
 //
-//	yaml:"name"       its name; `yaml:",names"` takes the whole mapping as free names
+//	yaml:"name"       its name; `yaml:",names"` takes the whole mapping as free names, and
+//	                  `yaml:",whole"` all that stands under the action, as the one parameter
 //	doc:"…"           one sentence
 //	required:"true"   it must be given
 //	short:"true"      a value that is no mapping stands for this field alone
@@ -24,6 +25,7 @@ type Field struct {
 	Doc      string
 	Required bool
 	Short    bool
+	Whole    bool
 	Default  string
 	OneOf    []string
 	Min, Max *float64
@@ -91,7 +93,7 @@ func paramFields(t reflect.Type) []Field {
 			kind = KindNames
 		}
 		fields = append(fields, Field{
-			Name: name, Kind: kind, Doc: sf.Tag.Get("doc"), index: i,
+			Name: name, Kind: kind, Whole: option == "whole", Doc: sf.Tag.Get("doc"), index: i,
 			Required: sf.Tag.Get("required") != "", Short: sf.Tag.Get("short") != "",
 			Default: sf.Tag.Get("default"), OneOf: strings.Fields(sf.Tag.Get("oneof")),
 			Min: bound(sf.Tag.Get("min")), Max: bound(sf.Tag.Get("max")), Sees: strings.Fields(sf.Tag.Get("sees")),

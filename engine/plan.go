@@ -13,8 +13,7 @@ import (
 // A Run is not safe for concurrent use.
 type Run struct {
 	program   *Program
-	extra     map[string]any // names that the program's scope has beside the language's own
-	noise     func() float64
+	around    Surroundings
 	info      RunStart
 	started   time.Time
 	now       time.Time
@@ -40,9 +39,20 @@ type pending struct {
 	answer  func(Event)
 }
 
+// Surroundings are what a program sees beside the language's own names where it is part of something
+// larger, as the steps of a simulated device are. A run that is to be repeated from its events has none.
+type Surroundings struct {
+	Names map[string]any        // names that keep their values
+	Live  func() map[string]any // more names; asked each time an expression is evaluated. nil: none
+	Noise func() float64        // what noise() gives; nil: there is none
+}
+
 // NewRun makes a run of a program; its first event must be RunStarted.
-func NewRun(p *Program) *Run {
-	return &Run{program: p, pending: map[Address]*pending{}}
+func NewRun(p *Program) *Run { return NewRunIn(p, Surroundings{}) }
+
+// NewRunIn makes a run of a program that sees more than the language's own names.
+func NewRunIn(p *Program, around Surroundings) *Run {
+	return &Run{program: p, around: around, pending: map[Address]*pending{}}
 }
 
 // Next applies events and says what to start now, or how the run ended. Events that the journal has
@@ -115,7 +125,7 @@ func (r *Run) apply(e Event) {
 
 func (r *Run) start() {
 	r.root = newFrame(r, r.program, "", nil)
-	r.root.extra = r.extra
+	r.root.extra = r.around.Names
 	r.root.start(r.info.Inputs, r.finish)
 }
 

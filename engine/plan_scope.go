@@ -52,7 +52,13 @@ func (s *scope) Get(id string) any {
 }
 
 func (s *scope) env() Env {
-	return Env{Names: s.names, Now: s.frame.r.now, Noise: s.frame.r.noise}
+	r := s.frame.r
+	names := s.names
+	if r.around.Live != nil {
+		names = maps.Clone(names)
+		maps.Copy(names, r.around.Live())
+	}
+	return Env{Names: names, Now: r.now, Noise: r.around.Noise}
 }
 
 // body is a scope for one pass of a loop's body: ids inside are not seen outside.

@@ -50,7 +50,7 @@ func (t *StepType) referenceFields(b *strings.Builder, what string, fields []Fie
 	fmt.Fprintf(b, "\n| %s | | |\n| --- | --- | --- |\n", what)
 	for _, f := range fields {
 		name := "`" + f.Name + "`"
-		if f.Kind == KindNames {
+		if f.Kind == KindNames || f.Whole {
 			name = "*names*"
 		}
 		fmt.Fprintf(b, "| %s | %s | %s |\n", name, kind(f), f.Doc+f.notes())

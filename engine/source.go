@@ -42,6 +42,12 @@ func Open(name string, source []byte) *File {
 // Problems is all that is wrong with the file, in its order.
 func (f *File) Problems() Problems { return f.problems.sorted() }
 
+// Problem notes that something is wrong at a place, in a way that no Shape knows; width is how many
+// characters to underline.
+func (f *File) Problem(at Pos, width int, rule, hint, msg string) {
+	f.problem(at, width, rule, hint, "%s", msg)
+}
+
 // problem notes that something is wrong at a place; width is how many characters to underline.
 func (f *File) problem(pos Pos, width int, rule, hint, format string, args ...any) {
 	if f.full() {

@@ -103,6 +103,9 @@ const (
 	nullIsValue              // in set, log and outputs
 )
 
+// Eval gives the value as JSON; a null from an expression is an error.
+func (v *Value) Eval(env Env) (any, error) { return v.eval(env, nullIsError) }
+
 // eval gives the value as JSON; texts that hold secrets come as Masked.
 func (v *Value) eval(env Env, null nulls) (any, error) { return v.evalAt(env, null, "") }
 

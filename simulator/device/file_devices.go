@@ -1,0 +1,75 @@
+package device
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/simulator/wire"
+)
+
+// devices adds the devices of an entry.
+func (l *loader) devices(fleet *Fleet, entry *engine.Decoded) {
+	spec := Spec{Profile: l.profileOf(entry), Tags: l.properties(entry.Get("tags")), Desired: l.properties(entry.Get("desired"))}
+	count := int(entry.Get("count").Number(1))
+	id := entry.Get("id").CompileValue(map[string]engine.Type{"index": {Kind: engine.TypeNumber}})
+	if id == nil || len(l.file.Problems()) > 0 {
+		return // ids are tried only where expressions are sound
+	}
+	if len(fleet.Devices)+count > maxDevices {
+		entry.Problem("too-many-devices", "", fmt.Sprintf("with this entry there are %d devices; a simulator has at most %d", len(fleet.Devices)+count, maxDevices))
+		return
+	}
+	for index := range count {
+		if spec.ID = l.id(entry, id, index, count); spec.ID == "" {
+			return
+		}
+		fleet.Devices = append(fleet.Devices, spec)
+	}
+}
+
+func (l *loader) profileOf(entry *engine.Decoded) *Profile {
+	name := entry.Get("profile")
+	p := l.profiles[name.Text()]
+	if p == nil && name != nil {
+		name.Problem("unknown-profile", engine.Meant(name.Text(), l.names), fmt.Sprintf("there is no profile %q", name.Text()))
+	}
+	return p
+}
+
+// id is the id of one device of an entry, empty if it cannot be; one problem an entry is enough.
+func (l *loader) id(entry *engine.Decoded, template *engine.Value, index, count int) string {
+	at := entry.Get("id")
+	value, err := template.Eval(engine.Env{Names: map[string]any{"index": float64(index)}})
+	if err != nil {
+		at.Problem("bad-device-id", "", err.Error())
+		return ""
+	}
+	id, _ := value.(string)
+	if number, ok := value.(float64); ok {
+		id = engine.Show(number)
+	}
+	if !wire.ValidID(id) {
+		at.Problem("bad-device-id", "letters, digits and - . + % _ # * ? ! ( ) , : = @ $ ' are allowed, 128 at most",
+			fmt.Sprintf("%q cannot be a device's id", cut(id)))
+		return ""
+	}
+	first, taken := l.ids[id]
+	switch {
+	case taken && first == at.Pos():
+		at.Problem("doubled-device-id", "put ${{ index }} into it, which counts from 0", fmt.Sprintf("%d devices need different ids, and two of them would be %s", count, id))
+		return ""
+	case taken:
+		at.Problem("doubled-device-id", "", fmt.Sprintf("the id %s is used in line %d already", id, first.Line))
+		return ""
+	}
+	l.ids[id] = at.Pos()
+	return id
+}
+
+func cut(text string) string {
+	if utf8.RuneCountInString(text) > 140 {
+		return string([]rune(text)[:140]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,133 @@
+package device
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/twinbook/twinbook/engine"
+)
+
+// maxDepth is how deep a twin's properties may nest, as Azure documents.
+const maxDepth = 10
+
+// profile compiles a profile.
+func (l *loader) profile(name string, d *engine.Decoded) *Profile {
+	p := &Profile{Name: name, Reported: l.properties(d.Get("reported"))}
+	for _, m := range d.Get("methods").Entries() {
+		l.methodName(m)
+		compiled := l.list("method "+m.Name, m.Value, Actions().Types, map[string]engine.Type{"method": {Kind: engine.TypeString}, "payload": {}})
+		compiled.method = m.Name
+		p.methods = append(p.methods, compiled)
+	}
+	if d.Has("onDesired") {
+		p.onDesired = l.list("onDesired", d.Get("onDesired"), desiredTypes(), nil)
+	}
+	return p
+}
+
+// methodName holds a method's name against what Azure allows in one.
+func (l *loader) methodName(m engine.Named[*engine.Decoded]) {
+	bad := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`$()<>@,;:\"/[]?={}`, r) }
+	if m.Name == "" || len(m.Name) > 100 || strings.ContainsFunc(m.Name, bad) {
+		l.file.Problem(m.Pos, len([]rune(m.Name)), "bad-method-name", "1 to 100 letters, digits and signs such as - _ . are allowed",
+			fmt.Sprintf("%q cannot be the name of a method", cut(m.Name)))
+	}
+}
+
+// list compiles steps of a device. Nobody declares vars outside of a block.
+func (l *loader) list(name string, d *engine.Decoded, types *engine.Types, more map[string]engine.Type) *list {
+	object := engine.Type{Kind: engine.TypeObject}
+	names := map[string]engine.Type{
+		"device": engine.DeviceType(), "reported": object, "desired": object, "vars": engine.ObjectType(map[string]engine.Type{}),
+	}
+	for n, t := range more {
+		names[n] = t
+	}
+	var steps []*engine.Step
+	if d != nil {
+		steps = d.CompileSteps(types, names)
+	}
+	l.steps(steps)
+	workflow := &engine.Workflow{Pos: d.Pos(), Name: name, Steps: steps}
+	return &list{name: name, program: &engine.Program{File: l.file.Name, Source: l.file.Source, Workflow: workflow}}
+}
+
+// steps holds against the rules for devices what the rules for all steps let pass.
+func (l *loader) steps(list []*engine.Step) {
+	for _, s := range list {
+		l.steps(s.Steps)
+		l.steps(s.Else)
+		if s.Catch != nil {
+			l.steps(s.Catch.Steps)
+		}
+		if s.Finally != nil {
+			l.steps(s.Finally.Steps)
+		}
+		if s.Repeat != nil {
+			l.repeat(s)
+		}
+		if s.Do != nil {
+			for _, p := range s.Do.Params {
+				l.noSecrets(p.Value)
+			}
+		}
+	}
+}
+
+// repeat refuses a loop that could turn for ever without any time passing, which would hold up
+// everything else.
+func (l *loader) repeat(s *engine.Step) {
+	if s.Repeat.Every == nil && s.Repeat.Max == nil {
+		l.file.Problem(s.ActionPos, len(s.Action), "endless-repeat", "add every: 1s, or max: 10", "this may repeat for ever without a pause")
+	}
+	l.steps(s.Repeat.Steps)
+}
+
+// noSecrets refuses secrets, which only workflows have.
+func (l *loader) noSecrets(v *engine.Value) {
+	if v == nil {
+		return
+	}
+	for _, part := range v.Parts {
+		if part.Secret != "" {
+			l.file.Problem(part.Pos, len("secrets.")+len(part.Secret), "secret-place", "", "a simulated device has no secrets")
+		}
+	}
+	for _, k := range v.Keys {
+		l.noSecrets(k.Value)
+	}
+	for _, item := range v.Items {
+		l.noSecrets(item)
+	}
+}
+
+// properties are a section of a twin as JSON. What a hub would refuse is a problem here, where it has a place.
+func (l *loader) properties(d *engine.Decoded) map[string]any {
+	v := d.Value()
+	if v == nil {
+		return nil
+	}
+	l.property(v, 1)
+	properties, _ := d.Constant().(map[string]any)
+	return properties
+}
+
+func (l *loader) property(v *engine.Value, depth int) {
+	switch {
+	case v.Kind == engine.ValueLiteral && v.Lit == nil:
+		l.file.Problem(v.Pos, 1, "bad-property", "leave the property out", "a property cannot be null")
+	case depth > maxDepth && v.Kind != engine.ValueLiteral:
+		l.file.Problem(v.Pos, 1, "bad-property", "", fmt.Sprintf("properties nest at most %d deep", maxDepth))
+		return
+	}
+	for _, k := range v.Keys {
+		if strings.ContainsAny(k.Name, ".$ ") || strings.ContainsFunc(k.Name, unicode.IsControl) || k.Name == "" {
+			l.file.Problem(k.Pos, len([]rune(k.Name)), "bad-property", "leave out dots, $, blanks and control characters", fmt.Sprintf("%q cannot be the name of a property", cut(k.Name)))
+		}
+		l.property(k.Value, depth+1)
+	}
+	for _, item := range v.Items {
+		l.property(item, depth+1)
+	}
+}

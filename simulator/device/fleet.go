@@ -1,0 +1,68 @@
+package device
+
+import (
+	"slices"
+
+	"github.com/twinbook/twinbook/engine"
+)
+
+// A Fleet is a simulator file that passed all checks.
+type Fleet struct {
+	Name      string
+	Transport Transport
+	Devices   []Spec // in the order of the file
+}
+
+// A Transport is how the devices of a fleet reach their hub.
+type Transport string
+
+const (
+	MQTT     Transport = "mqtt"     // over a socket
+	Attached Transport = "attached" // in the hub's process, without any bytes
+)
+
+// A Spec is one device of a fleet.
+type Spec struct {
+	ID      string
+	Profile *Profile
+
+	// Tags and Desired are for whoever makes the device in the hub. They are shared by all devices of one
+	// entry of the file, so they must not be changed.
+	Tags, Desired map[string]any
+}
+
+// A Profile is what devices have in common: compiled once, shared by all who have it.
+type Profile struct {
+	Name     string
+	Reported map[string]any // at the start; not to be changed
+
+	methods   []*list // in the order of the file
+	onDesired *list   // nil: it does nothing then
+}
+
+// A list is a list of steps, ready to be played.
+type list struct {
+	name    string // "method reboot", "onDesired"
+	method  string
+	program *engine.Program
+}
+
+// Methods are the names of the methods that devices of the profile have, in order.
+func (p *Profile) Methods() []string {
+	var names []string
+	for _, m := range p.methods {
+		names = append(names, m.method)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// method finds a method and its number; nil if there is none. A profile has few.
+func (p *Profile) method(name string) (int, *list) {
+	for i, m := range p.methods {
+		if m.method == name {
+			return i, m
+		}
+	}
+	return 0, nil
+}

@@ -1,0 +1,195 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/twinbook/twinbook/internal/clock"
+	"github.com/twinbook/twinbook/simulator/wire"
+)
+
+const (
+	apiVersion   = "2021-04-12"
+	tokenLife    = 30 * 24 * time.Hour // longer than a simulation, which should not see its devices leave every hour
+	keepAlive    = 60 * time.Second
+	mqttPatience = 10 * time.Second // to connect, to write, and for an acknowledgement
+)
+
+// DialMQTT connects devices over real MQTT 3.1.1 at address ("127.0.0.1:1883"), without TLS, with the client that
+// most Go programs use (Eclipse Paho). login gives a device's connection string; each connect makes
+// a new SAS token of it. c must be the hub's clock, by which tokens expire.
+//
+// As Azure's SDKs do, sessions are kept, and twins and methods go at QoS 0, telemetry at QoS 1. Subscribe
+// waits for the hub, so a Receiver must not send it from Receive. Close returns at once; when Closed has
+// been called all goroutines of the connection have ended or are about to.
+func DialMQTT(c clock.Clock, address string, login func(device string) (wire.ConnectionString, error)) wire.Dial {
+	return func(ctx context.Context, o wire.Options, r wire.Receiver) (wire.Conn, error) {
+		entry, err := login(o.Device)
+		if err != nil {
+			return nil, err
+		}
+		conn := &mqttConn{id: o.Identity, receiver: r}
+		options := conn.options(o)
+		options.AddBroker("tcp://" + address)
+		options.SetUsername(wire.Username{Host: entry.Host, ClientID: o.Identity.String(), APIVersion: apiVersion}.String())
+		options.SetPassword(wire.NewToken(entry.Resource(), entry.Policy, entry.Key, c.Now().Add(tokenLife)))
+		return conn, conn.connect(ctx, options, address)
+	}
+}
+
+// An mqttConn is a wire.Conn over one client of paho, which is used for one connection only.
+type mqttConn struct {
+	id       wire.Identity
+	client   mqtt.Client
+	present  bool
+	closing  atomic.Bool
+	receiver wire.Receiver
+
+	turn  sync.Mutex // held while the receiver is called
+	ended bool       // it was told the end; guarded by turn
+}
+
+func (c *mqttConn) options(o wire.Options) *mqtt.ClientOptions {
+	options := mqtt.NewClientOptions()
+	options.SetClientID(o.Identity.String())
+	options.SetProtocolVersion(4)
+	options.SetCleanSession(o.CleanSession)
+	options.SetAutoReconnect(false) // the device does it, through its clock
+	options.SetConnectRetry(false)
+	options.SetOrderMatters(true)
+	options.SetKeepAlive(keepAlive)
+	options.SetConnectTimeout(mqttPatience)
+	options.SetWriteTimeout(mqttPatience)
+	options.SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { c.receive(m) })
+	options.SetConnectionLostHandler(func(_ mqtt.Client, err error) { c.end(lossReason(err)) })
+	return options
+}
+
+// connect gives up when ctx ends, as paho itself would not.
+func (c *mqttConn) connect(ctx context.Context, options *mqtt.ClientOptions, address string) error {
+	giveUp := func() bool { return true }
+	options.SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) {
+		dialer := net.Dialer{Timeout: mqttPatience}
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		if err == nil {
+			giveUp = context.AfterFunc(ctx, func() { conn.Close() })
+		}
+		return conn, err
+	})
+	c.client = mqtt.NewClient(options)
+	t := c.client.Connect().(*mqtt.ConnectToken)
+	<-t.Done()
+	giveUp()
+	if t.Error() != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("connect to %s over MQTT: %w", address, t.Error())
+	}
+	c.present = t.SessionPresent()
+	return nil
+}
+
+func lossReason(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errors.New("the hub closed it")
+	}
+	return err
+}
+
+// receive drops what no hub sends.
+func (c *mqttConn) receive(m mqtt.Message) {
+	message, err := wire.ParseFromHub(m.Topic(), m.Payload())
+	if err != nil {
+		return
+	}
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if !c.ended {
+		c.receiver.Receive(c, message)
+	}
+}
+
+// end tells the receiver, once.
+func (c *mqttConn) end(reason error) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if !c.ended {
+		c.ended = true
+		c.receiver.Closed(c, reason)
+	}
+}
+
+// SessionPresent says whether the hub had kept the subscriptions.
+func (c *mqttConn) SessionPresent() bool { return c.present }
+
+// Close sends DISCONNECT and ends everything, in a goroutine of its own: it may be called by the
+// receiver, in the very goroutine that has to end.
+func (c *mqttConn) Close() error {
+	if !c.closing.Swap(true) {
+		go func() {
+			c.client.Disconnect(uint(mqttPatience.Milliseconds()))
+			c.end(nil)
+		}()
+	}
+	return nil
+}
+
+// Send publishes a message, or subscribes.
+func (c *mqttConn) Send(m wire.Message) error {
+	switch m := m.(type) {
+	case wire.Subscribe:
+		return c.subscribe(wire.Filters(c.id, m.Feeds))
+	case wire.Unsubscribe:
+		return answered(c.client.Unsubscribe(wire.Filters(c.id, m.Feeds)...))
+	}
+	topic, body, err := wire.Topic(c.id, m)
+	if err != nil {
+		return err
+	}
+	if _, isTelemetry := m.(wire.Telemetry); isTelemetry {
+		return answered(c.client.Publish(topic, 1, false, body))
+	}
+	if !c.client.IsConnectionOpen() {
+		return wire.ErrClosed
+	}
+	c.client.Publish(topic, 0, false, body)
+	return nil
+}
+
+func (c *mqttConn) subscribe(filters []string) error {
+	wanted := make(map[string]byte, len(filters))
+	for _, f := range filters {
+		wanted[f] = 0
+	}
+	t := c.client.SubscribeMultiple(wanted, nil)
+	if err := answered(t); err != nil {
+		return err
+	}
+	for _, f := range filters {
+		if granted := t.(*mqtt.SubscribeToken).Result()[f]; granted > 1 {
+			return fmt.Errorf("the hub refused the subscription of %s", f)
+		}
+	}
+	return nil
+}
+
+// answered waits for the hub's acknowledgement.
+func answered(t mqtt.Token) error {
+	switch {
+	case !t.WaitTimeout(mqttPatience):
+		return fmt.Errorf("the hub has acknowledged nothing for %v", mqttPatience)
+	case errors.Is(t.Error(), mqtt.ErrNotConnected):
+		return wire.ErrClosed
+	}
+	return t.Error()
+}
