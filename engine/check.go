@@ -66,6 +66,7 @@ type fileCheck struct {
 	ids      map[string]*known
 	shown    []string // ids that can be used, in the order of the walk
 	regions  int
+	noise    bool // noise() may be called
 	secrets  []Use
 }
 
@@ -109,16 +110,25 @@ func (k *fileCheck) workflow(w *Workflow) {
 	}
 }
 
+// A Place is where expressions of another kind of file stand.
+type Place struct {
+	Scope *Scope
+	Noise bool // noise() may be called
+}
+
 // CompileSteps checks a list of steps that is part of another kind of file, and compiles its
-// expressions. names are what they see beside steps; with "device" among them a device is in
-// scope, with "vars" of a known type only those can be set.
-func (d *Decoded) CompileSteps(types *Types, names map[string]Type) []*Step {
+// expressions. With "device" in scope they may talk to it; with "vars" of a known type only those
+// variables can be set. An absent list gives nil.
+func (d *Decoded) CompileSteps(types *Types, in Place) []*Step {
+	if d == nil {
+		return nil
+	}
 	b := builder{file: d.file, types: types}
 	steps := b.steps(d)
-	k := &fileCheck{file: d.file}
+	k := &fileCheck{file: d.file, noise: in.Noise}
 	k.collect(steps)
-	at := sight{scope: NewScope(names).With(map[string]Type{"steps": k.stepsType()}), bounded: true}
-	if vars, declared := names["vars"]; declared && vars.Fields != nil {
+	at := sight{scope: in.Scope.With(map[string]Type{"steps": k.stepsType()}), bounded: true}
+	if vars, declared := in.Scope.Type("vars"); declared && vars.Fields != nil {
 		at.vars = map[string]int{}
 		for name := range vars.Fields {
 			at.vars[name] = 0
@@ -129,22 +139,22 @@ func (d *Decoded) CompileSteps(types *Types, names map[string]Type) []*Step {
 }
 
 // CompileValue compiles the expressions of a value and returns it, nil where it is absent.
-func (d *Decoded) CompileValue(names map[string]Type) *Value {
+func (d *Decoded) CompileValue(in Place) *Value {
 	if d == nil || d.value == nil {
 		return nil
 	}
-	k := &fileCheck{file: d.file}
-	k.value(d.value, d.shape.Kind, sight{scope: NewScope(names)}, literalNull)
+	k := &fileCheck{file: d.file, noise: in.Noise}
+	k.value(d.value, d.shape.Kind, sight{scope: in.Scope}, literalNull)
 	return d.value
 }
 
 // CompileCondition compiles a condition and returns it, nil where it is absent.
-func (d *Decoded) CompileCondition(names map[string]Type) *Expression {
+func (d *Decoded) CompileCondition(in Place) *Expression {
 	if d == nil || d.cond == nil {
 		return nil
 	}
-	k := &fileCheck{file: d.file}
-	k.condition(d.cond, NewScope(names))
+	k := &fileCheck{file: d.file, noise: in.Noise}
+	k.condition(d.cond, in.Scope)
 	return d.cond
 }
 
