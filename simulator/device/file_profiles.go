@@ -44,10 +44,7 @@ func (l *loader) list(name string, d *engine.Decoded, types *engine.Types, more 
 	for n, t := range more {
 		names[n] = t
 	}
-	var steps []*engine.Step
-	if d != nil {
-		steps = d.CompileSteps(types, names)
-	}
+	steps := d.CompileSteps(types, engine.Place{Scope: engine.NewScope(names), Noise: true})
 	l.steps(steps)
 	workflow := &engine.Workflow{Pos: d.Pos(), Name: name, Steps: steps}
 	return &list{name: name, program: &engine.Program{File: l.file.Name, Source: l.file.Source, Workflow: workflow}}
