@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twinbook/twinbook/hub"
 	"github.com/twinbook/twinbook/simulator/wire"

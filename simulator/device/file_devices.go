@@ -12,7 +12,7 @@ import (
 func (l *loader) devices(fleet *Fleet, entry *engine.Decoded) {
 	spec := Spec{Profile: l.profileOf(entry), Tags: l.properties(entry.Get("tags")), Desired: l.properties(entry.Get("desired"))}
 	known := len(l.file.Problems())
-	id := entry.Get("id").CompileValue(engine.Place{Scope: engine.NewScope(map[string]engine.Type{"index": {Kind: engine.TypeNumber}})})
+	id := entry.Get("id").CompileValue(map[string]engine.Type{"index": {Kind: engine.TypeNumber}})
 	if id == nil || len(l.file.Problems()) > known {
 		return
 	}

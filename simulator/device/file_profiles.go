@@ -44,7 +44,10 @@ func (l *loader) list(name string, d *engine.Decoded, types *engine.Types, more 
 	for n, t := range more {
 		names[n] = t
 	}
-	steps := d.CompileSteps(types, engine.Place{Scope: engine.NewScope(names), Noise: true})
+	var steps []*engine.Step
+	if d != nil {
+		steps = d.CompileSteps(types, names)
+	}
 	l.steps(steps)
 	workflow := &engine.Workflow{Pos: d.Pos(), Name: name, Steps: steps}
 	return &list{name: name, program: &engine.Program{File: l.file.Name, Source: l.file.Source, Workflow: workflow}}
