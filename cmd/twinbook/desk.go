@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ const readyWithin = 60 * time.Second
 type deskOptions struct {
 	mqtt, rest net.Listener // nil: not from outside
 	seed       string       // of all keys; empty: random ones
+	own        []string     // devices that are not simulated
 	log        func(device.LogLine)
 }
 
@@ -63,7 +65,7 @@ func (a *app) startDesk(ctx context.Context, c clock.Clock, file string, o deskO
 func (d *desk) start(ctx context.Context, c clock.Clock, o deskOptions) error {
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	d.cancel = cancel
-	dial, err := d.dial(lasting, &o)
+	dial, err := d.dial(c, &o)
 	if err != nil {
 		return err
 	}
@@ -73,7 +75,11 @@ func (d *desk) start(ctx context.Context, c clock.Clock, o deskOptions) error {
 	if o.rest != nil {
 		d.parts.Go(func() { d.hub.ServeREST(lasting, o.rest) })
 	}
-	devices, err := device.Start(lasting, d.fleet, device.Options{Clock: c, Dial: dial, Seed: o.seed, Log: o.log})
+	simulated, err := without(d.fleet, o.own)
+	if err != nil {
+		return err
+	}
+	devices, err := device.Start(lasting, simulated, device.Options{Clock: c, Dial: dial, Seed: o.seed, Log: o.log})
 	if err != nil {
 		return err
 	}
@@ -90,8 +96,29 @@ func (d *desk) start(ctx context.Context, c clock.Clock, o deskOptions) error {
 	return err
 }
 
+// without is a fleet that lacks some devices.
+func without(fleet *device.Fleet, ids []string) (*device.Fleet, error) {
+	if len(ids) == 0 {
+		return fleet, nil
+	}
+	rest := *fleet
+	rest.Devices = nil
+	known := map[string]bool{}
+	for _, spec := range fleet.Devices {
+		if known[spec.ID] = true; !slices.Contains(ids, spec.ID) {
+			rest.Devices = append(rest.Devices, spec)
+		}
+	}
+	for _, id := range ids {
+		if !known[id] {
+			return nil, fmt.Errorf("there is no device %q in the file", id)
+		}
+	}
+	return &rest, nil
+}
+
 // dial is how the devices reach the hub: over a socket of this machine, or without one.
-func (d *desk) dial(ctx context.Context, o *deskOptions) (wire.Dial, error) {
+func (d *desk) dial(c clock.Clock, o *deskOptions) (wire.Dial, error) {
 	if d.fleet.Transport == device.Attached {
 		return d.hub.AttachDevice, nil
 	}
@@ -101,7 +128,7 @@ func (d *desk) dial(ctx context.Context, o *deskOptions) (wire.Dial, error) {
 			return nil, err
 		}
 	}
-	return d.hub.AttachDevice, nil
+	return device.DialMQTT(c, o.mqtt.Addr().String(), d.hub.DeviceConnectionString), nil
 }
 
 // stop ends the devices and the hub, and waits for them.

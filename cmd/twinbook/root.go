@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -43,10 +45,13 @@ func run(ctx context.Context, args []string, in io.Reader, out, err io.Writer, e
 // explain says what went wrong, unless that has been said.
 func (a *app) explain(failure error) {
 	var problems engine.Problems
+	var path *fs.PathError
 	switch {
 	case failure == nil || failure.Error() == "":
 	case errors.As(failure, &problems):
 		io.WriteString(a.err, problems.Text())
+	case errors.As(failure, &path) && path.Op == "open":
+		fmt.Fprintf(a.err, "twinbook: %s: %v\n", path.Path, path.Err)
 	default:
 		fmt.Fprintf(a.err, "twinbook: %s\n", strings.TrimRight(failure.Error(), "\n"))
 	}
@@ -68,6 +73,14 @@ func (a *app) root() *cobra.Command {
 	})
 	root.AddCommand(
 		a.runCommand(),
+		a.validateCommand(),
+		a.planCommand(),
+		a.devicesCommand(),
+		a.simulateCommand(),
+		a.schemaCommand(),
+		a.stepsCommand(),
+		a.initCommand(),
+		a.versionCommand(),
 	)
 	return root
 }
@@ -86,10 +99,13 @@ func exactly(what ...string) cobra.PositionalArgs {
 // not look: the program's end does.
 type watched struct {
 	w   io.Writer
+	mu  sync.Mutex // guards err, and keeps what is written in one go together
 	err error
 }
 
 func (w *watched) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.err != nil {
 		return len(p), nil
 	}

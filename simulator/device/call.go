@@ -113,7 +113,7 @@ func (d *device) answer(c *call, status int, payload any) error {
 		err = c.link.conn.Send(wire.MethodResponse{RID: c.rid, Status: status, Body: body})
 	}
 	if ended || err != nil {
-		return &engine.Error{Kind: engine.KindOffline, Message: "the connection over which " + c.method + " was called has ended, so its answer reaches nobody"}
+		return &engine.Error{Kind: engine.KindInterrupted, Message: "the connection over which " + c.method + " was called has ended, so its answer reaches nobody"}
 	}
 	d.log("debug", "%s is answered %d %s", c.method, status, engine.Show(payload))
 	return nil

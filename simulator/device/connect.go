@@ -17,6 +17,9 @@ const (
 	longest    = time.Minute
 )
 
+// greetingTime is how long the hub may take to answer what a device asks first.
+const greetingTime = 2 * time.Minute
+
 // freshVersion is the version of desired properties that nobody has written yet.
 const freshVersion = 1
 
@@ -31,7 +34,9 @@ func (d *device) connect(ctx context.Context) error {
 		return err
 	}
 	l.use(conn)
-	changed, err := d.greet(ctx, l)
+	greeting, cancel := d.in.clock.WithTimeout(ctx, greetingTime)
+	changed, err := d.greet(greeting, l)
+	cancel()
 	if err == nil {
 		err = d.goOnline(l)
 	}
