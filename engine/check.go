@@ -110,25 +110,20 @@ func (k *fileCheck) workflow(w *Workflow) {
 	}
 }
 
-// A Place is where expressions of another kind of file stand.
-type Place struct {
-	Scope *Scope
-	Noise bool // noise() may be called
-}
-
 // CompileSteps checks a list of steps that is part of another kind of file, and compiles its
-// expressions. With "device" in scope they may talk to it; with "vars" of a known type only those
-// variables can be set. An absent list gives nil.
-func (d *Decoded) CompileSteps(types *Types, in Place) []*Step {
+// expressions. names are what they see beside steps. With "device" among them they may talk to
+// it, with "vars" of a known type only those variables can be set, with "reported" they are a
+// simulated device's own and may call noise(). An absent list gives nil.
+func (d *Decoded) CompileSteps(types *Types, names map[string]Type) []*Step {
 	if d == nil {
 		return nil
 	}
 	b := builder{file: d.file, types: types}
 	steps := b.steps(d)
-	k := &fileCheck{file: d.file, noise: in.Noise}
+	k := partCheck(d.file, names)
 	k.collect(steps)
-	at := sight{scope: in.Scope.With(map[string]Type{"steps": k.stepsType()}), bounded: true}
-	if vars, declared := in.Scope.Type("vars"); declared && vars.Fields != nil {
+	at := sight{scope: NewScope(names).With(map[string]Type{"steps": k.stepsType()}), bounded: true}
+	if vars, declared := names["vars"]; declared && vars.Fields != nil {
 		at.vars = map[string]int{}
 		for name := range vars.Fields {
 			at.vars[name] = 0
@@ -138,23 +133,29 @@ func (d *Decoded) CompileSteps(types *Types, in Place) []*Step {
 	return steps
 }
 
+// partCheck checks a part of another kind of file.
+func partCheck(f *File, names map[string]Type) *fileCheck {
+	_, simulated := names["reported"]
+	return &fileCheck{file: f, noise: simulated}
+}
+
 // CompileValue compiles the expressions of a value and returns it, nil where it is absent.
-func (d *Decoded) CompileValue(in Place) *Value {
+func (d *Decoded) CompileValue(names map[string]Type) *Value {
 	if d == nil || d.value == nil {
 		return nil
 	}
-	k := &fileCheck{file: d.file, noise: in.Noise}
-	k.value(d.value, d.shape.Kind, sight{scope: in.Scope}, literalNull)
+	k := partCheck(d.file, names)
+	k.value(d.value, d.shape.Kind, sight{scope: NewScope(names)}, literalNull)
 	return d.value
 }
 
 // CompileCondition compiles a condition and returns it, nil where it is absent.
-func (d *Decoded) CompileCondition(in Place) *Expression {
+func (d *Decoded) CompileCondition(names map[string]Type) *Expression {
 	if d == nil || d.cond == nil {
 		return nil
 	}
-	k := &fileCheck{file: d.file, noise: in.Noise}
-	k.condition(d.cond, in.Scope)
+	k := partCheck(d.file, names)
+	k.condition(d.cond, NewScope(names))
 	return d.cond
 }
 

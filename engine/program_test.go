@@ -254,7 +254,7 @@ func TestStepsInAnotherFile(t *testing.T) {
 		{Name: "when", Shape: &Shape{Kind: KindCond}},
 		{Name: "method", Shape: StepsShape(types, "steps", "repeat")},
 	}}
-	names := Place{Scope: NewScope(map[string]Type{"payload": {}, "reported": {Kind: TypeObject}, "index": {Kind: TypeNumber}}), Noise: true}
+	names := map[string]Type{"payload": {}, "reported": {Kind: TypeObject}, "index": {Kind: TypeNumber}}
 	source := `version: 1
 simulator: plant
 count: 3
