@@ -20,7 +20,7 @@ func (l *lines) ending(s summary) {
 	if e := s.outcome.Error; e != nil && s.outcome.Status != engine.Succeeded {
 		l.failures(s.outcome.Status, e)
 	}
-	l.write(l.verdict(s) + l.paint(dim, " · "+clean(s.hub)) + "\n")
+	l.write(l.verdict(s) + l.paint(dim, " · "+clean(hubTitle(s.hubs))) + "\n")
 }
 
 // failures shows the error of a run and those that its finally blocks added. A run that was
@@ -110,7 +110,10 @@ func maybeDone(e *engine.Error) string {
 	if e.Device != "" {
 		who = clean(e.Device)
 	}
-	return who + " may have acted on it: the request was sent, and no good answer came back"
+	if e.Kind == engine.KindRejected {
+		return who + " answered, so it may have acted on the request"
+	}
+	return who + " may have acted on it: the request was sent, and no verdict came back"
 }
 
 // advice says what to do about a kind of error; empty where the message says it all.
@@ -130,7 +133,7 @@ func advice(e *engine.Error) string {
 	case engine.KindThrottled:
 		return "the hub's quota is used up: try again later, or lower concurrency:"
 	case engine.KindUnavailable:
-		return "check the hub's name and the network, then try again"
+		return "check the address and the network, then try again"
 	case engine.KindConflict:
 		return "somebody else changed the twin meanwhile: read it again"
 	case engine.KindRejected:

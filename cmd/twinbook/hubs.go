@@ -66,6 +66,7 @@ func (c *configuration) checkHubs(p *engine.Program) engine.Problems {
 // An openHub is a hub that can be reached, until close.
 type openHub struct {
 	hub.Hub
+	name  string // in the configuration
 	title string // how a run names it
 	real  bool   // real devices may be touched
 	close func()
@@ -79,13 +80,13 @@ func (a *app) open(ctx context.Context, c clock.Clock, h hubConfig) (openHub, er
 		if err != nil {
 			return openHub{}, fmt.Errorf("hub %s: %w", h.name, err)
 		}
-		return openHub{Hub: d.hub.Client(), title: "simulator " + h.name, close: d.stop}, nil
+		return openHub{Hub: d.hub.Client(), name: h.name, title: "simulator " + h.name, close: d.stop}, nil
 	}
 	client, err := a.openAzure(c, h)
 	if err != nil {
 		return openHub{}, fmt.Errorf("hub %s: %w", h.name, err)
 	}
-	return openHub{Hub: client, title: client.Host(), real: true, close: func() { client.Close() }}, nil
+	return openHub{Hub: client, name: h.name, title: client.Host(), real: true, close: func() { client.Close() }}, nil
 }
 
 func (a *app) openAzure(c clock.Clock, h hubConfig) (*azure.Client, error) {

@@ -32,7 +32,7 @@ func newLive(s screen, out io.Writer, c clock.Clock) *live {
 
 func (l *live) begin(h header) {
 	l.lines.begin(h)
-	l.write(l.paint(bold, clean(h.program.Workflow.Name)) + l.paint(dim, " · "+clean(h.hub)) + "\n\n")
+	l.write(l.paint(bold, clean(h.program.Workflow.Name)) + l.paint(dim, " · "+clean(hubTitle(h.hubs))) + "\n\n")
 	l.tick()
 }
 
@@ -94,7 +94,7 @@ func (l *live) waiting() string {
 	}
 	why := "waiting"
 	if d := l.clock.Now().Sub(oldest.since); d >= time.Second {
-		why += " " + elapsed(d.Truncate(time.Second))
+		why += " " + seconds(d)
 	}
 	why += ": " + oldest.why
 	title = fit(title, max(columns/3, columns-2-width(why)))
@@ -103,6 +103,13 @@ func (l *live) waiting() string {
 	}
 	why = fit(why, columns-width(title)-2)
 	return l.paint(cyan, title) + "  " + l.paint(dim, why)
+}
+
+// interrupting says what a signal does now.
+func (l *live) interrupting(why string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.show("\n" + l.paint(yellow, why) + "\n")
 }
 
 func (l *live) end(s summary) {

@@ -18,8 +18,15 @@ type runJSON struct {
 	Workflow string         `json:"workflow"`
 	File     string         `json:"file"`
 	Hash     string         `json:"hash"`
-	Hub      string         `json:"hub"`
+	Hubs     []hubJSON      `json:"hubs"` // the run's own first, then those that steps name
 	Inputs   map[string]any `json:"inputs"`
+}
+
+// hubJSON is a hub that a run may touch.
+type hubJSON struct {
+	Name      string `json:"name"`
+	Title     string `json:"title"` // "simulator desk", or the host's name
+	Simulated bool   `json:"simulated"`
 }
 
 // stepJSON is a step that ended.
@@ -33,7 +40,7 @@ type stepJSON struct {
 	Attempts   int            `json:"attempts"`
 	StartedAt  time.Time      `json:"startedAt"`
 	FinishedAt time.Time      `json:"finishedAt"`
-	Outputs    any            `json:"outputs,omitempty"`
+	Outputs    map[string]any `json:"outputs"`
 	Error      *engine.Error  `json:"error,omitempty"`
 }
 
@@ -55,8 +62,12 @@ type documentJSON struct {
 	Steps []stepJSON `json:"steps"`
 }
 
-func runOf(s engine.RunStart, hub string) runJSON {
-	return runJSON{ID: s.ID, Workflow: s.Workflow, File: s.File, Hash: s.Hash, Hub: hub, Inputs: s.Inputs}
+func runOf(s engine.RunStart, hubs []openHub) runJSON {
+	run := runJSON{ID: s.ID, Workflow: s.Workflow, File: s.File, Hash: s.Hash, Inputs: s.Inputs, Hubs: []hubJSON{}}
+	for _, h := range hubs {
+		run.Hubs = append(run.Hubs, hubJSON{Name: h.name, Title: h.title, Simulated: !h.real})
+	}
+	return run
 }
 
 func stepOf(n *engine.Note) stepJSON {
@@ -64,21 +75,26 @@ func stepOf(n *engine.Note) stepJSON {
 	if began.IsZero() {
 		began = n.Time
 	}
+	outputs, _ := n.Value.(map[string]any)
 	return stepJSON{
 		At: n.At, Title: n.Title, Action: n.Step.Action, Where: n.Step.Pos.String(), Device: n.Device, Status: n.Status,
-		Attempts: n.Attempt, StartedAt: began, FinishedAt: n.Time, Outputs: n.Value, Error: n.Error,
+		Attempts: n.Attempt, StartedAt: began, FinishedAt: n.Time, Outputs: orNone(outputs), Error: n.Error,
 	}
 }
 
 func endOf(s summary) endJSON {
-	outputs := s.outcome.Outputs
-	if outputs == nil {
-		outputs = map[string]any{}
-	}
 	return endJSON{
-		Status: s.outcome.Status, StartedAt: s.began, FinishedAt: s.ended, Outputs: outputs,
+		Status: s.outcome.Status, StartedAt: s.began, FinishedAt: s.ended, Outputs: orNone(s.outcome.Outputs),
 		Tolerated: s.outcome.Tolerated, Message: s.outcome.Message, Error: s.outcome.Error,
 	}
+}
+
+// orNone is never null, so that readers need not ask.
+func orNone(outputs map[string]any) map[string]any {
+	if outputs == nil {
+		return map[string]any{}
+	}
+	return outputs
 }
 
 // A jsonReporter writes one document when the run has ended.
@@ -87,7 +103,8 @@ type jsonReporter struct {
 	steps []stepJSON
 }
 
-func (j *jsonReporter) begin(header) {}
+func (j *jsonReporter) begin(header)        {}
+func (j *jsonReporter) interrupting(string) {}
 
 func (j *jsonReporter) update(u runner.Update) {
 	if u.Note != nil && u.Note.Kind == engine.NoteStepEnded {
@@ -100,7 +117,7 @@ func (j *jsonReporter) end(s summary) {
 	if steps == nil {
 		steps = []stepJSON{}
 	}
-	writeJSON(j.out, documentJSON{Run: runOf(s.start, s.hub), endJSON: endOf(s), Steps: steps})
+	writeJSON(j.out, documentJSON{Run: runOf(s.start, s.hubs), endJSON: endOf(s), Steps: steps})
 }
 
 // writeJSON writes a value for people's tools: indented, characters as they are.
@@ -139,18 +156,19 @@ type eventJSON struct {
 
 // A jsonlReporter writes a line for each event as it happens.
 type jsonlReporter struct {
-	out io.Writer
-	hub string
-	run string
+	out  io.Writer
+	hubs []openHub
+	run  string
 }
 
-func (j *jsonlReporter) begin(h header) { j.hub = h.hub }
+func (j *jsonlReporter) begin(h header)      { j.hubs = h.hubs }
+func (j *jsonlReporter) interrupting(string) {}
 
 func (j *jsonlReporter) update(u runner.Update) {
 	switch {
 	case u.Start != nil:
 		j.run = u.Run
-		start := runOf(*u.Start, j.hub)
+		start := runOf(*u.Start, j.hubs)
 		j.write(eventJSON{Type: "runStarted", Time: u.Time, Start: &start})
 	case u.Note != nil:
 		j.write(j.note(u.Note))

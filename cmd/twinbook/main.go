@@ -36,6 +36,7 @@ func onSignals(cancel context.CancelCauseFunc) (stop func()) {
 		}
 		cancel(interrupted{signal: first})
 		if second, open := <-signals; open {
+			os.Stderr.WriteString("\n") // below the live line
 			os.Exit(interrupted{signal: second}.code())
 		}
 	}()

@@ -25,7 +25,7 @@ func newPlain(s screen, out io.Writer) *plainReporter {
 
 func (p *plainReporter) begin(h header) {
 	p.lines.begin(h)
-	p.write(fmt.Sprintf("%s · %s\n", clean(h.program.Workflow.Name), clean(h.hub)))
+	p.write(fmt.Sprintf("%s · %s\n", clean(h.program.Workflow.Name), clean(hubTitle(h.hubs))))
 }
 
 func (p *plainReporter) update(u runner.Update) {
@@ -112,5 +112,8 @@ func (p *plainReporter) path(at engine.Address) string {
 	}
 	return text
 }
+
+// interrupting is called beside updates, so it touches nothing but the screen.
+func (p *plainReporter) interrupting(why string) { p.write(why + "\n") }
 
 func (p *plainReporter) end(s summary) { p.ending(s) }

@@ -8,17 +8,19 @@ import (
 	"github.com/twinbook/twinbook/engine/runner"
 )
 
-// A reporter shows a run: what happens, and how it ended. Updates come one at a time and in order.
+// A reporter shows a run: what happens, and how it ended. All but interrupting are called one at a
+// time and in order.
 type reporter interface {
 	begin(header)
 	update(runner.Update)
+	interrupting(why string) // a signal has come, and the run is about to end
 	end(summary)
 }
 
 // A header is what is known of a run before its first step.
 type header struct {
 	program *engine.Program
-	hub     string // how the hubs are named: "simulator desk: nothing real is touched"
+	hubs    []openHub // the run's own first
 }
 
 // A summary is how a run ended.

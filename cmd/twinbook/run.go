@@ -95,7 +95,7 @@ func (a *app) reporter(format string, w *world) reporter {
 // follow starts the run and shows it until it has ended. A signal cancels it; its finally blocks
 // still run.
 func (a *app) follow(ctx context.Context, w *world, p *engine.Program, inputs map[string]any, r reporter) error {
-	s := summary{header: header{program: p, hub: hubTitle(w.opened)}, began: w.clock.Now()}
+	s := summary{header: header{program: p, hubs: w.opened}, began: w.clock.Now()}
 	r.begin(s.header)
 	id := journal.NewID(s.began)
 	runs := w.newRunner(id, func(u runner.Update) {
@@ -109,7 +109,11 @@ func (a *app) follow(ctx context.Context, w *world, p *engine.Program, inputs ma
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { h.Cancel(context.Cause(ctx).Error()) })
+	stop := context.AfterFunc(ctx, func() {
+		why := context.Cause(ctx).Error()
+		r.interrupting(why + ": the run ends in good order, finally still runs; a second time leaves at once")
+		h.Cancel(why)
+	})
 	defer stop()
 	s.outcome, err = h.Wait(lasting)
 	if err != nil {

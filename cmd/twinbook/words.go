@@ -24,6 +24,14 @@ func elapsed(d time.Duration) string {
 	return fmt.Sprintf("%dh %02dm", int(d.Hours()), int(d.Minutes())%60)
 }
 
+// seconds is elapsed for a number that counts up: whole seconds.
+func seconds(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	}
+	return elapsed(d)
+}
+
 // counted is a number of things: "1 device", "3 devices".
 func counted(n int, thing string) string {
 	if n == 1 {

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// patience is how long a script waits for a fact before it gives up.
+const patience = 30 * time.Second
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"twinbook": func() { os.Exit(Main()) }})
+}
+
+// TestScripts runs testdata/*.txtar: how the tool behaves, as its users see it. Each script starts in a
+// folder that holds a copy of this repository's workflows and its configuration. Beside testscript's own
+// commands there are:
+//
+//	exits CODE ARG…           run twinbook; its output goes to the files out and err
+//	signal SIG CODE RE ARG…   the same, and send it SIG once a line of err meets RE; SIG may be twice: INT,INT
+//	simulate FLAG… FILE       start twinbook simulate; $SERVICE is its connection string, $HTTP and $MQTT are its addresses
+//	own-device ID ANSWER      connect a device of one's own that answers methods with ANSWER
+//	echo-server FILE…         start a web server that answers with what it was sent, and write its address for ECHO in files
+//	normal FILE               replace ids, times and durations, which differ from run to run
+func TestScripts(t *testing.T) {
+	repo, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata",
+		UpdateScripts: os.Getenv("UPDATE") != "",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("REPO", repo)
+			return copyRepo(env.WorkDir, repo)
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": cmdExits, "signal": cmdSignal, "simulate": cmdSimulate, "own-device": cmdOwnDevice, "echo-server": cmdEchoServer, "normal": cmdNormal,
+		},
+	})
+}
+
+// copyRepo gives a script this repository's workflows and, unless it has its own, the configuration.
+func copyRepo(work, repo string) error {
+	if err := os.CopyFS(filepath.Join(work, "workflows"), os.DirFS(filepath.Join(repo, "workflows"))); err != nil {
+		return err
+	}
+	config, err := os.ReadFile(filepath.Join(repo, defaultConfig))
+	if err != nil {
+		return err
+	}
+	if err := writeNew(filepath.Join(work, defaultConfig), string(config)); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// twinbook makes a command of the real binary in the script's folder and environment.
+func twinbook(ts *testscript.TestScript, args ...string) *exec.Cmd {
+	path, err := exec.LookPath("twinbook")
+	ts.Check(err)
+	c := exec.Command(path, args...)
+	c.Dir = ts.MkAbs(".")
+	for _, name := range []string{"HOME", "PATH", "IOTHUB_CONNECTION_STRING", "TWINBOOK_HUB", "TWINBOOK_CONFIG", "TWINBOOK_OUTPUT", "API_TOKEN", "GORACE"} {
+		if value := ts.Getenv(name); value != "" {
+			c.Env = append(c.Env, name+"="+value)
+		}
+	}
+	return c
+}
+
+func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE ARG…")
+	}
+	var out, err bytes.Buffer
+	c := twinbook(ts, args[1:]...)
+	c.Stdout, c.Stderr = &out, &err
+	if stdin, e := os.ReadFile(ts.MkAbs("stdin")); e == nil {
+		c.Stdin = bytes.NewReader(stdin)
+	}
+	c.Run()
+	keep(ts, out.Bytes(), err.Bytes())
+	ended(ts, c, args[0])
+}
+
+func keep(ts *testscript.TestScript, out, err []byte) {
+	ts.Check(os.WriteFile(ts.MkAbs("out"), out, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("err"), err, 0o600))
+	ts.Logf("[out]\n%s[err]\n%s", out, err)
+}
+
+func ended(ts *testscript.TestScript, c *exec.Cmd, want string) {
+	if got := strconv.Itoa(c.ProcessState.ExitCode()); got != want {
+		ts.Fatalf("twinbook %s: exit code %s, want %s", strings.Join(c.Args[1:], " "), got, want)
+	}
+}
+
+func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: signal SIG CODE RE ARG…")
+	}
+	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}
+	c := twinbook(ts, args[3:]...)
+	var out bytes.Buffer
+	c.Stdout = &out
+	progress, err := c.StderrPipe()
+	ts.Check(err)
+	ts.Check(c.Start())
+	stuck := time.AfterFunc(patience, func() { c.Process.Kill() })
+	defer stuck.Stop()
+	seen := regexp.MustCompile(args[2])
+	said := regexp.MustCompile("leaves at once")
+	todo := strings.Split(args[0], ",")
+	var all bytes.Buffer
+	for lines := bufio.NewScanner(progress); lines.Scan(); {
+		fmt.Fprintln(&all, lines.Text())
+		if len(todo) > 0 && seen.MatchString(lines.Text()) {
+			ts.Check(c.Process.Signal(signals[todo[0]]))
+			todo, seen = todo[1:], said
+		}
+	}
+	c.Wait()
+	keep(ts, out.Bytes(), all.Bytes())
+	if len(todo) > 0 {
+		ts.Fatalf("no line of err meets %v", seen)
+	}
+	ended(ts, c, args[1])
+}
+
+func cmdSimulate(ts *testscript.TestScript, neg bool, args []string) {
+	c := twinbook(ts, append([]string{"simulate", "--output", "json", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"}, args...)...)
+	c.Stderr = os.Stderr
+	out, err := c.StdoutPipe()
+	ts.Check(err)
+	ts.Check(c.Start())
+	ts.Defer(func() {
+		c.Process.Signal(syscall.SIGINT)
+		c.Wait()
+		if code := c.ProcessState.ExitCode(); code != 130 {
+			ts.Logf("simulate ended with exit code %d, want 130", code)
+		}
+	})
+	stuck := time.AfterFunc(patience, func() { c.Process.Kill() })
+	defer stuck.Stop()
+	var start startJSON
+	lines := bufio.NewScanner(out)
+	for start.Type != "started" {
+		if !lines.Scan() {
+			ts.Fatalf("simulate ended before it had started")
+		}
+		ts.Check(json.Unmarshal(lines.Bytes(), &start))
+	}
+	go func() {
+		for lines.Scan() { // so that it never waits for us
+		}
+	}()
+	ts.Setenv("SERVICE", start.Service)
+	ts.Setenv("HTTP", strings.TrimPrefix(start.HTTP, "http://"))
+	ts.Setenv("MQTT", strings.TrimPrefix(start.MQTT, "tcp://"))
+	for id, entry := range start.Devices {
+		ts.Setenv("DEVICE_"+id, entry)
+	}
+}
+
+func cmdEchoServer(ts *testscript.TestScript, neg bool, args []string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusTeapot)
+		json.NewEncoder(w).Encode(map[string]any{"path": r.URL.Path, "authorization": r.Header.Get("Authorization")})
+	}))
+	ts.Defer(server.Close)
+	for _, file := range args {
+		text := strings.ReplaceAll(ts.ReadFile(file), "ECHO", server.URL)
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
+	}
+}
+
+// What differs from run to run, and what stands for it.
+var unstable = []struct {
+	re *regexp.Regexp
+	as string
+}{
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
+	{regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d\.\d{3}`), "TIME"},
+	{regexp.MustCompile(`"(run|id)":( ?)"[0-9a-z]{14}"`), `"$1":$2"RUN"`},
+	{regexp.MustCompile(`"hash":( ?)"[0-9a-f]{64}"`), `"hash":$1"HASH"`},
+	{regexp.MustCompile(`"etag":( ?)"[^"]*"`), `"etag":$1"ETAG"`},
+	{regexp.MustCompile(`"waited":( ?)"[^"]*"`), `"waited":$1"TOOK"`},
+	{regexp.MustCompile(`\b\d+(\.\d)? m?s\b`), "TOOK"},
+}
+
+func cmdNormal(ts *testscript.TestScript, neg bool, args []string) {
+	for _, file := range args {
+		text := ts.ReadFile(file)
+		for _, u := range unstable {
+			text = u.re.ReplaceAllString(text, u.as)
+		}
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
+	}
+}
