@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -22,8 +23,7 @@ func (k *fileCheck) compile(e *Expression, scope *Scope, w want) Type {
 	if strings.Contains(e.Source, "secrets.") && k.secretInside(e) {
 		return Type{}
 	}
-	_, noise := scope.Type("reported")
-	compiled, problems := scope.Compile(e.Source, CompileOptions{Bool: w == wantBool, Noise: noise && k.program == nil, Step: k.hidden})
+	compiled, problems := scope.Compile(e.Source, CompileOptions{Bool: w == wantBool, Noise: k.noise, Step: k.hidden})
 	for _, p := range problems {
 		k.exprProblem(e, p)
 	}
@@ -31,6 +31,9 @@ func (k *fileCheck) compile(e *Expression, scope *Scope, w want) Type {
 		return Type{}
 	}
 	e.Expr = compiled
+	if k.program != nil && slices.Contains(compiled.Refs()["device"], "tags") {
+		k.program.deviceTags = true
+	}
 	t := compiled.Type()
 	if w == wantList && t.Kind != TypeAny && t.Kind != TypeList {
 		k.wholeExpr(e, "wrong-type", "", "expected a list, but this is "+t.Kind.String())

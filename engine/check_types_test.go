@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// testEnv is the world of the step types below; nothing is carried out in these tests.
-type testEnv struct{}
+// noWorld is the world of the step types below; nothing is carried out in these tests.
+type noWorld struct{}
 
 type methodParams struct {
 	Method        string        `yaml:"method" required:"true" doc:"The method."`
@@ -63,7 +63,7 @@ type httpResult struct {
 }
 
 func defineTest[P, R any](spec Spec) *StepType {
-	return Define(spec, func(context.Context, testEnv, P) (R, error) { var r R; return r, nil }).Type
+	return Define(spec, func(context.Context, noWorld, P) (R, error) { var r R; return r, nil }).Type
 }
 
 // testTypes are the step types of the tests in this package: the ones of the language, and a few

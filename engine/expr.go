@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/expr-lang/expr/ast"
@@ -19,7 +18,18 @@ type Expr struct {
 	clock   bool
 	builds  bool // its value may hold lists or objects that it made itself
 
-	parts func() *partList // made when somebody wants to read them
+	parts *partList // of a copy made by reading; nil otherwise
+}
+
+// reading is the expression with its parts at hand. They are made for each reader: few expressions
+// are ever explained, and those rarely.
+func (e *Expr) reading() *Expr {
+	if e.parts != nil {
+		return e
+	}
+	copied := *e
+	copied.parts = newPartList(e.source)
+	return &copied
 }
 
 // An Env gives values to the names of an expression while a run is under way. What it holds is not
@@ -54,6 +64,9 @@ func (e *Expr) Eval(env Env) (any, error) {
 	value, err := e.run(e.program, env)
 	if err != nil {
 		return nil, e.evalError(err, env)
+	}
+	if v, ok := value.(version); ok {
+		return v.text, nil
 	}
 	return value, nil
 }
@@ -91,14 +104,10 @@ func (e *Expr) MissingNote(env Env) string {
 	return ""
 }
 
-var machines = sync.Pool{New: func() any { return new(vm.VM) }}
-
-// run evaluates a program and gives what its value is outside of expressions.
+// run evaluates a program; numbers of the machine become what all numbers are.
 func (e *Expr) run(program *vm.Program, env Env) (any, error) {
-	machine := machines.Get().(*vm.VM)
-	defer machines.Put(machine)
 	ev := &evaluation{env: env}
-	value, err := machine.Run(program, ev)
+	value, err := new(vm.VM).Run(program, ev)
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +116,6 @@ func (e *Expr) run(program *vm.Program, env Env) (any, error) {
 		return float64(result), nil
 	case int64:
 		return float64(result), nil
-	case version:
-		return result.text, nil
 	case map[string]any, []any:
 		if e.builds {
 			return value, ev.measure(value, 0)
@@ -121,9 +128,10 @@ func (e *Expr) run(program *vm.Program, env Env) (any, error) {
 
 // evalError is an error of run in words, with the part of the source it is about.
 func (e *Expr) evalError(err error, env Env) *EvalError {
+	e = e.reading()
 	var at *file.Error
 	node := ast.Node(nil)
-	parts := e.parts()
+	parts := e.parts
 	if errors.As(err, &at) && at.To < len(parts.nodes) {
 		node = parts.nodes[at.To]
 	}
@@ -153,12 +161,12 @@ func (e *Expr) evalError(err error, env Env) *EvalError {
 
 // missingPart names an operand that is nil; of a path, the first step that is.
 func (e *Expr) missingPart(n ast.Node, env Env) (source, text string) {
-	if p := e.parts().path(n, nil); p != nil {
+	if p := e.parts.path(n, nil); p != nil {
 		if _, source, missing := e.follow(p, env); missing {
 			return source, source + " is missing"
 		}
 		return p.source, p.source + " is null"
 	}
-	source = e.parts().source.text(n)
+	source = e.parts.source.text(n)
 	return source, source + " is missing"
 }

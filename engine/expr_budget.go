@@ -15,8 +15,8 @@ const (
 	maxDepth     = 1000        // of objects and lists inside each other
 	maxListItems = 1_000_000   // of one list
 
-	workPerItem = 100 // an item that any, filter, a comparison, diff or toJSON visits
-
+	workPerItem  = 100 // an item that any, filter, a comparison, diff or toJSON visits
+	workPerState = 8   // a character of a text in one state of a regular expression
 )
 
 // An evaluation is one run of an expression: what it may see, and what it has used up.
@@ -106,7 +106,7 @@ func regexpReason(err error) string {
 }
 
 func (p *pattern) match(ev *evaluation, text string) (any, error) {
-	if err := ev.spend(len(text) * p.cost); err != nil {
+	if err := ev.spend(len(text) * p.cost * workPerState); err != nil {
 		return nil, err
 	}
 	return p.re.MatchString(text), nil

@@ -102,11 +102,12 @@ func (c *check) builtin(n *ast.BuiltinNode, at position) {
 	}
 }
 
-// slips are binary operators that expr accepts but that cannot be meant.
-func (c *check) slips(n *ast.BinaryNode) {
+// slips are binary operators that expr accepts but that cannot be meant; it says whether the
+// right side is no expression at all.
+func (c *check) slips(n *ast.BinaryNode) bool {
 	switch n.Operator {
 	case "-":
-		c.dashedName(n)
+		return c.dashedName(n)
 	case "==", "!=":
 		left, chained := n.Left.(*ast.BinaryNode)
 		if chained && (left.Operator == "==" || left.Operator == "!=") && !c.bracketed(left) {
@@ -120,6 +121,7 @@ func (c *check) slips(n *ast.BinaryNode) {
 			}
 		}
 	}
+	return false
 }
 
 // bracketed says whether a node stands in brackets of its own.
@@ -131,31 +133,45 @@ func (c *check) bracketed(n ast.Node) bool {
 }
 
 // dashedName is a-b where a is data and b is nothing: a member whose name has a dash.
-func (c *check) dashedName(n *ast.BinaryNode) {
+func (c *check) dashedName(n *ast.BinaryNode) bool {
 	right, ok := n.Right.(*ast.IdentifierNode)
 	at := n.Location().From
 	if !ok || at == 0 || at+1 >= len(c.source.runes) || c.source.runes[at-1] == ' ' || c.source.runes[at+1] == ' ' {
-		return
+		return false
 	}
 	if _, known := c.scope.Type(right.Value); known {
-		return
+		return false
 	}
 	left, ok := n.Left.(*ast.MemberNode)
 	if !ok {
-		return
+		return false
 	}
-	if name, ok := left.Property.(*ast.StringNode); ok {
+	name, ok := left.Property.(*ast.StringNode)
+	if ok {
 		c.problem(n, "dashed-name", fmt.Sprintf("write %s[%q]", c.text(left.Node), name.Value+"-"+right.Value),
 			"%s is a subtraction here", c.text(n))
 	}
+	return ok
 }
 
 // sharedNode is a < b < c or a ?: b, which expr reads as if a part stood there twice.
-func (c *check) sharedNode(n ast.Node) {
+func (c *check) sharedNode(n ast.Node, all []ast.Node) {
 	source := string(c.source.runes)
 	if strings.Contains(strings.ReplaceAll(source, " ", ""), "?:") {
 		c.problem(n, "syntax", "write a ?? b", "there is no operator ?:")
 		return
 	}
-	c.problem(n, "comparison-chain", "write a < b and b < c", "comparisons cannot be chained")
+	var before, after *ast.BinaryNode
+	for _, other := range all {
+		if b, ok := other.(*ast.BinaryNode); ok && b.Right == n {
+			before = b
+		} else if ok && b.Left == n {
+			after = b
+		}
+	}
+	hint := ""
+	if before != nil && after != nil {
+		hint = fmt.Sprintf("write %s %s %s and %s %s %s", c.text(before.Left), before.Operator, c.text(n), c.text(n), after.Operator, c.text(after.Right))
+	}
+	c.problem(n, "comparison-chain", hint, "comparisons cannot be chained")
 }

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/builtin"
@@ -72,24 +71,37 @@ func (c *check) strict(source string) Type {
 		c.syntax(err)
 		return Type{}
 	}
-	if _, shared := listNodes(tree.Node); shared != nil {
-		c.sharedNode(shared)
+	if all, shared := listNodes(tree.Node); shared != nil {
+		c.sharedNode(shared, all)
 		return Type{}
 	}
 	c.names(tree.Node, position{})
 	tree.Node = loosen(tree.Node)
-	c.scope.checking.Lock()
 	_, err = checker.Check(tree, c.scope.config())
-	c.scope.checking.Unlock()
 	c.types(tree.Node)
 	if err != nil && len(c.problems) == 0 {
 		c.fromExpr(err)
 	}
-	result := typeOf(tree.Node.Nature())
-	if c.opt.Bool && result.Kind != TypeBool && (result.Kind != TypeAny || isNil(tree.Node)) {
-		c.notBoolean(tree.Node, result.Kind)
+	result := valueType(tree.Node)
+	if kind := kindOfNode(tree.Node); c.opt.Bool && kind != TypeBool && kind != TypeAny {
+		c.notBoolean(tree.Node, kind)
 	}
 	return result
+}
+
+// valueType is the type of a value; of one that may be one thing or another, only the kind.
+func valueType(n ast.Node) Type {
+	switch n := n.(type) {
+	case *ast.VariableDeclaratorNode:
+		return valueType(n.Expr)
+	case *ast.ConditionalNode, *ast.ArrayNode, *ast.BinaryNode:
+		if kind := kindOfNode(n); kind != typeNil {
+			return Type{Kind: kind}
+		}
+	case *ast.CallNode:
+		return Type{Kind: kindOfNode(n)}
+	}
+	return typeOf(n.Nature())
 }
 
 // parse reads the source into expr's tree.
@@ -108,7 +120,7 @@ func compileRunning(source string) (*Expr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("this expression cannot be compiled: %s", firstLine(err.Error()))
 	}
-	return &Expr{source: source, program: program, parts: sync.OnceValue(func() *partList { return newPartList(source) })}, nil
+	return &Expr{source: source, program: program}, nil
 }
 
 func firstLine(text string) string {
@@ -141,7 +153,6 @@ func newStrictConfig() conf.Config {
 		c.Functions[name] = checkedFunction(name, goTypes[f.result])
 	}
 	c.Functions[looseCall] = checkedFunction(looseCall, goAny)
-	c.Functions[moduloCall] = checkedFunction(moduloCall, goNumber)
 	return c
 }
 

@@ -71,7 +71,10 @@ func (c *check) names(n ast.Node, at position) {
 		c.names(n.Expr, position{append(slices.Clone(at.vars), n.Name), at.loops})
 		return
 	case *ast.BinaryNode:
-		c.slips(n)
+		if c.slips(n) {
+			c.names(n.Left, at)
+			return
+		}
 	case *ast.ArrayNode, *ast.MapNode:
 		c.builds = true
 	case *ast.BytesNode:
@@ -122,17 +125,13 @@ func (c *check) known(n *ast.IdentifierNode) bool {
 
 // elsewhere says where a name is known that is not known here.
 var elsewhere = map[string]string{
-	"twin":     "twin is known in waitForTwin.until, forEachDevice.where and a twin trigger; elsewhere write steps.ID.twin",
-	"message":  "message is known in waitForTelemetry.where, waitForMessage.where and a message trigger",
+	"twin":     "twin is known in until of waitForTwin and where of queryDevices; elsewhere write steps.ID.twin",
 	"response": "response is known in expect; elsewhere write steps.ID.payload",
 	"item":     "item is known in a loop",
 	"index":    "index is known in a loop",
 	"error":    "error is known in catch and finally; elsewhere write steps.ID.error",
 	"outcome":  "outcome is known in finally; elsewhere write steps.ID.outcome",
 	"device":   "device is known where a device is in scope",
-	"stage":    "stage is known in a lane of a fleet",
-	"fleet":    "fleet is known in gate and abortIf",
-	"matrix":   "matrix is known in a case that has one",
 	"reported": "write twin.reported",
 	"desired":  "write twin.desired",
 	"tags":     "write twin.tags or device.tags",
@@ -258,43 +257,4 @@ func (c *check) pointer(n *ast.PointerNode, at position) {
 	default:
 		c.problem(n, "expression", "write # for the item, #.name for its member", "#%s is not known", n.Name)
 	}
-}
-
-// closest is the name that was probably meant, or nothing.
-func closest(name string, names []string) string {
-	best, distance := "", 1+max(1, len([]rune(name))/3)
-	for _, candidate := range names {
-		if d := editDistance(strings.ToLower(name), strings.ToLower(candidate), distance); d < distance {
-			best, distance = candidate, d
-		}
-	}
-	return best
-}
-
-// editDistance counts the characters to insert, delete, change or swap with their neighbour; it
-// stops counting at limit.
-func editDistance(a, b string, limit int) int {
-	x, y := []rune(a), []rune(b)
-	if len(x)-len(y) >= limit || len(y)-len(x) >= limit {
-		return limit
-	}
-	before, row, next := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range x {
-		next[0] = i + 1
-		for j := range y {
-			cost := 1
-			if x[i] == y[j] {
-				cost = 0
-			}
-			next[j+1] = min(row[j]+cost, row[j+1]+1, next[j]+1)
-			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
-				next[j+1] = min(next[j+1], before[j-1]+1)
-			}
-		}
-		before, row, next = row, next, before
-	}
-	return row[len(y)]
 }

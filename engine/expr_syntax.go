@@ -26,13 +26,27 @@ func (c *check) syntax(err error) {
 	case strings.Contains(message, "cannot be mixed"):
 		c.mixedCoalesce(from, source)
 	case strings.Contains(message, "literal not terminated"):
-		c.at(from, len(c.source.runes), "syntax", "end it with the quote it begins with", "a text is not closed")
+		c.openText()
 	case c.foreignWord(from):
 	case from >= len(c.source.runes) || strings.Contains(message, "EOF"):
 		c.at(len(c.source.runes)-1, len(c.source.runes), "syntax", "", "the expression ends too early: something is missing, perhaps a closing bracket")
 	default:
 		c.at(from, from+1, "syntax", "", "the expression cannot be read from here on: %q", shorten(string(c.source.runes[from:]), 40))
 	}
+}
+
+// openText is a text without its last quote.
+func (c *check) openText() {
+	start, quote := -1, rune(0)
+	for i, r := range c.source.runes {
+		switch {
+		case start < 0 && strings.ContainsRune("\"'`", r):
+			start, quote = i, r
+		case start >= 0 && r == quote && c.source.runes[i-1] != '\\':
+			start = -1
+		}
+	}
+	c.at(max(start, 0), len(c.source.runes), "syntax", "end it with the quote it begins with", "a text is not closed")
 }
 
 var templateText = regexp.MustCompile(`^\s*\$*\{\{?(.*?)\}?\}\s*$`)
@@ -73,27 +87,46 @@ func (c *check) mixedCoalesce(from int, source string) {
 	c.at(from, from+1, "syntax", hint, "what ?? belongs to is not clear: it needs brackets")
 }
 
-// foreign are words and signs of other languages, with ours. The longest come first.
-var foreign = []struct{ theirs, ours, why string }{
+// A foreignOperator is a word or sign of another language, with ours.
+type foreignOperator struct{ theirs, ours, why string }
+
+// foreign are those that people write most; the longest come first.
+var foreign = []foreignOperator{
 	{"===", "==", "equality is =="}, {"!==", "!=", "inequality is !="}, {"<>", "!=", "inequality is !="}, {"=>", ">=", "the order is >="}, {"=<", "<=", "the order is <="},
 	{"AND", "and", "the word is and"}, {"OR", "or", "the word is or"}, {"NOT", "not", "the word is not"}, {"IN", "in", "the word is in"},
 	{"LIKE", "matches", "the word is matches"}, {"IS", "==", "equality is =="}, {"is", "==", "equality is =="}, {"equals", "==", "equality is =="},
 	{"&", "and", "the word is and"}, {"|", "or", "the word is or"}, {"=", "==", "equality is =="}, {"~", "matches", "the operator is matches"},
 }
 
-// foreignWord looks for a foreign operator where the parser gave up, or just before.
+// foreignWord looks for a foreign operator where the parser gave up or just before, and then for
+// a logical one anywhere: what follows those is read as something else.
 func (c *check) foreignWord(from int) bool {
-	runes := c.source.runes
 	for _, f := range foreign {
-		size := len(f.theirs)
-		for at := max(from-size, 0); at <= from && at+size <= len(runes); at++ {
-			if string(runes[at:at+size]) != f.theirs || !standsAlone(runes, at, size) {
-				continue
-			}
-			hint := string(runes[:at]) + f.ours + string(runes[at+size:])
-			c.at(at, at+size, "syntax", "write "+shorten(hint, 200), "%s; %s is not known", f.why, f.theirs)
+		if c.foreignBetween(f, max(from-len(f.theirs), 0), from) {
 			return true
 		}
+	}
+	for _, f := range foreign {
+		if f.ours == "and" || f.ours == "or" || f.ours == "not" {
+			if c.foreignBetween(f, 0, from) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var pipe = regexp.MustCompile(`^\|\s*\w+\s*\(`)
+
+func (c *check) foreignBetween(f foreignOperator, from, to int) bool {
+	runes, size := c.source.runes, len(f.theirs)
+	for at := from; at <= to && at+size <= len(runes); at++ {
+		if string(runes[at:at+size]) != f.theirs || !standsAlone(runes, at, size) || pipe.MatchString(string(runes[at:])) {
+			continue
+		}
+		hint := string(runes[:at]) + f.ours + string(runes[at+size:])
+		c.at(at, at+size, "syntax", "write "+shorten(hint, 200), "%s; %s is not known", f.why, f.theirs)
+		return true
 	}
 	return false
 }

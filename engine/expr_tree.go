@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser/lexer"
@@ -79,6 +81,39 @@ func isNil(n ast.Node) bool {
 	return false
 }
 
+// pathOf takes apart a path of literal members such as a.b[0].c: its nodes, from the name it
+// begins with to the node itself, and the key of each but the first; nil if it is something else.
+func pathOf(n ast.Node) (steps []ast.Node, keys []any) {
+	for {
+		switch step := n.(type) {
+		case *ast.ChainNode:
+			n = step.Node
+			continue
+		case *ast.IdentifierNode:
+			steps = append(steps, step)
+			slices.Reverse(steps)
+			slices.Reverse(keys)
+			return steps, keys
+		case *ast.MemberNode:
+			switch key := step.Property.(type) {
+			case *ast.StringNode:
+				keys = append(keys, key.Value)
+			case *ast.IntegerNode:
+				keys = append(keys, float64(key.Value))
+			default:
+				return nil, nil
+			}
+			steps = append(steps, step)
+			n = step.Node
+		default:
+			return nil, nil
+		}
+	}
+}
+
+// rootName is the name that a path begins with.
+func rootName(steps []ast.Node) string { return steps[0].(*ast.IdentifierNode).Value }
+
 // A sourceMap finds the text of a node. A node of expr knows only where its own word stands, so
 // brackets are looked up.
 type sourceMap struct {
@@ -126,17 +161,22 @@ func (s *sourceMap) text(n ast.Node) string {
 func (s *sourceMap) span(n ast.Node) (from, to int) {
 	s.read()
 	from, to = len(s.runes), 0
-	s.cover(n, &from, &to)
+	s.cover(n, &from, &to, make(map[ast.Node]bool))
 	if from >= to {
 		return 0, len(s.runes)
 	}
 	return s.balance(from, to)
 }
 
-// cover widens a span so that it holds a node and all below it.
-func (s *sourceMap) cover(n ast.Node, from, to *int) {
+// cover widens a span so that it holds a node and all below it. seen are the nodes it holds
+// already: a tree that was not checked may hold one many times.
+func (s *sourceMap) cover(n ast.Node, from, to *int, seen map[ast.Node]bool) {
+	seen[n] = true
 	if at := n.Location(); ownsPlace(n) && at.To <= len(s.runes) {
 		*from, *to = min(*from, at.From), max(*to, at.To)
+		if item, ok := n.(*ast.PointerNode); ok {
+			*to = max(*to, at.To+len([]rune(item.Name)))
+		}
 		if i, ok := s.at[at.From]; ok {
 			if end, ok := s.match[s.bracketOf(n, i)]; ok {
 				*to = max(*to, s.tokens[end].To)
@@ -144,8 +184,8 @@ func (s *sourceMap) cover(n ast.Node, from, to *int) {
 		}
 	}
 	for _, child := range children(n) {
-		if child != nil {
-			s.cover(child, from, to)
+		if child != nil && !seen[child] {
+			s.cover(child, from, to, seen)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func BenchmarkPlanEvent(b *testing.B) {
 
 // playLoop runs a forEach of three steps an item; every answer is an event of its own.
 func playLoop(tb testing.TB, items, concurrency int) (events int, took time.Duration) {
-	program := mustCompile(tb, fmt.Sprintf(`
+	program := mustProgram(tb, fmt.Sprintf(`
 version: 1
 workflow: loop
 timeout: 10h
@@ -73,7 +73,7 @@ steps:
 	return events, time.Since(began)
 }
 
-func mustCompile(tb testing.TB, source string) *Program {
+func mustProgram(tb testing.TB, source string) *Program {
 	tb.Helper()
 	program, problems := Compile("workflow.yaml", []byte(source), Options{Types: planTypes()})
 	if len(problems) > 0 {

@@ -45,6 +45,7 @@ func (q *seqRun) stepDone(res result) {
 		cut.err.Also = []*Error{res.err}
 		q.done(cut)
 	case res.stops():
+		res.outputs = nil // those are the step's, not the list's
 		q.done(res)
 	default:
 		q.r.post(q.step)

@@ -12,7 +12,7 @@ type frameRun struct {
 	path    Address
 	extra   map[string]any
 	scope   *scope
-	body    *seqRun
+	body    node
 	guard   *guard
 	cut     *cause
 	expired bool
@@ -45,8 +45,23 @@ func (f *frameRun) start(inputs map[string]any, done func(result)) {
 		f.r.timer(f.timer(), f.r.now.Add(timeout), func() { f.expire(FormatDuration(timeout)) })
 	}
 	f.guard = &guard{r: f.r, path: f.path, scope: s, catch: w.Catch, finally: w.Finally, done: f.guarded}
-	f.body = newSeq(f.r, w.Steps, f.path, s, f.bodyDone)
-	f.body.start()
+	if reader := f.program.deviceReader(); reader != nil && w.Device != nil {
+		f.body = readDevice(f.r, reader, f.path, s, f.enter)
+		return
+	}
+	f.enter(s, succeeded)
+}
+
+// enter begins the steps, unless the device could not be read.
+func (f *frameRun) enter(s *scope, read result) {
+	f.scope, f.guard.scope = s, s
+	if read.stops() {
+		f.bodyDone(read)
+		return
+	}
+	steps := newSeq(f.r, f.program.Workflow.Steps, f.path, s, f.bodyDone)
+	f.body = steps
+	steps.start()
 }
 
 func (f *frameRun) timer() Address { return f.path + "!timeout" }

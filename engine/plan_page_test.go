@@ -30,7 +30,14 @@ func planTypes() *Types {
 	}
 	do := func(context.Context, struct{}, params) (outputs, error) { return outputs{}, nil }
 	define := func(s Spec) Definition[struct{}] { return Define(s, do) }
+	type twin struct {
+		Twin map[string]any `json:"twin"`
+	}
+	look := Define(Spec{Name: "look", Delivery: Read, ReadsDevice: true}, func(context.Context, struct{}, struct{}) (twin, error) {
+		return twin{}, nil
+	})
 	return NewCatalog(
+		look,
 		define(Spec{Name: "act", Delivery: Once, NoDevice: true, Timeout: 30 * time.Second}),
 		define(Spec{Name: "ask", Delivery: Once, NoDevice: true, Timeout: 30 * time.Second, Expect: "response.status == 200", ExpectText: "status 200"}),
 		define(Spec{Name: "call2", Delivery: Once, Timeout: 30 * time.Second}),

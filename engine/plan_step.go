@@ -44,9 +44,6 @@ func (s *stepRun) start() {
 		s.otherwise = !holds
 	}
 	scope, err := s.scope.on(s.step.Device, s.step.Hub)
-	if err == nil {
-		scope, err = scope.declare(s.step.Vars)
-	}
 	if err != nil {
 		s.announce()
 		s.finish(result{status: Failed, err: err}, nil)
@@ -54,7 +51,28 @@ func (s *stepRun) start() {
 	}
 	s.scope = scope
 	s.announce()
-	s.guard = &guard{r: s.r, path: s.path, scope: scope, catch: s.step.Catch, finally: s.step.Finally, done: s.finish}
+	s.guard = &guard{r: s.r, path: s.path, catch: s.step.Catch, finally: s.step.Finally, done: s.finish}
+	if reader := scope.frame.program.deviceReader(); reader != nil && s.step.Device != nil {
+		s.body = readDevice(s.r, reader, s.path, scope, s.enter)
+		return
+	}
+	s.enter(scope, succeeded)
+}
+
+// enter begins the first attempt in the scope that the step's device and variables make.
+func (s *stepRun) enter(scope *scope, read result) {
+	s.body = nil
+	s.guard.scope = scope
+	if read.stops() {
+		s.guard.after(read)
+		return
+	}
+	scope, err := scope.declare(s.step.Vars)
+	if err != nil {
+		s.guard.after(result{status: Failed, err: err})
+		return
+	}
+	s.scope, s.guard.scope = scope, scope
 	s.try()
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 )
 
 // A Program is a workflow that passed every check.
@@ -14,6 +15,9 @@ type Program struct {
 
 	hubs, secrets []Use
 	calls         []*Program // each once, in the order of the file
+
+	deviceTags bool      // some expression asks for device.tags
+	reader     *StepType // reads them
 }
 
 // A Use is a name that a file uses and somebody else defines: a hub, a secret.
@@ -82,11 +86,19 @@ func (p *Program) Problem(at Pos, width int, rule, hint, msg string) Problem {
 	problem := Problem{Pos: at, Width: width, Rule: rule, Hint: hint, Msg: msg}
 	for _, each := range p.Programs() {
 		if each.File == at.File {
-			problem.Line = Open(each.File, each.Source).line(at.Line)
+			problem.Line = sourceLine(each.Source, at.Line)
 			break
 		}
 	}
 	return problem
+}
+
+func sourceLine(source []byte, n int) string {
+	lines := strings.Split(string(source), "\n")
+	if n < 1 || n > len(lines) {
+		return ""
+	}
+	return strings.TrimRight(lines[n-1], "\r")
 }
 
 func hash(source []byte) string {

@@ -24,14 +24,15 @@ type Spec struct {
 	Example  string // a list of steps, as in a workflow file; a test compiles it
 	Delivery Delivery
 
-	Timeout    time.Duration // of one attempt where the file gives none; zero: none
-	Either     []string      // parameters of which exactly one must be given
-	Nulls      bool          // a null from an expression is a value
-	MustBound  bool          // it may wait for ever, so a timeout must come from somewhere
-	NoDevice   bool          // it talks to no device (http): it needs none in scope
-	NeedsHub   bool          // it talks to the hub although it needs no device
-	Expect     string        // the condition on `response` where the file gives none; empty: no `expect`
-	ExpectText string        // Expect in words, for the message: "status 200 to 299"
+	Timeout     time.Duration // of one attempt where the file gives none; zero: none
+	Either      []string      // parameters of which exactly one must be given
+	Nulls       bool          // a null from an expression is a value
+	MustBound   bool          // it may wait for ever, so a timeout must come from somewhere
+	NoDevice    bool          // it talks to no device (http): it needs none in scope
+	ReadsDevice bool          // its output `twin` has the tags of the device in scope
+	NeedsHub    bool          // it talks to the hub although it needs no device
+	Expect      string        // the condition on `response` where the file gives none; empty: no `expect`
+	ExpectText  string        // Expect in words, for the message: "status 200 to 299"
 
 	// Unmet says more of an answer that did not meet Expect than that it was rejected; nil: it never does.
 	Unmet func(outputs map[string]any) *Error
@@ -108,3 +109,13 @@ func (t *Types) All() []*StepType { return t.list }
 
 // Lookup finds a step type by its name, or nil.
 func (t *Types) Lookup(name string) *StepType { return t.byName[name] }
+
+// deviceReader is the step type that reads what a device is, or nil.
+func (t *Types) deviceReader() *StepType {
+	for _, st := range t.list {
+		if st.ReadsDevice {
+			return st
+		}
+	}
+	return nil
+}

@@ -16,6 +16,8 @@ var getTwin = engine.Define(engine.Spec{
 - assert: steps.before.twin.connectionState == "Connected"`,
 	Delivery: engine.Read,
 	Timeout:  30 * time.Second,
+
+	ReadsDevice: true,
 }, runGetTwin)
 
 type getTwinParams struct {

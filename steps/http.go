@@ -33,7 +33,7 @@ var http = engine.Define(engine.Spec{
     method: POST
     url: https://example.com/tickets
     headers: { Authorization: "Bearer ${{ secrets.apiToken }}" }
-    body: { title: the weather is "${{ steps.weather.body.summary }}" }
+    body: { title: "the weather is ${{ steps.weather.body.summary }}" }
     expect: response.status == 201`,
 	Delivery:   engine.Once, // of a method that may change something; see EffectDelivery
 	Timeout:    30 * time.Second,

@@ -39,8 +39,14 @@ type invokeMethodResult struct {
 // answerMargin is the time a hub has to give its own verdict after the device's time is up.
 const answerMargin = 10 * time.Second
 
+// shortestAnswer is the least time that Azure IoT Hub lets a device have (5 s to 300 s).
+const shortestAnswer = 5 * time.Second
+
 // AttemptLimit lets the hub's verdict arrive before the attempt is cut.
 func (p *invokeMethodParams) AttemptLimit(timeout time.Duration) time.Duration {
+	if timeout < shortestAnswer {
+		return p.DeliverWithin + timeout // the hub waits longer than that
+	}
 	return p.DeliverWithin + timeout + answerMargin
 }
 

@@ -41,16 +41,24 @@ func failureOf(ctx context.Context, c engine.Command, err error) *engine.Error {
 	if ctx.Err() == nil || decided(failure.Kind) {
 		return failure
 	}
-	own := failure.Message
-	if err == context.Cause(ctx) || err == ctx.Err() {
-		own = "" // "context canceled" tells nobody anything
-	}
+	own := ownWords(ctx, failure.Message)
 	if context.Cause(ctx) == context.DeadlineExceeded {
 		failure.Kind, failure.Message = engine.KindTimeout, withOwn(notWithin(c), own)
 	} else {
 		failure.Kind, failure.Message = engine.KindCancelled, own
 	}
 	return failure
+}
+
+// ownWords is a message without the context's part in it: "context canceled" tells nobody anything.
+func ownWords(ctx context.Context, message string) string {
+	for _, why := range []error{context.Cause(ctx), ctx.Err()} {
+		if message == why.Error() {
+			return ""
+		}
+		message = strings.TrimSuffix(message, ": "+why.Error())
+	}
+	return message
 }
 
 func withOwn(message, own string) string {
@@ -159,8 +167,12 @@ func panicked(c engine.Command, value any, place string) *engine.Error {
 func noAnswer(c engine.Command) *engine.Error { return bug(c, "ended without an answer") }
 
 func bug(c engine.Command, what string) *engine.Error {
+	who := c.Type.Name
+	if c.Step.Pos.File != "" { // a step that the file does not write has no place in it
+		who += " at " + c.Step.Pos.String()
+	}
 	return &engine.Error{
 		Kind: engine.KindInternal, MaybeDone: c.Delivery == engine.Once,
-		Message: fmt.Sprintf("%s at %s %s; this is a bug in twinbook, not in your workflow: please report it", c.Type.Name, c.Step.Pos, what),
+		Message: fmt.Sprintf("%s %s; this is a bug in twinbook, not in your workflow: please report it", who, what),
 	}
 }

@@ -73,14 +73,14 @@ func (l *loop) drive(ctx context.Context, d engine.Decision) (*engine.Outcome, e
 func (l *loop) take(ctx context.Context) ([]engine.Event, error) {
 	for {
 		all, err := l.inbox.Take(ctx)
-		if ctx.Err() != nil || err != nil {
-			return nil, context.Cause(ctx)
-		}
 		var events []engine.Event
-		for _, n := range all {
+		for _, n := range all { // heard even if ctx has ended: leave counts who has returned
 			if e, ok := n(); ok {
 				events = append(events, e)
 			}
+		}
+		if err != nil || ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 		if len(events) > 0 {
 			engine.SortEvents(events)

@@ -102,11 +102,20 @@ func (w world) do(ctx context.Context, _ engine.RunStart, c engine.Command, _ fu
 	return map[string]any{"value": string(c.At)}, nil
 }
 
+// clockKey is where the context of a step has its clock.
+type clockKey struct{}
+
+// hold waits until ctx ends and says why.
+func hold(ctx context.Context) error {
+	_, err := clock.NewPromise[int](ctx.Value(clockKey{}).(clock.Clock)).Await(ctx)
+	return err
+}
+
 // virtual runs f on virtual time and fails the test if somebody stays behind.
 func virtual(t *testing.T, at time.Time, f func(ctx context.Context, c *clock.Loop)) {
 	t.Helper()
 	c := clock.NewLoop(at)
-	if err := c.Run(t.Context(), func(ctx context.Context) { f(ctx, c) }); err != nil {
+	if err := c.Run(t.Context(), func(ctx context.Context) { f(context.WithValue(ctx, clockKey{}, c), c) }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twinbook/twinbook/internal/clock"
+	"github.com/twinbook/twinbook/simulator"
+	"github.com/twinbook/twinbook/simulator/device"
+	"github.com/twinbook/twinbook/simulator/wire"
+)
+
+// readyWithin is how long the devices of a simulator may take to connect.
+const readyWithin = 60 * time.Second
+
+// deskOptions say how a simulator is reached; the zero value is for runs in the same process.
+type deskOptions struct {
+	mqtt, rest net.Listener // nil: not from outside
+	seed       string       // of all keys; empty: random ones
+	own        []string     // devices that are not simulated
+	log        func(device.LogLine)
+}
+
+// A desk is a simulated hub in this process, and its devices.
+type desk struct {
+	hub   *simulator.Hub
+	fleet *device.Fleet
+
+	cancel context.CancelFunc
+	parts  sync.WaitGroup
+}
+
+// startDesk starts a simulator file: the hub first, then its devices; it returns when all of them are
+// connected. The desk outlives ctx, since a run that is interrupted still has its finally to do: stop ends it.
+func (a *app) startDesk(ctx context.Context, c clock.Clock, file string, o deskOptions) (*desk, error) {
+	source, err := readSource(file)
+	if err != nil {
+		return nil, err
+	}
+	fleet, problems := device.Load(file, source)
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	d := &desk{fleet: fleet}
+	if d.hub, err = simulator.New(simulator.Config{Clock: c, Seed: o.seed}); err != nil {
+		return nil, err
+	}
+	for _, spec := range fleet.Devices {
+		if err := d.hub.AddDevice(simulator.Device{ID: spec.ID, Tags: spec.Tags, Desired: spec.Desired}); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	if err := d.start(ctx, c, o); err != nil {
+		d.stop()
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return d, nil
+}
+
+func (d *desk) start(ctx context.Context, c clock.Clock, o deskOptions) error {
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	d.cancel = cancel
+	dial, err := d.dial(c, &o)
+	if err != nil {
+		return err
+	}
+	if o.mqtt != nil {
+		d.parts.Go(func() { d.hub.ServeMQTT(lasting, o.mqtt) })
+	}
+	if o.rest != nil {
+		d.parts.Go(func() { d.hub.ServeREST(lasting, o.rest) })
+	}
+	simulated, err := without(d.fleet, o.own)
+	if err != nil {
+		return err
+	}
+	devices, err := device.Start(lasting, simulated, device.Options{Clock: c, Dial: dial, Seed: o.seed, Log: o.log})
+	if err != nil {
+		return err
+	}
+	d.parts.Go(func() { devices.Wait(context.Background()) })
+	ready, stop := c.WithTimeout(ctx, readyWithin)
+	defer stop()
+	err = devices.Ready(ready)
+	if i, ok := interruption(ctx); ok {
+		return coded{i.code(), i}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w (after %s)", err, readyWithin)
+	}
+	return err
+}
+
+// without is a fleet that lacks some devices.
+func without(fleet *device.Fleet, ids []string) (*device.Fleet, error) {
+	if len(ids) == 0 {
+		return fleet, nil
+	}
+	rest := *fleet
+	rest.Devices = nil
+	known := map[string]bool{}
+	for _, spec := range fleet.Devices {
+		if known[spec.ID] = true; !slices.Contains(ids, spec.ID) {
+			rest.Devices = append(rest.Devices, spec)
+		}
+	}
+	for _, id := range ids {
+		if !known[id] {
+			return nil, fmt.Errorf("there is no device %q in the file", id)
+		}
+	}
+	return &rest, nil
+}
+
+// dial is how the devices reach the hub: over a socket of this machine, or without one.
+func (d *desk) dial(c clock.Clock, o *deskOptions) (wire.Dial, error) {
+	if d.fleet.Transport == device.Attached {
+		return d.hub.AttachDevice, nil
+	}
+	if o.mqtt == nil {
+		var err error
+		if o.mqtt, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return nil, err
+		}
+	}
+	return device.DialMQTT(c, o.mqtt.Addr().String(), d.hub.DeviceConnectionString), nil
+}
+
+// stop ends the devices and the hub, and waits for them.
+func (d *desk) stop() {
+	if d.cancel != nil {
+		d.cancel()
+	}
+	d.parts.Wait()
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/twinbook/twinbook/engine"
+)
+
+// ending shows how a run ended: outputs as results, then what went wrong, then the last line.
+func (l *lines) ending(s summary) {
+	if l.terminal && len(s.outcome.Outputs) > 0 {
+		l.write("\n")
+	}
+	for _, o := range s.program.Workflow.Outputs {
+		if value, ok := s.outcome.Outputs[o.Name]; ok {
+			fmt.Fprintf(l.out, "%s: %s\n", o.Name, valueText(value))
+		}
+	}
+	if e := s.outcome.Error; e != nil && s.outcome.Status != engine.Succeeded {
+		l.failures(s.outcome.Status, e)
+	}
+	l.write(l.verdict(s) + l.paint(dim, " · "+clean(s.hub)) + "\n")
+}
+
+// failures shows the error of a run and those that its finally blocks added. A run that was
+// cancelled says so in its last line, so only what came on top needs words.
+func (l *lines) failures(status engine.Status, e *engine.Error) {
+	if status == engine.Failed || e.MaybeDone {
+		l.write("\n" + l.failure(e))
+	}
+	for _, also := range e.Also {
+		l.write("\n" + l.paint(bold, "On top of that, while ending:") + "\n" + l.failure(also))
+	}
+	l.write("\n")
+}
+
+// verdict is the last line without the hub.
+func (l *lines) verdict(s summary) string {
+	took := elapsed(s.ended.Sub(s.began))
+	switch s.outcome.Status {
+	case engine.Succeeded:
+		text := l.paint(green, "succeeded") + " in " + took
+		if n := s.outcome.Tolerated; n > 0 {
+			text = l.paint(yellow, "succeeded with "+counted(n, "tolerated failure")) + " in " + took
+		}
+		if s.outcome.Message != "" {
+			text += ": " + clean(s.outcome.Message)
+		}
+		return text
+	case engine.Cancelled:
+		why := s.signal
+		if why == "" && s.outcome.Error != nil {
+			why = clean(s.outcome.Error.Message)
+		}
+		return l.paint(yellow, "cancelled") + " after " + took + ": " + why
+	}
+	return l.paint(red, "failed") + " after " + took
+}
+
+// failure is an error as a block: where, what, what is known of the effect, what to do.
+func (l *lines) failure(e *engine.Error) string {
+	var b strings.Builder
+	head := string(e.Kind)
+	if e.Device != "" {
+		head += " on " + clean(e.Device)
+	}
+	b.WriteString(l.paint(red, head))
+	if e.Where != "" {
+		b.WriteString(l.paint(dim, fmt.Sprintf("  step %s, %s", e.Step, clean(e.Where))))
+	}
+	b.WriteString("\n")
+	if len(e.Failed) == 0 {
+		fmt.Fprintf(&b, "  %s\n", clean(e.Message))
+	}
+	for _, check := range e.Failed {
+		l.check(&b, check)
+	}
+	if e.MaybeDone {
+		fmt.Fprintf(&b, "  %s %s\n", l.paint(yellow, "known:"), maybeDone(e))
+	}
+	if what := advice(e); what != "" {
+		fmt.Fprintf(&b, "  %s %s\n", l.paint(cyan, "to do:"), what)
+	}
+	return b.String()
+}
+
+// check shows one line of an assert that was not true, and the values it came from.
+func (l *lines) check(b *strings.Builder, c engine.CheckFailure) {
+	if c.Message != "" {
+		fmt.Fprintf(b, "  %s\n", clean(c.Message))
+	}
+	fmt.Fprintf(b, "  %s  %s\n", l.paint(bold, clean(c.Source)), l.paint(dim, clean(c.Where)))
+	fmt.Fprintf(b, "    %s\n", clean(c.Reason))
+	for _, p := range c.Parts {
+		value := engine.Show(p.Value)
+		switch {
+		case p.Missing:
+			value = "missing"
+		case p.Type != "":
+			value += " (" + p.Type + ")"
+		}
+		fmt.Fprintf(b, "    %s = %s\n", clean(p.Source), clean(value))
+	}
+}
+
+// maybeDone says what an error without a verdict means for the device.
+func maybeDone(e *engine.Error) string {
+	who := "the other side"
+	if e.Device != "" {
+		who = clean(e.Device)
+	}
+	return who + " may have acted on it: the request was sent, and no good answer came back"
+}
+
+// advice says what to do about a kind of error; empty where the message says it all.
+func advice(e *engine.Error) string {
+	if e.MaybeDone && (e.Kind == engine.KindTimeout || e.Kind == engine.KindInterrupted) {
+		return "look at the device before you repeat the step; a longer timeout: gives it more time"
+	}
+	switch e.Kind {
+	case engine.KindTimeout:
+		return "look at what the device says now, or give it more time with timeout:"
+	case engine.KindOffline:
+		return "see that the device is connected; deliverWithin: 1m in invokeMethod waits for it"
+	case engine.KindNotFound:
+		return "check the device's id; twinbook devices list shows those that the hub knows"
+	case engine.KindUnauthorized:
+		return "check the connection string: its key, and the rights of its policy (service)"
+	case engine.KindThrottled:
+		return "the hub's quota is used up: try again later, or lower concurrency:"
+	case engine.KindUnavailable:
+		return "check the hub's name and the network, then try again"
+	case engine.KindConflict:
+		return "somebody else changed the twin meanwhile: read it again"
+	case engine.KindRejected:
+		return "look at what was answered; expect: says which answers are good"
+	case engine.KindExpression, engine.KindInvalid:
+		return "correct the step; twinbook plan shows the values that are known before a run"
+	case engine.KindInternal:
+		return "this is a bug in twinbook: please report it"
+	}
+	return ""
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/twinbook/twinbook/engine"
+)
+
+// lines are what both text reporters share: how a run's parts read on one line each.
+type lines struct {
+	screen
+	out        io.Writer // outputs go here
+	titleWidth int
+	device     string // of the run, if the workflow has one; others are named where they differ
+	known      bool   // device has been seen
+	header     header
+}
+
+func (l *lines) begin(h header) {
+	l.header = h
+	l.titleWidth = titleColumns(h.program.Workflow)
+	l.known = h.program.Workflow.Device == nil
+}
+
+func (l *lines) write(text string) { io.WriteString(l.w, text) }
+
+// see takes the device of the first step for the run's.
+func (l *lines) see(device string) {
+	if !l.known {
+		l.known, l.device = true, device
+	}
+}
+
+// title is a step's title behind the loop's item or the branch it belongs to, with its device where that is
+// not the one around it.
+func (l *lines) title(t *tracker, at engine.Address, title, device string) string {
+	text, label, around := clean(title), t.label(at), l.device
+	for _, s := range t.around(at) {
+		around = s.device
+	}
+	if device != "" && device != around && device != label && !strings.Contains(text, device) {
+		text += " · " + clean(device)
+	}
+	if label != "" {
+		text = "[" + label + "] " + text
+	}
+	return text
+}
+
+// label says which part of the steps around it an address belongs to: the item of a loop, the pass of a
+// repeat, the branch, or catch, else and finally. The innermost one counts, through blocks that are not shown.
+func (t *tracker) label(at engine.Address) string {
+	inner := string(at)
+	for {
+		cut := strings.LastIndexByte(inner, '/')
+		if cut < 0 {
+			return ""
+		}
+		inner = inner[:cut]
+		switch s, last := t.active[engine.Address(inner).Step()], inner[strings.LastIndexByte(inner, '/')+1:]; {
+		case strings.HasSuffix(inner, "]"):
+			if label, ok := t.labels[engine.Address(inner)]; ok {
+				return label
+			}
+			return passNumber(last[strings.LastIndexByte(last, '[')+1:])
+		case s == nil && last != "steps":
+			return last
+		case s != nil && s.shown():
+			return ""
+		}
+	}
+}
+
+// shown says whether a block has lines of its own: one without a name only groups its steps.
+func (s *underWay) shown() bool { return !groups(s.step) }
+
+func groups(s *engine.Step) bool { return s.Action == "steps" && s.Name == nil && s.ID == "" }
+
+// passNumber counts from 1, as people do.
+func passNumber(index string) string {
+	n := 0
+	fmt.Sscanf(index, "%d", &n)
+	return fmt.Sprint(n + 1)
+}
+
+// mark is the sign before a step that ended so; the empty status is a step under way.
+func (l *lines) mark(status engine.Status) string {
+	switch status {
+	case engine.Succeeded:
+		return l.paint(green, "✓")
+	case engine.Failed:
+		return l.paint(red, "✗")
+	case engine.Skipped:
+		return l.paint(dim, "–")
+	case engine.Cancelled:
+		return l.paint(yellow, "◌")
+	}
+	return "▸"
+}
+
+// block is what a note adds to the screen: whole lines, or nothing.
+func (l *lines) block(t *tracker, n *engine.Note) string {
+	if n.Kind == engine.NoteStepStarted {
+		l.see(n.Device)
+	}
+	switch n.Kind {
+	case engine.NoteStepEnded:
+		return l.heads(t, n.At) + l.ended(t, n)
+	case engine.NoteStepRetry:
+		text := fmt.Sprintf("attempt %d: %s: %s; the next in %s", n.Attempt, n.Error.Kind, clean(n.Error.Message), elapsed(n.Due.Sub(n.Time)))
+		return l.heads(t, n.At) + l.line(t, n.At, l.paint(yellow, "↻"), l.title(t, n.At, n.Title, n.Device), "", text, plain)
+	case engine.NoteLog:
+		return l.heads(t, n.At) + l.logLine(t, n)
+	}
+	return ""
+}
+
+// heads names the blocks around an address that no line has named yet.
+func (l *lines) heads(t *tracker, at engine.Address) string {
+	var b strings.Builder
+	for i, s := range t.shownAround(at) {
+		if !s.headed {
+			s.headed = true
+			text := strings.Repeat("  ", i+1) + "  " + l.title(t, s.at, s.title, s.device)
+			b.WriteString(l.paint(dim, fit(text, l.columns()-1)) + "\n")
+		}
+	}
+	return b.String()
+}
+
+func (l *lines) ended(t *tracker, n *engine.Note) string {
+	if groups(n.Step) && n.Status == engine.Succeeded {
+		return ""
+	}
+	title := l.title(t, n.At, n.Title, n.Device)
+	took, text, st := elapsed(n.Time.Sub(n.Started)), gave(n.Step, n.Value), dim
+	mark := l.mark(n.Status)
+	switch n.Status {
+	case engine.Skipped:
+		return l.line(t, n.At, mark, title, "", "skipped", dim)
+	case engine.Failed:
+		text, st = failureText(n.Error), red
+		if n.Step.ContinueOnError {
+			mark, text, st = l.paint(yellow, "!"), "tolerated: "+text, yellow
+		}
+	case engine.Cancelled:
+		text, st = "cancelled", yellow
+	}
+	if n.Step.Action == "log" && n.Status == engine.Succeeded {
+		return "" // its message was shown
+	}
+	if n.Time.Sub(n.Started) < time.Millisecond {
+		took = ""
+	}
+	return l.line(t, n.At, mark, title, took, text, st)
+}
+
+func failureText(e *engine.Error) string {
+	if e == nil {
+		return ""
+	}
+	return string(e.Kind) + ": " + clean(e.Message)
+}
+
+func (l *lines) logLine(t *tracker, n *engine.Note) string {
+	mark, st := "·", plain
+	switch n.Log.Level {
+	case "debug":
+		st = dim
+	case "warn":
+		mark, st = l.paint(yellow, "!"), yellow
+	case "error":
+		mark, st = l.paint(red, "!"), red
+	}
+	text := clean(n.Log.Message)
+	if n.Log.Level != "info" {
+		text = n.Log.Level + ": " + text
+	}
+	if len(n.Log.Fields) > 0 {
+		text += " " + clean(jsonLine(n.Log.Fields))
+	}
+	indent := "  " + strings.Repeat("  ", len(t.shownAround(n.At)))
+	return indent + mark + " " + l.paint(st, fit(text, l.columns()-len(indent)-3)) + "\n"
+}
+
+// line is one line of the table: mark, title, how long it took, and a text that is cut to the terminal.
+func (l *lines) line(t *tracker, at engine.Address, mark, title, took, text string, st style) string {
+	indent := "  " + strings.Repeat("  ", len(t.shownAround(at)))
+	columns := l.columns() - 1 - len(indent) - 2
+	title = fit(title, max(12, columns-10))
+	if n := width(title) + len(indent) - 2; n <= widestTitle {
+		l.titleWidth = max(l.titleWidth, n)
+	}
+	if took != "" || text != "" {
+		title = pad(title, l.titleWidth-len(indent)+2)
+	}
+	rest := ""
+	if took != "" || text != "" {
+		rest = fmt.Sprintf("  %7s", took)
+	}
+	if text != "" {
+		rest += "  " + l.paint(st, fit(text, columns-width(title)-width(rest)-2))
+	}
+	if st == dim && text == "skipped" {
+		title = l.paint(dim, title)
+	}
+	return indent + mark + " " + strings.TrimRight(title+rest, " ") + "\n"
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/runner"
+)
+
+// tellAgain is how often a log hears that a step still waits, if it sees something new.
+const tellAgain = 5 * time.Second
+
+// A plainReporter shows a run where there is no terminal: one line for each event, with its time.
+type plainReporter struct {
+	lines
+	tracker *tracker
+	told    map[engine.Address]time.Time // when a step was last said to wait
+}
+
+func newPlain(s screen, out io.Writer) *plainReporter {
+	return &plainReporter{lines: lines{screen: s, out: out}, tracker: newTracker(), told: map[engine.Address]time.Time{}}
+}
+
+func (p *plainReporter) begin(h header) {
+	p.lines.begin(h)
+	p.write(fmt.Sprintf("%s · %s\n", clean(h.program.Workflow.Name), clean(h.hub)))
+}
+
+func (p *plainReporter) update(u runner.Update) {
+	if u.Note != nil && u.Note.Kind != engine.NoteStepEnded {
+		p.tracker.take(u)
+	}
+	switch {
+	case u.Note != nil:
+		p.note(u.Note)
+	case u.Progress != nil:
+		p.tracker.take(u)
+		p.progress(u)
+	}
+	if u.Note != nil && u.Note.Kind == engine.NoteStepEnded {
+		p.tracker.take(u)
+		delete(p.told, u.Note.At)
+	}
+}
+
+func (p *plainReporter) say(at time.Time, word, text string) {
+	p.write(fmt.Sprintf("%s %-9s  %s\n", at.UTC().Format("15:04:05.000"), word, text))
+}
+
+func (p *plainReporter) note(n *engine.Note) {
+	if n.Kind == engine.NoteStepStarted {
+		p.see(n.Device)
+	}
+	title := p.path(n.At) + p.title(p.tracker, n.At, n.Title, n.Device)
+	switch n.Kind {
+	case engine.NoteStepStarted:
+		if n.Step.Do == nil || n.Step.Do.Type.TalksToWorld() {
+			p.say(n.Time, "started", title)
+		}
+	case engine.NoteStepWaits:
+		p.say(n.Time, "waiting", title+": until "+n.Due.UTC().Format("15:04:05.000"))
+	case engine.NoteStepRetry:
+		p.say(n.Time, "retry", fmt.Sprintf("%s: attempt %d: %s; the next in %s", title, n.Attempt, failureText(n.Error), elapsed(n.Due.Sub(n.Time))))
+	case engine.NoteLog:
+		text := clean(n.Log.Message)
+		if len(n.Log.Fields) > 0 {
+			text += " " + clean(jsonLine(n.Log.Fields))
+		}
+		p.say(n.Time, n.Log.Level, text)
+	case engine.NoteStepEnded:
+		p.ended(n, title)
+	}
+}
+
+func (p *plainReporter) ended(n *engine.Note, title string) {
+	took := " (" + elapsed(n.Time.Sub(n.Started)) + ")"
+	switch n.Status {
+	case engine.Succeeded:
+		if n.Step.Action == "log" {
+			return
+		}
+		p.say(n.Time, "succeeded", joined(title, fit(gave(n.Step, n.Value), 100))+took)
+	case engine.Failed:
+		word := "failed"
+		if n.Step.ContinueOnError {
+			word = "tolerated"
+		}
+		p.say(n.Time, word, title+": "+failureText(n.Error)+took)
+	default:
+		p.say(n.Time, string(n.Status), title)
+	}
+}
+
+// progress tells what a waiting step sees, but not each time it looks.
+func (p *plainReporter) progress(u runner.Update) {
+	at := u.Progress.At.Step()
+	s := p.tracker.active[at]
+	if last, told := p.told[at]; s == nil || told && u.Time.Sub(last) < tellAgain {
+		return
+	}
+	p.told[at] = u.Time
+	p.say(u.Time, "waiting", p.path(at)+p.title(p.tracker, at, s.title, s.device)+": "+s.why)
+}
+
+// path names the blocks around an address, since lines of a log stand alone.
+func (p *plainReporter) path(at engine.Address) string {
+	text := ""
+	for _, s := range p.tracker.around(at) {
+		text += p.title(p.tracker, s.at, s.title, s.device) + " › "
+	}
+	return text
+}
+
+func (p *plainReporter) end(s summary) { p.ending(s) }

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/twinbook/twinbook/engine"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "plan FILE",
+		Short: "Show what a run would do, without doing it",
+		Long:  "Shows a workflow's steps with the values that follow from its inputs. No device and no hub is touched.",
+		Args:  exactly("one workflow FILE"),
+		RunE:  func(_ *cobra.Command, args []string) error { return a.plan(args[0], f) },
+	}
+	c.Flags().StringVar(&f.hub, "hub", "", "the hub of the run, by its name in the configuration")
+	c.Flags().StringArrayVarP(&f.inputs, "input", "i", nil, "an input, as name=value; may be repeated")
+	c.Flags().StringVar(&f.file, "inputs", "", "a YAML or JSON file of inputs; - reads stdin")
+	c.Flags().StringVarP(&f.output, "output", "o", "", "text or json")
+	return c
+}
+
+func (a *app) plan(file string, f runFlags) error {
+	format, err := a.outputFormat(f.output, "text", "json")
+	if err != nil {
+		return err
+	}
+	config, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	p, err := compile(file, config)
+	if err != nil {
+		return err
+	}
+	inputs, err := a.readInputs(p, f.file, f.inputs)
+	if err != nil {
+		return err
+	}
+	lines := engine.Preview(p, inputs, time.Now())
+	if format == "json" {
+		writeJSON(a.out, map[string]any{"workflow": p.Workflow.Name, "file": p.File, "hash": p.Hash, "inputs": inputs, "lines": lines})
+		return nil
+	}
+	a.showPlan(p, lines, a.planHub(config, f.hub))
+	return nil
+}
+
+// planHub says where a run would go; a plan needs no hub.
+func (a *app) planHub(config *configuration, flag string) string {
+	h, err := a.chooseHub(config, flag)
+	switch {
+	case err != nil:
+		return "no hub is chosen"
+	case h.simulator != "":
+		return "simulator " + h.name
+	}
+	return "hub " + h.name
+}
+
+func (a *app) showPlan(p *engine.Program, lines []engine.PreviewLine, hub string) {
+	s := a.screenOf(a.out)
+	fmt.Fprintf(a.out, "%s%s\n\n", s.paint(bold, p.Workflow.Name), s.paint(dim, " · "+hub+" · a plan: nothing is touched"))
+	for _, l := range lines {
+		fmt.Fprintln(a.out, planLine(s, l))
+		indent := strings.Repeat("  ", l.Depth+2)
+		for _, detail := range l.Details {
+			fmt.Fprintf(a.out, "%s  %s\n", indent, s.paint(dim, clean(detail)))
+		}
+	}
+}
+
+// planLine is the first line of a step: what it is, for which device, and what repeating it means.
+func planLine(s screen, l engine.PreviewLine) string {
+	text := strings.Repeat("  ", l.Depth+1) + clean(l.Title)
+	if l.Action != "" && l.Action != l.Title {
+		text += "  " + s.paint(cyan, l.Action)
+	}
+	if l.Device != "" {
+		text += " · " + clean(l.Device)
+	}
+	if l.Hub != "" {
+		text += " · hub " + clean(l.Hub)
+	}
+	if l.Effect != "" {
+		text += s.paint(dim, "  ("+l.Effect+")")
+	}
+	if l.Skipped {
+		text += s.paint(yellow, "  skipped")
+	}
+	return text
+}

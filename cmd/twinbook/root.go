@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/twinbook/twinbook/engine"
+)
+
+// An app is one call of the program: where it reads, where it writes, what it was told.
+type app struct {
+	in       io.Reader
+	out, err io.Writer // results and progress
+	env      func(name string) (string, bool)
+	config   string // --config
+}
+
+// run is the program without its process; it returns the exit code. ctx ends when the program is
+// to end; its cause is an interrupted if a signal asked for it.
+func run(ctx context.Context, args []string, in io.Reader, out, err io.Writer, env func(string) (string, bool)) int {
+	written := &watched{w: out}
+	a := &app{in: in, out: written, err: err, env: env}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(written)
+	root.SetErr(err)
+	failure := root.ExecuteContext(ctx)
+	a.explain(failure)
+	code := exitCode(failure)
+	if written.err != nil {
+		fmt.Fprintf(err, "twinbook: the output could not be written: %v\n", written.err)
+		code = max(code, exitFailed)
+	}
+	return code
+}
+
+// explain says what went wrong, unless that has been said.
+func (a *app) explain(failure error) {
+	var problems engine.Problems
+	var path *fs.PathError
+	switch {
+	case failure == nil || failure.Error() == "":
+	case errors.As(failure, &problems):
+		io.WriteString(a.err, problems.Text())
+	case errors.As(failure, &path) && path.Op == "open":
+		fmt.Fprintf(a.err, "twinbook: %s: %v\n", path.Path, path.Err)
+	default:
+		fmt.Fprintf(a.err, "twinbook: %s\n", strings.TrimRight(failure.Error(), "\n"))
+	}
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "twinbook",
+		Short:         "Runbooks for device fleets",
+		Long:          "twinbook runs runbooks for device fleets: YAML files that say what to do to devices,\nwhat to wait for and what must then be true.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.PersistentFlags().StringVar(&a.config, "config", "", "configuration file (default: twinbook.yaml, if there is one)")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see: %s --help", err, c.CommandPath())
+	})
+	root.AddCommand(
+		a.runCommand(),
+		a.validateCommand(),
+		a.planCommand(),
+		a.devicesCommand(),
+		a.simulateCommand(),
+		a.schemaCommand(),
+		a.stepsCommand(),
+		a.initCommand(),
+		a.versionCommand(),
+	)
+	return root
+}
+
+// exactly is cobra.ExactArgs with words that say what is wanted.
+func exactly(what ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == len(what) {
+			return nil
+		}
+		return fmt.Errorf("%s needs %s; got %d arguments. See: %s --help", c.CommandPath(), strings.Join(what, " and "), len(args), c.CommandPath())
+	}
+}
+
+// watched passes on what is written and remembers the first failure, so that whoever writes need
+// not look: the program's end does.
+type watched struct {
+	w   io.Writer
+	mu  sync.Mutex // guards err, and keeps what is written in one go together
+	err error
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return len(p), nil
+	}
+	_, w.err = w.w.Write(p)
+	return len(p), nil
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/engine/runner"
+)
+
+// runFlags are the flags of `run`.
+type runFlags struct {
+	hub    string
+	output string
+	file   string   // of inputs
+	inputs []string // name=value
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run FILE",
+		Short: "Run a workflow",
+		Long: "Runs a workflow and follows it to its end. Outputs go to stdout, progress to stderr.\n\n" +
+			"Exit codes: 0 succeeded; 1 failed; 2 a bad file, flag or configuration, nothing was touched;\n" +
+			"3 the hub could not be reached or refused us before the first effect; 130, 143 interrupted.",
+		Args: exactly("one workflow FILE"),
+		RunE: func(c *cobra.Command, args []string) error { return a.runWorkflow(c.Context(), args[0], f) },
+	}
+	c.Flags().StringVar(&f.hub, "hub", "", "the hub of the run, by its name in the configuration")
+	c.Flags().StringArrayVarP(&f.inputs, "input", "i", nil, "an input, as name=value; may be repeated")
+	c.Flags().StringVar(&f.file, "inputs", "", "a YAML or JSON file of inputs; - reads stdin")
+	c.Flags().StringVarP(&f.output, "output", "o", "", "text, json (one document at the end) or jsonl (a line for each event)")
+	return c
+}
+
+func (a *app) runWorkflow(ctx context.Context, file string, f runFlags) error {
+	format, err := a.outputFormat(f.output, "text", "json", "jsonl")
+	if err != nil {
+		return err
+	}
+	config, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	p, err := compile(file, config)
+	if err != nil {
+		return err
+	}
+	inputs, err := a.readInputs(p, f.file, f.inputs)
+	if err != nil {
+		return err
+	}
+	w, err := a.openWorld(ctx, config, p, f.hub)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	return a.follow(ctx, w, p, inputs, a.reporter(format, w))
+}
+
+// outputFormat is what --output or TWINBOOK_OUTPUT asks for.
+func (a *app) outputFormat(flag string, allowed ...string) (string, error) {
+	format := flag
+	if format == "" {
+		format = a.getenv("TWINBOOK_OUTPUT")
+	}
+	if format == "" {
+		return allowed[0], nil
+	}
+	for _, each := range allowed {
+		if format == each {
+			return format, nil
+		}
+	}
+	return "", fmt.Errorf("--output %s: it can be %s", format, orWords(allowed))
+}
+
+func (a *app) reporter(format string, w *world) reporter {
+	switch format {
+	case "json":
+		return &jsonReporter{out: a.out}
+	case "jsonl":
+		return &jsonlReporter{out: a.out}
+	}
+	if s := a.screenOf(a.err); s.terminal {
+		return newLive(s, a.out, w.clock)
+	}
+	return newPlain(screen{w: a.err}, a.out)
+}
+
+// follow starts the run and shows it until it has ended. A signal cancels it; its finally blocks
+// still run.
+func (a *app) follow(ctx context.Context, w *world, p *engine.Program, inputs map[string]any, r reporter) error {
+	s := summary{header: header{program: p, hub: hubTitle(w.opened)}, began: w.clock.Now()}
+	r.begin(s.header)
+	id := journal.NewID(s.began)
+	runs := w.newRunner(id, func(u runner.Update) {
+		if u.Start != nil {
+			s.start, s.began = *u.Start, u.Time
+		}
+		r.update(u)
+	})
+	lasting := context.WithoutCancel(ctx)
+	h, err := runs.Start(lasting, p, engine.RunStart{ID: id, Inputs: inputs, Hub: w.hub, Trigger: "command line"})
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { h.Cancel(context.Cause(ctx).Error()) })
+	defer stop()
+	s.outcome, err = h.Wait(lasting)
+	if err != nil {
+		return coded{exitFailed, err}
+	}
+	s.ended = w.clock.Now()
+	if i, ok := interruption(ctx); ok && s.outcome.Status != engine.Succeeded {
+		s.signal = i.Error()
+	}
+	r.end(s)
+	return w.verdict(ctx, s.outcome)
+}
+
+// verdict is the exit code of an outcome; what happened has been said.
+func (w *world) verdict(ctx context.Context, o engine.Outcome) error {
+	if o.Status == engine.Succeeded {
+		return nil
+	}
+	if i, ok := interruption(ctx); ok {
+		return coded{code: i.code()}
+	}
+	if o.Error != nil && (o.Error.Kind == engine.KindUnavailable || o.Error.Kind == engine.KindUnauthorized) && w.refused.Load() && !w.touched.Load() {
+		return coded{code: exitNoHub}
+	}
+	return coded{code: exitFailed}
+}

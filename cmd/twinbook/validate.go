@@ -1,0 +1,199 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/simulator/device"
+	"github.com/twinbook/twinbook/steps"
+)
+
+func (a *app) validateCommand() *cobra.Command {
+	var output, format string
+	c := &cobra.Command{
+		Use:   "validate FILE|DIR…",
+		Short: "Check files without touching anything",
+		Long: "Checks workflows, simulator files and configurations, and shows every problem at once.\n" +
+			"Of a folder it checks all .yaml and .yml files in it and below that begin as one of them.",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return fmt.Errorf("%s needs at least one FILE or DIR. See: %[1]s --help", c.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return a.validate(args, output, format) },
+	}
+	c.Flags().StringVarP(&output, "output", "o", "", "text or json")
+	c.Flags().StringVar(&format, "format", "", "github: annotations for GitHub Actions")
+	return c
+}
+
+// A checked file is a file and what is wrong with it.
+type checked struct {
+	File     string          `json:"file"`
+	Kind     string          `json:"kind"`
+	Problems engine.Problems `json:"problems"`
+}
+
+func (a *app) validate(args []string, output, format string) error {
+	output, err := a.outputFormat(output, "text", "json")
+	if err != nil {
+		return err
+	}
+	if format != "" && format != "github" {
+		return fmt.Errorf("--format %s: it can be github", format)
+	}
+	files, err := filesToCheck(args)
+	if err != nil {
+		return err
+	}
+	results, wrong, suites := []checked{}, 0, 0
+	for _, file := range files {
+		source, err := readSource(file.path)
+		if err != nil {
+			return err
+		}
+		kind := kindOf(source)
+		if file.found && (kind == "" || kind == "suite") {
+			if kind == "suite" {
+				suites++
+			}
+			continue
+		}
+		problems := check(file.path, kind, source)
+		wrong += len(problems)
+		results = append(results, checked{File: file.path, Kind: kind, Problems: orEmpty(problems)})
+	}
+	switch {
+	case output == "json":
+		writeJSON(a.out, map[string]any{"files": results, "problems": wrong})
+	case format == "github":
+		annotate(a.out, results)
+	default:
+		a.showChecked(results, suites)
+	}
+	if wrong > 0 {
+		return coded{code: exitUsage}
+	}
+	return nil
+}
+
+func orEmpty(p engine.Problems) engine.Problems {
+	if p == nil {
+		return engine.Problems{}
+	}
+	return p
+}
+
+func (a *app) showChecked(results []checked, suites int) {
+	bad, all := 0, engine.Problems{}
+	for _, r := range results {
+		if len(r.Problems) > 0 {
+			bad++
+		}
+		all = append(all, r.Problems...)
+	}
+	io.WriteString(a.out, all.Text())
+	text := counted(len(results), "file") + " checked"
+	switch {
+	case len(all) > 0:
+		text += ", " + counted(len(all), "problem") + " in " + counted(bad, "file")
+	case len(results) > 0:
+		text += ", no problems"
+	}
+	if suites > 0 {
+		text += "; " + counted(suites, "test suite") + " skipped"
+	}
+	fmt.Fprintln(a.err, text)
+}
+
+// annotate writes problems as GitHub Actions shows them beside the code.
+func annotate(w io.Writer, results []checked) {
+	for _, r := range results {
+		for _, p := range r.Problems {
+			msg := p.Msg
+			if p.Hint != "" {
+				msg += "\n" + p.Hint
+			}
+			fmt.Fprintf(w, "::error file=%s,line=%d,col=%d,title=%s::%s\n",
+				escapeProperty(filepath.ToSlash(p.Pos.File)), p.Pos.Line, p.Pos.Col, escapeProperty(p.Rule), escapeData(msg))
+		}
+	}
+}
+
+// escapeData and escapeProperty follow the workflow commands of GitHub Actions.
+func escapeData(s string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
+}
+
+func escapeProperty(s string) string {
+	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(escapeData(s))
+}
+
+// A candidate is a file to check; found says that it was found in a folder and may be something else.
+type candidate struct {
+	path  string
+	found bool
+}
+
+func filesToCheck(args []string) ([]candidate, error) {
+	var files []candidate
+	for _, arg := range args {
+		info, err := os.Stat(arg)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			files = append(files, candidate{path: arg})
+			continue
+		}
+		err = filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
+			ext := filepath.Ext(path)
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && path != arg && strings.HasPrefix(d.Name(), "."):
+				return filepath.SkipDir
+			case d.Type().IsRegular() && (ext == ".yaml" || ext == ".yml"):
+				files = append(files, candidate{path: path, found: true})
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+var leadingKey = regexp.MustCompile(`(?m)^(?:\x{FEFF})?["']?(workflow|suite|simulator|hubs)["']?[ \t]*:`)
+
+// kindOf is the leading key of a file of ours; empty: it has none.
+func kindOf(source []byte) string {
+	if m := leadingKey.FindSubmatch(source); m != nil {
+		return string(m[1])
+	}
+	return ""
+}
+
+// check finds all that is wrong with a file. One that begins like none of ours is taken for a workflow.
+func check(file, kind string, source []byte) engine.Problems {
+	switch kind {
+	case "simulator":
+		_, problems := device.Load(file, source)
+		return problems
+	case "hubs":
+		_, problems := decodeConfig(file, source)
+		return problems
+	}
+	_, problems := engine.Compile(file, source, engine.Options{Types: steps.All().Types, Read: readSource})
+	return problems
+}

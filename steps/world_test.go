@@ -1,0 +1,246 @@
+package steps_test
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/hub"
+	"github.com/twinbook/twinbook/internal/clock"
+	"github.com/twinbook/twinbook/internal/clock/clockrule"
+	"github.com/twinbook/twinbook/simulator"
+	"github.com/twinbook/twinbook/simulator/wire"
+	"github.com/twinbook/twinbook/steps"
+)
+
+func TestStepsWaitOnlyThroughTheClock(t *testing.T) { clockrule.Check(t, ".") }
+
+// bench is a workflow's world: a simulated hub with one device that answers as told.
+type bench struct {
+	*testing.T
+	hub   *simulator.Hub
+	world *steps.World
+}
+
+func newBench(t *testing.T, secrets map[string]string) *bench {
+	c := clock.Real()
+	h, err := simulator.New(simulator.Config{Clock: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.AddDevice(simulator.Device{ID: "dev-1", Tags: map[string]any{"site": "o'hare"}}); err != nil {
+		t.Fatal(err)
+	}
+	return &bench{T: t, hub: h, world: steps.NewWorld(steps.World{
+		Clock: c, Run: "r1", Hub: "desk", HTTP: &http.Client{}, Secrets: secrets,
+		Hubs: map[string]steps.Fleet{"desk": steps.NewFleet(c, h.Client())},
+	})}
+}
+
+// device is a connected device that answers every method with its name and payload.
+type device struct{ status int }
+
+func (d device) Receive(c wire.Conn, m wire.Message) {
+	if call, ok := m.(wire.MethodRequest); ok && call.Method != "silent" {
+		body := fmt.Sprintf(`{"method":%q,"payload":%s}`, call.Method, call.Body)
+		c.Send(wire.MethodResponse{RID: call.RID, Status: d.status, Body: []byte(body)})
+	}
+}
+func (device) Closed(wire.Conn, error) {}
+
+func (b *bench) connect(status int) wire.Conn {
+	b.Helper()
+	conn, err := b.hub.AttachDevice(b.Context(), wire.Options{Identity: wire.Identity{Device: "dev-1"}}, device{status})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := conn.Send(wire.Subscribe{Feeds: wire.MethodFeed}); err != nil {
+		b.Fatal(err)
+	}
+	return conn
+}
+
+// do carries out the first step of a list through the planner's own resolving of parameters.
+func (b *bench) do(list string, inputs map[string]any) (map[string]any, error) {
+	b.Helper()
+	source := "version: 1\nworkflow: one\ndevice: dev-1\ntimeout: 1h\ninputs: { x: { type: string, default: \"\" } }\nsteps:\n" + list
+	program, problems := engine.Compile("one.yaml", []byte(source), engine.Options{Types: steps.All().Types})
+	if len(problems) > 0 {
+		b.Fatalf("%v", problems)
+	}
+	checked, err := program.CheckInputs(inputs)
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := engine.NewRun(program).Next(engine.Event{Kind: engine.RunStarted, Time: time.Now(), Start: &engine.RunStart{ID: "r1", Inputs: checked}})
+	for _, c := range d.Commands {
+		if c.Kind != engine.CommandDo {
+			continue
+		}
+		ctx, cancel := b.world.Clock.WithTimeout(b.Context(), cmp.Or(c.Limit, time.Minute))
+		defer cancel()
+		value, err := b.world.Do(ctx, c, func(string) {})
+		outputs, _ := value.(map[string]any)
+		return outputs, err
+	}
+	b.Fatalf("the step gave no command: %+v", d)
+	return nil, nil
+}
+
+func TestInvokeMethod(t *testing.T) {
+	b := newBench(t, nil)
+	if _, err := b.do(`  - invokeMethod: { method: ping }`, nil); hub.KindOf(err) != hub.Offline {
+		t.Errorf("offline: %v", err)
+	}
+	b.connect(200)
+	got, err := b.do(`  - invokeMethod: { method: ping, payload: { n: [1, null] } }`, nil)
+	if err != nil || got["status"] != 200.0 {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	if text := engine.Show(got["payload"]); text != `{"method":"ping","payload":{"n":[1,null]}}` {
+		t.Errorf("the device saw %s", text)
+	}
+}
+
+func TestUpdateTwinThatIsRepeatedAfterItsOwnChange(t *testing.T) {
+	b := newBench(t, nil)
+	before, err := b.do(`  - getTwin: {}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	etag := before["twin"].(map[string]any)["etag"].(string)
+	list := `  - updateTwin: { desired: { interval: 5, old: null }, ifMatch: ` + fmt.Sprintf("%q", etag) + ` }`
+	for attempt := range 2 {
+		if _, err := b.do(list, nil); err != nil {
+			t.Errorf("attempt %d: %v", attempt, err)
+		}
+	}
+	if _, err := b.do(`  - updateTwin: { desired: { interval: 6 }, ifMatch: "`+etag+`" }`, nil); hub.KindOf(err) != hub.Conflict {
+		t.Errorf("another change under the old etag: %v", err)
+	}
+}
+
+func TestWaitForTwinSaysWhatItLastSaw(t *testing.T) {
+	b := newBench(t, nil)
+	_, err := b.do(`  - { waitForTwin: { until: twin.desired.interval == "5" }, timeout: 100ms }`, nil)
+	if hub.KindOf(err) != hub.Timeout || !strings.Contains(err.Error(), "twin.desired.interval is missing") {
+		t.Errorf("missing: %v", err)
+	}
+	if _, err := b.do(`  - updateTwin: { desired: { interval: 5 } }`, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.do(`  - { waitForTwin: { until: twin.desired.interval == "5" }, timeout: 100ms }`, nil)
+	if err == nil || !strings.Contains(err.Error(), "number") {
+		t.Errorf("a number that is waited for as text: %v", err)
+	}
+	if _, err = b.do(`  - { waitForTwin: { until: twin.desired.interval }, timeout: 100ms }`, nil); err == nil || hub.KindOf(err) != "" {
+		t.Errorf("a condition that is no boolean: %v", err)
+	}
+}
+
+func TestQueryTakesAQuoteAsText(t *testing.T) {
+	b := newBench(t, nil)
+	list := `  - queryDevices: { query: "SELECT * FROM devices WHERE tags.site = '${{ inputs.x }}'" }`
+	for input, want := range map[string]float64{"o'hare": 1, "x' OR deviceId != '": 0} {
+		got, err := b.do(list, map[string]any{"x": input})
+		if err != nil || got["count"] != want {
+			t.Errorf("%s: got %v, %v, want %v", input, got, err, want)
+		}
+	}
+}
+
+func TestQueryLimit(t *testing.T) {
+	b := newBench(t, nil)
+	for i := range 1005 {
+		if err := b.hub.AddDevice(simulator.Device{ID: fmt.Sprintf("many-%d", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.do(`  - queryDevices: { query: SELECT * FROM devices }`, nil); err == nil || !strings.Contains(err.Error(), "limit") {
+		t.Errorf("more than 1,000 without a limit: %v", err)
+	}
+	got, err := b.do(`  - queryDevices: { query: SELECT deviceId FROM devices, limit: 7 }`, nil)
+	if err != nil || got["count"] != 7.0 || got["more"] != true {
+		t.Errorf("limit 7: %v, %v", got, err)
+	}
+	got, err = b.do(`  - queryDevices: { query: SELECT * FROM devices, where: twin.tags.site startsWith "o" }`, nil)
+	if err != nil || got["count"] != 1.0 {
+		t.Errorf("where: %v, %v", got["count"], err)
+	}
+}
+
+func TestHTTP(t *testing.T) {
+	var posts atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/hang-up":
+			posts.Add(1)
+			conn, _, _ := w.(http.Hijacker).Hijack()
+			conn.Close()
+		case "/huge":
+			w.Write(make([]byte, 2<<20))
+		case "/garbage":
+			w.Header().Set("Content-Type", "application/json")
+			w.Write([]byte("{]"))
+		case "/deep":
+			w.Header().Set("Content-Type", "application/json")
+			w.Write([]byte(strings.Repeat("[", 10_000)))
+		case "/busy":
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(http.StatusTooManyRequests)
+		default:
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"path":%q,"auth":%q,"key":%q}`, r.URL.EscapedPath(), r.Header.Get("Authorization"), r.Header.Get("Idempotency-Key"))
+		}
+	}))
+	defer server.Close()
+	b := newBench(t, map[string]string{"token": "s3cr3t-token"})
+	get := func(path string) (map[string]any, error) {
+		return b.do(`  - http: { url: "`+server.URL+path+`" }`, map[string]any{"x": "a/../b?c=d"})
+	}
+
+	got, err := get("/echo/${{ inputs.x }}")
+	if err != nil || got["body"].(map[string]any)["path"] != "/echo/a%2F..%2Fb%3Fc=d" {
+		t.Errorf("an input in a path: %v, %v", got, err)
+	}
+	got, err = b.do(`  - http: { url: "`+server.URL+`/echo", method: POST, headers: { Authorization: "Bearer ${{ secrets.token }}" }, body: { n: 1 } }`, nil)
+	if body, _ := got["body"].(map[string]any); err != nil || body["auth"] != "Bearer ***" || body["key"] != "r1/http@1#1" {
+		t.Errorf("an answer that echoes a secret: %v, %v", got, err)
+	}
+	for path, want := range map[string]string{"/huge": "larger than 1 MiB", "/garbage": "says it is JSON", "/deep": "nested deeper"} {
+		if _, err := get(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", path, err, want)
+		}
+	}
+	got, err = get("/busy")
+	if err != nil || got["status"] != 429.0 {
+		t.Errorf("429 is an answer, and what it means is the planner's: %v, %v", got, err)
+	}
+	_, err = b.do(`  - http: { url: "`+server.URL+`/hang-up", method: POST, body: hello }`, nil)
+	var failure *hub.Error
+	if !errors.As(err, &failure) || failure.Kind != hub.Interrupted || !failure.Sent || posts.Load() != 1 {
+		t.Errorf("a POST whose connection is cut: %v after %d requests", err, posts.Load())
+	}
+}
+
+func TestHTTPWithNobodyThere(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	_, err = newBench(t, nil).do(`  - http: { url: "http://`+address+`/", method: POST }`, nil)
+	var failure *hub.Error
+	if !errors.As(err, &failure) || failure.Kind != hub.Unavailable || failure.Sent {
+		t.Errorf("nobody listens: %#v", err)
+	}
+}
