@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -146,4 +147,27 @@ func TestSchema(t *testing.T) {
 			t.Errorf("%s: Load says %v, want ok %v", profile, problems, ok)
 		}
 	}
+}
+
+// Whatever a file holds, Load says what is wrong with it, or gives devices.
+func FuzzLoad(f *testing.F) {
+	f.Add(behaviours)
+	f.Add(string(read(f, "../../workflows/simulator.yaml")))
+	files, _ := filepath.Glob("testdata/bad/*.yaml")
+	for _, file := range files {
+		f.Add(string(read(f, file)))
+	}
+	large := regexp.MustCompile(`[0-9_eE]{4}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		if large.MatchString(text) {
+			t.Skip() // a million devices take seconds
+		}
+		fleet, problems := device.Load("f.yaml", []byte(text))
+		if (fleet == nil) != (len(problems) > 0) {
+			t.Errorf("%v, %v", fleet, problems)
+		}
+		if fleet != nil && len(fleet.Devices) == 0 {
+			t.Error("no devices")
+		}
+	})
 }
