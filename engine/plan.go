@@ -63,7 +63,7 @@ func (r *Run) Next(news ...Event) Decision {
 		news = slices.Clone(news)
 		slices.SortStableFunc(news, eventOrder)
 	}
-	r.decision = Decision{Commands: make([]Command, 0, 2), Notes: make([]Note, 0, 4)}
+	r.decision = Decision{}
 	for _, e := range news {
 		r.apply(e)
 	}
@@ -177,6 +177,9 @@ func (r *Run) stopAttempt(at Address) {
 
 func (r *Run) note(n Note) {
 	n.Time = r.now
+	if r.decision.Notes == nil {
+		r.decision.Notes = make([]Note, 0, 4)
+	}
 	r.decision.Notes = append(r.decision.Notes, n)
 }
 
