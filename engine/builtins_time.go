@@ -117,7 +117,7 @@ func checkTwinPath(index int, path string) error {
 	}
 	section, _, _ := strings.Cut(path, ".")
 	if section != "reported" && section != "desired" {
-		return fmt.Errorf("%q is no path in a twin's properties; begin it with reported. or desired.", shorten(path, 60))
+		return fmt.Errorf("%q is no path in a twin's properties; begin it with reported or desired", shorten(path, 60))
 	}
 	if strings.Contains(path, "..") || strings.HasSuffix(path, ".") {
 		return fmt.Errorf("%q has an empty name in it", shorten(path, 60))

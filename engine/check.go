@@ -66,6 +66,7 @@ type fileCheck struct {
 	ids      map[string]*known
 	shown    []string // ids that can be used, in the order of the walk
 	regions  int
+	noise    bool // noise() may be called
 	secrets  []Use
 }
 
@@ -110,12 +111,16 @@ func (k *fileCheck) workflow(w *Workflow) {
 }
 
 // CompileSteps checks a list of steps that is part of another kind of file, and compiles its
-// expressions. names are what they see beside steps; with "device" among them a device is in
-// scope, with "vars" of a known type only those can be set.
+// expressions. names are what they see beside steps. With "device" among them they may talk to
+// it, with "vars" of a known type only those variables can be set, with "reported" they are a
+// simulated device's own and may call noise(). An absent list gives nil.
 func (d *Decoded) CompileSteps(types *Types, names map[string]Type) []*Step {
+	if d == nil {
+		return nil
+	}
 	b := builder{file: d.file, types: types}
 	steps := b.steps(d)
-	k := &fileCheck{file: d.file}
+	k := partCheck(d.file, names)
 	k.collect(steps)
 	at := sight{scope: NewScope(names).With(map[string]Type{"steps": k.stepsType()}), bounded: true}
 	if vars, declared := names["vars"]; declared && vars.Fields != nil {
@@ -128,12 +133,18 @@ func (d *Decoded) CompileSteps(types *Types, names map[string]Type) []*Step {
 	return steps
 }
 
+// partCheck checks a part of another kind of file.
+func partCheck(f *File, names map[string]Type) *fileCheck {
+	_, simulated := names["reported"]
+	return &fileCheck{file: f, noise: simulated}
+}
+
 // CompileValue compiles the expressions of a value and returns it, nil where it is absent.
 func (d *Decoded) CompileValue(names map[string]Type) *Value {
 	if d == nil || d.value == nil {
 		return nil
 	}
-	k := &fileCheck{file: d.file}
+	k := partCheck(d.file, names)
 	k.value(d.value, d.shape.Kind, sight{scope: NewScope(names)}, literalNull)
 	return d.value
 }
@@ -143,7 +154,7 @@ func (d *Decoded) CompileCondition(names map[string]Type) *Expression {
 	if d == nil || d.cond == nil {
 		return nil
 	}
-	k := &fileCheck{file: d.file}
+	k := partCheck(d.file, names)
 	k.condition(d.cond, NewScope(names))
 	return d.cond
 }

@@ -23,8 +23,7 @@ func (k *fileCheck) compile(e *Expression, scope *Scope, w want) Type {
 	if strings.Contains(e.Source, "secrets.") && k.secretInside(e) {
 		return Type{}
 	}
-	_, noise := scope.Type("reported")
-	compiled, problems := scope.Compile(e.Source, CompileOptions{Bool: w == wantBool, Noise: noise && k.program == nil, Step: k.hidden})
+	compiled, problems := scope.Compile(e.Source, CompileOptions{Bool: w == wantBool, Noise: k.noise, Step: k.hidden})
 	for _, p := range problems {
 		k.exprProblem(e, p)
 	}

@@ -4,10 +4,9 @@ import "fmt"
 
 // known is a step with an id, and whether it can be used where the walk is.
 type known struct {
-	step   *Step
-	state  visibility
-	loop   *Step // of hiddenInLoop: the loop
-	result Type
+	step  *Step
+	state visibility
+	loop  *Step // of hiddenInLoop: the loop
 }
 
 type visibility int

@@ -9,10 +9,11 @@ import (
 
 // The parser's own line of a syntax error is often wrong, and for an unclosed quote it is the end
 // of the file. The line after the longest prefix of whole lines that parses is where people have
-// to look. Looking for it costs a parse a line, so it is bounded in bytes.
+// to look. Looking for it costs a parse a line, so it begins where the parser
+// stopped, and is bounded in bytes.
 const (
-	prefixBudget = 3 << 20
-	searchBudget = 4 << 20
+	prefixBudget = 2 << 20
+	searchBudget = 2 << 20
 )
 
 // syntaxProblem says in plain words what the parser did not like, at the line to look at.
@@ -49,8 +50,12 @@ func (f *File) brokenLine(theirs int) int {
 	for last > 1 && strings.TrimSpace(f.lines[last-1]) == "" {
 		last--
 	}
+	high := last - 1
+	if near := theirs + 2; near < high && !f.prefixParses(near) {
+		high = near - 1
+	}
 	budget := prefixBudget
-	for n := last - 1; n > 0; n-- {
+	for n := high; n > 0; n-- {
 		size := f.prefixSize(n)
 		if budget -= size; budget < 0 {
 			return f.searchBroken(n, min(max(theirs, 1), last))
@@ -147,8 +152,8 @@ func (f *File) lineSlip(n int, said string) *slip {
 	if tab := strings.IndexByte(indent, '\t'); tab >= 0 {
 		return at(tab+1, 1, "replace the tab by spaces", "a tab in the indentation; YAML wants spaces")
 	}
-	if fixed, col := quoteTemplates(line); fixed != "" {
-		return at(col, 3, "write: "+strings.TrimSpace(fixed), "inside { } and [ ] every ${{ }} must be in quotes")
+	if fixed, col, why := quoteTemplates(line); fixed != "" {
+		return at(col, 3, "write: "+strings.TrimSpace(fixed), why)
 	}
 	if m := aliasWord.FindStringIndex(line); m != nil && strings.Contains(said, "unknown anchor '"+line[m[0]+1:m[1]]+"'") {
 		return at(utf8.RuneCountInString(line[:m[0]])+1, m[1]-m[0], "", plainWords(said))
@@ -189,49 +194,4 @@ func yamlQuoted(text string) string {
 		return `"` + text + `"`
 	}
 	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
-}
-
-// quoteTemplates puts each bare ${{ }} that stands inside { } or [ ] in quotes; it returns the
-// line so and the column of the first, or nothing.
-func quoteTemplates(line string) (fixed string, col int) {
-	var b strings.Builder
-	depth, quote := 0, byte(0)
-	for i := 0; i < len(line); i++ {
-		c := line[i]
-		if quote == 0 && depth > 0 && strings.HasPrefix(line[i:], "${{") {
-			end := templateEnd(line[i+3:])
-			if end < 0 {
-				return "", 0
-			}
-			whole := line[i : i+3+end+2]
-			if col == 0 {
-				col = utf8.RuneCountInString(line[:i]) + 1
-			}
-			b.WriteString(quotedFor(whole))
-			i += len(whole) - 1
-			continue
-		}
-		switch {
-		case quote != 0 && c == quote:
-			quote = 0
-		case quote == 0 && (c == '"' || c == '\''):
-			quote = c
-		case quote == 0 && (c == '{' || c == '['):
-			depth++
-		case quote == 0 && (c == '}' || c == ']'):
-			depth--
-		}
-		b.WriteByte(c)
-	}
-	if col == 0 {
-		return "", 0
-	}
-	return b.String(), col
-}
-
-func quotedFor(text string) string {
-	if strings.ContainsAny(text, `"\`) {
-		return yamlQuoted(text)
-	}
-	return `"` + text + `"`
 }

@@ -82,11 +82,26 @@ func (c *check) strict(source string) Type {
 	if err != nil && len(c.problems) == 0 {
 		c.fromExpr(err)
 	}
-	result := typeOf(tree.Node.Nature())
+	result := valueType(tree.Node)
 	if kind := kindOfNode(tree.Node); c.opt.Bool && kind != TypeBool && kind != TypeAny {
 		c.notBoolean(tree.Node, kind)
 	}
 	return result
+}
+
+// valueType is the type of a value; of one that may be one thing or another, only the kind.
+func valueType(n ast.Node) Type {
+	switch n := n.(type) {
+	case *ast.VariableDeclaratorNode:
+		return valueType(n.Expr)
+	case *ast.ConditionalNode, *ast.ArrayNode, *ast.BinaryNode:
+		if kind := kindOfNode(n); kind != typeNil {
+			return Type{Kind: kind}
+		}
+	case *ast.CallNode:
+		return Type{Kind: kindOfNode(n)}
+	}
+	return typeOf(n.Nature())
 }
 
 // parse reads the source into expr's tree.

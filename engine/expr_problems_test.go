@@ -87,7 +87,7 @@ func TestMistakesAreFoundBeforeTheRun(t *testing.T) {
 		{`time("garbage") == nil`, `"garbage"`, "bad-literal", `"garbage" is not a time; write one like 2026-01-31T12:00:00Z`, ``},
 		{`semver("one") == nil`, `"one"`, "bad-literal", `"one" is not a version; write one like 1.4.2`, ``},
 		{`fromJSON("[1") == nil`, `"[1"`, "bad-literal", `"[1" is not JSON`, ``},
-		{`lastUpdated(twin, "rebootTime") == nil`, `"rebootTime"`, "bad-literal", `"rebootTime" is no path in a twin's properties; begin it with reported. or desired.`, ``},
+		{`lastUpdated(twin, "rebootTime") == nil`, `"rebootTime"`, "bad-literal", `"rebootTime" is no path in a twin's properties; begin it with reported or desired`, ``},
 		{`inputs.device matches "("`, `"("`, "bad-literal", `"(" is not a regular expression: missing closing ) in "("`, ``},
 		// Syntax, and habits from elsewhere.
 		{``, ``, "syntax", `the expression is empty`, ``},
@@ -222,11 +222,17 @@ func TestScopeWithHidesAndKeepsTheOther(t *testing.T) {
 	}
 }
 
-func TestScopesAreUsedByManyAtOnce(t *testing.T) {
-	s := testScope()
+func TestAnEmptyScopeGrows(t *testing.T) {
+	if _, problems := NewScope(nil).With(map[string]Type{"a": {}}).Compile(`a == 1`, CompileOptions{}); problems != nil {
+		t.Errorf("%+v", problems)
+	}
+}
+
+func TestScopesOfTheirOwnAreUsedAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
+			s := testScope()
 			for range 20 {
 				inner := s.With(map[string]Type{"more": TwinType()})
 				e, problems := inner.Compile(`more.reported.a == twin.reported.a and steps.reboot.status == 200 and now() > run.startedAt`, CompileOptions{Bool: true})
@@ -249,6 +255,11 @@ func TestTypeAndRefsOfAnExpression(t *testing.T) {
 	}
 	if typ := mustCompile(t, `filter(vars.names, # != "x")`).Type(); typ.Kind != TypeList || typ.Elem == nil || typ.Elem.Kind != TypeString {
 		t.Errorf("type: %+v", typ)
+	}
+	for _, source := range []string{`inputs.deep ? steps.before : steps.reboot`, `steps.before ?? twin`, `let a = 1; steps.before ?? twin`} {
+		if typ := mustCompile(t, source).Type(); typ.Kind != TypeObject || typ.Fields != nil {
+			t.Errorf("%s: %+v: members of one of two objects are taken for those of both", source, typ)
+		}
 	}
 	if mustCompile(t, `twin.etag == "x"`).UsesNow() || !mustCompile(t, `age(run.startedAt) > duration("1m")`).UsesNow() || !mustCompile(t, `now() > run.startedAt`).UsesNow() {
 		t.Error("UsesNow")

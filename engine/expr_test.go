@@ -199,7 +199,7 @@ func TestWhatDoesNotFitIsAnExpressionError(t *testing.T) {
 		`padLeft(1, 5000)`:                                `the length is a whole number from 0 to 1000, not the number 5000`,
 		`fromJSON(item.name)`:                             `fromJSON needs a text that is JSON, not item.name (the text "gw")`,
 		`lastUpdated(item, "reported.a")`:                 `lastUpdated needs a twin, not item (an object)`,
-		`lastUpdated(twin, item.name)`:                    `"gw" is no path in a twin's properties; begin it with reported. or desired.`,
+		`lastUpdated(twin, item.name)`:                    `"gw" is no path in a twin's properties; begin it with reported or desired`,
 		`time(1e20)`:                                      `the number 100000000000000000000 is no number of seconds or milliseconds since 1970`,
 		`1..2000000`:                                      `the range has more than 1000000 numbers`,
 	} {

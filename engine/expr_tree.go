@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser/lexer"
@@ -78,6 +80,39 @@ func isNil(n ast.Node) bool {
 	}
 	return false
 }
+
+// pathOf takes apart a path of literal members such as a.b[0].c: its nodes, from the name it
+// begins with to the node itself, and the key of each but the first; nil if it is something else.
+func pathOf(n ast.Node) (steps []ast.Node, keys []any) {
+	for {
+		switch step := n.(type) {
+		case *ast.ChainNode:
+			n = step.Node
+			continue
+		case *ast.IdentifierNode:
+			steps = append(steps, step)
+			slices.Reverse(steps)
+			slices.Reverse(keys)
+			return steps, keys
+		case *ast.MemberNode:
+			switch key := step.Property.(type) {
+			case *ast.StringNode:
+				keys = append(keys, key.Value)
+			case *ast.IntegerNode:
+				keys = append(keys, float64(key.Value))
+			default:
+				return nil, nil
+			}
+			steps = append(steps, step)
+			n = step.Node
+		default:
+			return nil, nil
+		}
+	}
+}
+
+// rootName is the name that a path begins with.
+func rootName(steps []ast.Node) string { return steps[0].(*ast.IdentifierNode).Value }
 
 // A sourceMap finds the text of a node. A node of expr knows only where its own word stands, so
 // brackets are looked up.

@@ -3,8 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -14,91 +12,6 @@ import (
 
 // expr's checker finds out what type each part has; what may stand together is decided here, by
 // the language's rules and in its words.
-
-// looseCall is a call that only the strict tree has. It hides the type of its argument, where
-// expr's checker would be stricter than the language.
-const looseCall = "__loose"
-
-// loosen changes a tree so that expr's checker refuses nothing that is right.
-func loosen(n ast.Node) ast.Node {
-	switch n := n.(type) {
-	case *ast.IdentifierNode:
-		if n.Value == "null" {
-			return placed(n, &ast.NilNode{})
-		}
-	case *ast.UnaryNode:
-		n.Node = loosen(n.Node)
-	case *ast.BinaryNode:
-		n.Left, n.Right = loosen(n.Left), loosen(n.Right)
-	case *ast.ChainNode:
-		n.Node = loosen(n.Node)
-	case *ast.MemberNode:
-		n.Node = mixed(loosen(n.Node))
-		if _, literal := n.Property.(*ast.StringNode); !literal {
-			n.Property = loose(loosen(n.Property)) // a whole float64 is an index, too
-		}
-	case *ast.SliceNode:
-		n.Node = loosen(n.Node)
-		if n.From != nil {
-			n.From = loose(loosen(n.From))
-		}
-		if n.To != nil {
-			n.To = loose(loosen(n.To))
-		}
-	case *ast.CallNode:
-		loosenAll(n.Arguments)
-	case *ast.BuiltinNode:
-		loosenAll(n.Arguments)
-		if len(n.Arguments) > 0 {
-			n.Arguments[0] = mixed(n.Arguments[0])
-		}
-	case *ast.PredicateNode:
-		n.Node = loosen(n.Node)
-	case *ast.VariableDeclaratorNode:
-		n.Value, n.Expr = mixed(loosen(n.Value)), loosen(n.Expr)
-	case *ast.ConditionalNode:
-		n.Cond, n.Exp1, n.Exp2 = loosen(n.Cond), loosen(n.Exp1), loosen(n.Exp2)
-	case *ast.SequenceNode:
-		loosenAll(n.Nodes)
-	case *ast.ArrayNode:
-		loosenAll(n.Nodes)
-	case *ast.MapNode:
-		loosenAll(n.Pairs)
-	case *ast.PairNode:
-		n.Key, n.Value = loosen(n.Key), loosen(n.Value)
-	}
-	return n
-}
-
-func loosenAll(nodes []ast.Node) {
-	for i, n := range nodes {
-		nodes[i] = loosen(n)
-	}
-}
-
-// mixed hides the type of what may be one of several things: expr takes the members of one
-// object for those of all.
-func mixed(n ast.Node) ast.Node {
-	switch n := n.(type) {
-	case *ast.ConditionalNode, *ast.ArrayNode:
-		return loose(n)
-	case *ast.BinaryNode:
-		if n.Operator == "??" {
-			return loose(n)
-		}
-	}
-	return n
-}
-
-func loose(n ast.Node) ast.Node {
-	return placed(n, &ast.CallNode{Callee: placed(n, &ast.IdentifierNode{Value: looseCall}), Arguments: []ast.Node{n}})
-}
-
-// placed gives a new node the place of an old one.
-func placed(old, n ast.Node) ast.Node {
-	n.SetLocation(old.Location())
-	return n
-}
 
 // types judges every node below n by the types that expr's checker found.
 func (c *check) types(n ast.Node) {
@@ -309,90 +222,6 @@ func calculationHint(a, b TypeKind) string {
 		return "write string(…) around what is to become text"
 	}
 	return ""
-}
-
-func (c *check) memberTypes(n *ast.MemberNode) {
-	kind := kindOfNode(n.Node)
-	name, literal := n.Property.(*ast.StringNode)
-	switch {
-	case kind == TypeAny || !literal && (kind == TypeObject || kind == TypeList):
-	case kind == TypeObject:
-		c.objectMember(n, name.Value)
-	case kind == TypeList && (name.Value == "length" || name.Value == "size" || name.Value == "count"):
-		c.problem(n, "unknown-member", fmt.Sprintf("write len(%s)", c.text(n.Node)), "a list has no member %s", name.Value)
-	case kind == TypeList:
-		c.problem(n, "unknown-member", fmt.Sprintf("write %s[0].%s, or any(%s, #.%s …)", c.text(n.Node), name.Value, c.text(n.Node), name.Value),
-			"a list has no member %s", name.Value)
-	case kind == TypeString && literal && name.Value == "length":
-		c.problem(n, "unknown-member", fmt.Sprintf("write len(%s)", c.text(n.Node)), "a text has no member length")
-	default:
-		c.problem(n, "unknown-member", "", "%s is %s and has no members", c.text(n.Node), kind)
-	}
-}
-
-func (c *check) objectMember(n *ast.MemberNode, name string) {
-	nature := n.Node.Nature()
-	if nature.TypeData == nil || !nature.Strict {
-		return
-	}
-	if _, ok := nature.Fields[name]; ok {
-		return
-	}
-	base := c.text(n.Node)
-	if families[base] != "" {
-		return // names has said it
-	}
-	names := slices.Sorted(maps.Keys(nature.Fields))
-	hint := "it has: " + shorten(strings.Join(names, ", "), 200)
-	if guess := closest(name, names); guess != "" {
-		hint = fmt.Sprintf("did you mean %s.%s?", base, guess)
-	}
-	c.problem(n, "unknown-member", hint, "%s has no %s", base, name)
-}
-
-func (c *check) callTypes(n *ast.CallNode) {
-	callee, ok := n.Callee.(*ast.IdentifierNode)
-	if !ok {
-		return
-	}
-	f, known := functions[callee.Value]
-	if !known || f.arity(len(n.Arguments)) != "" {
-		return
-	}
-	for i, arg := range n.Arguments {
-		want := f.param(i).kinds
-		if kind := kindOfNode(arg); kind == typeNil {
-			c.problem(arg, "arguments", "", "%s needs a value, and %s is nil", f.name, c.text(arg))
-		} else if kind != TypeAny && !want.has(kind) {
-			c.problem(arg, "arguments", argumentHint(f, kind, c.text(arg)), "%s needs %s, and %s is %s", f.signature(), want, c.text(arg), kind)
-		}
-	}
-}
-
-// argumentHint knows the conversion that is most often forgotten.
-func argumentHint(f *function, kind TypeKind, arg string) string {
-	if kind == TypeString && f.param(0).kinds == kinds(TypeTime) {
-		return fmt.Sprintf("write %s(time(%s))", f.name, arg)
-	}
-	return ""
-}
-
-func (c *check) predicateTypes(n *ast.BuiltinNode) {
-	if !predicates[n.Name] || len(n.Arguments) == 0 {
-		return
-	}
-	c.want(n.Arguments[0], kinds(TypeList), n.Name+" needs a list, and %s is %s")
-	if len(n.Arguments) < 2 {
-		return
-	}
-	body, ok := n.Arguments[1].(*ast.PredicateNode)
-	switch {
-	case !ok || n.Name == "map":
-	case n.Name == "sum":
-		c.want(body.Node, kinds(TypeNumber, TypeDuration), "sum adds numbers or durations, and %s is %s")
-	default:
-		c.want(body.Node, kinds(TypeBool), n.Name+" needs a condition for each item, and %s is %s")
-	}
 }
 
 func (c *check) notBoolean(n ast.Node, kind TypeKind) {

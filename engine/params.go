@@ -145,10 +145,10 @@ func (f *Field) acceptNumber(value any) (any, error) {
 		return nil, fmt.Errorf("expected a whole number, got %v", n)
 	}
 	if f.Min != nil && n < *f.Min {
-		return nil, fmt.Errorf("%v is less than %v, the least allowed", n, *f.Min)
+		return nil, fmt.Errorf("%s is less than %s, the least allowed", compactJSON(n), compactJSON(*f.Min))
 	}
 	if f.Max != nil && n > *f.Max {
-		return nil, fmt.Errorf("%v is more than %v, the most allowed", n, *f.Max)
+		return nil, fmt.Errorf("%s is more than %s, the most allowed", compactJSON(n), compactJSON(*f.Max))
 	}
 	return n, nil
 }

@@ -63,7 +63,7 @@ func (r *Run) Next(news ...Event) Decision {
 		news = slices.Clone(news)
 		slices.SortStableFunc(news, eventOrder)
 	}
-	r.decision = Decision{}
+	r.decision = Decision{Commands: make([]Command, 0, 2), Notes: make([]Note, 0, 4)}
 	for _, e := range news {
 		r.apply(e)
 	}

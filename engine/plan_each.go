@@ -1,6 +1,10 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"time"
+)
 
 // eachRun runs its steps once for each item of a list, some at the same time.
 type eachRun struct {
@@ -112,7 +116,7 @@ func (p *eachRun) finish() {
 			p.results[i] = p.itemRecord(i, result{status: Skipped}, map[string]any{})
 			continue
 		}
-		sum.add(p.outcome[i], fmt.Sprintf("item %d (%s)", i, shorten(compactJSON(p.items[i]), 60)))
+		sum.add(p.outcome[i], func() string { return fmt.Sprintf("item %d (%s)", i, shorten(compactJSON(p.items[i]), 60)) })
 	}
 	p.done(sum.result(map[string]any{"results": p.results}))
 }
@@ -126,11 +130,16 @@ func (p *eachRun) cancel(why cause) {
 	p.r.post(p.fill)
 }
 
-// recordsJSON makes step records plain JSON, as they are seen from outside their scope.
+// recordsJSON makes step records plain JSON, as they are seen from outside their scope: all but their
+// times is so already.
 func recordsJSON(records map[string]any) any {
-	value, err := ToJSON(records)
-	if err != nil {
-		return nil
+	all := make(map[string]any, len(records))
+	for id, record := range records {
+		plain := maps.Clone(record.(map[string]any))
+		for _, name := range []string{"startedAt", "finishedAt"} {
+			plain[name] = plain[name].(time.Time).UTC().Format(TimeLayout)
+		}
+		all[id] = plain
 	}
-	return value
+	return all
 }

@@ -112,7 +112,7 @@ func (p *parallelRun) result() result {
 	for i, b := range p.parallel.Branches {
 		res := *p.results[i]
 		branches[b.Name] = map[string]any{"outcome": string(res.outcome()), "error": res.err.record()}
-		sum.add(res, "branch "+b.Name)
+		sum.add(res, func() string { return "branch " + b.Name })
 	}
 	return sum.result(map[string]any{"branches": branches})
 }
@@ -139,13 +139,14 @@ type sum struct {
 
 func newSum(cut *cause) *sum { return &sum{cut: cut} }
 
-func (s *sum) add(res result, who string) {
+// add takes the next result; who names it in the message of the failure.
+func (s *sum) add(res result, who func() string) {
 	switch {
 	case res.end != nil && s.end == nil:
 		s.end = &res
 	case res.status == Failed && !res.tolerated && s.failed == nil:
 		e := *res.err
-		e.Message = who + ": " + e.Message
+		e.Message = who() + ": " + e.Message
 		s.failed = &e
 	case res.status == Cancelled && s.cutErr == nil:
 		s.cutErr = res.err

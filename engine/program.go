@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 )
 
 // A Program is a workflow that passed every check.
@@ -85,11 +86,19 @@ func (p *Program) Problem(at Pos, width int, rule, hint, msg string) Problem {
 	problem := Problem{Pos: at, Width: width, Rule: rule, Hint: hint, Msg: msg}
 	for _, each := range p.Programs() {
 		if each.File == at.File {
-			problem.Line = Open(each.File, each.Source).line(at.Line)
+			problem.Line = sourceLine(each.Source, at.Line)
 			break
 		}
 	}
 	return problem
+}
+
+func sourceLine(source []byte, n int) string {
+	lines := strings.Split(string(source), "\n")
+	if n < 1 || n > len(lines) {
+		return ""
+	}
+	return strings.TrimRight(lines[n-1], "\r")
 }
 
 func hash(source []byte) string {

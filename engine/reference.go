@@ -9,7 +9,8 @@ import (
 func Reference(types *Types) string {
 	var b strings.Builder
 	b.WriteString("# Step types\n\nMade from the definitions (`UPDATE=1 go test ./steps` writes it); do not edit.\n\n")
-	b.WriteString("Every step has `outcome error startedAt finishedAt attempts` for later expressions; what its action adds stands below.\n\n")
+	b.WriteString("Every step has `outcome error startedAt finishedAt attempts` for later expressions; what its action adds stands below. " +
+		"The actions `steps parallel forEach repeat call` put steps together; [language.md](language.md#blocks-branches-loops) has them.\n\n")
 	b.WriteString("| action | what it does | after a crash |\n| --- | --- | --- |\n")
 	for _, t := range types.All() {
 		fmt.Fprintf(&b, "| [`%s`](#%s) | %s | %s |\n", t.Name, strings.ToLower(t.Name), t.Summary, t.afterCrash())
@@ -47,7 +48,7 @@ func (t *StepType) referenceFields(b *strings.Builder, what string, fields []Fie
 	if len(fields) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n| %s | | |\n| --- | --- | --- |\n", what)
+	fmt.Fprintf(b, "\n| %s | is | |\n| --- | --- | --- |\n", what)
 	for _, f := range fields {
 		name := "`" + f.Name + "`"
 		if f.Kind == KindNames || f.Whole {

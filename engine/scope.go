@@ -15,7 +15,7 @@ import (
 // learns about a type in the type itself, and scopes made from one another share types.
 //
 // What expr's checker needs to know of the names is built when the scope is made, not for each
-// expression: with a thousand steps that is the difference between 20 µs and 2 ms.
+// expression: with a thousand steps that is 50 µs instead of 2 ms.
 type Scope struct {
 	names map[string]Type
 	env   nature.Nature
@@ -23,7 +23,9 @@ type Scope struct {
 
 // NewScope is a scope with these names.
 func NewScope(names map[string]Type) *Scope {
-	return &Scope{names: maps.Clone(names), env: objectNature(names)}
+	own := make(map[string]Type, len(names))
+	maps.Copy(own, names)
+	return &Scope{names: own, env: objectNature(own)}
 }
 
 // With is the scope with more names, for one place: twin, response, item. A name that is there

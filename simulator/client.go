@@ -32,6 +32,7 @@ func (c *Client) invoke(ctx context.Context, call hub.Call) (hub.Reply, error) {
 	if v.response == 0 {
 		v.response = defaultResponse
 	}
+	v.response = max(v.response, minResponse) // who wants less ends the context
 	a, err := c.hub.invoke(ctx, v)
 	if err != nil {
 		return hub.Reply{}, err

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twinbook/twinbook/hub"
 	"github.com/twinbook/twinbook/simulator/wire"
@@ -55,7 +56,7 @@ func TestClientErrors(t *testing.T) {
 		{invoke(func(c *hub.Call) { c.Device = "x" }), hub.NotFound, "call reboot on x"},
 		{invoke(func(c *hub.Call) { c.Module = "m" }), hub.NotFound, "module"},
 		{invoke(func(c *hub.Call) { c.Method = "a b" }), hub.Invalid, `"a b" cannot be a method's name`},
-		{invoke(func(c *hub.Call) { c.Response = 1 }), hub.Invalid, "from 5s to 5m0s"},
+		{invoke(func(c *hub.Call) { c.Response = 301 * time.Second }), hub.Invalid, "from 5s to 5m0s"},
 		{invoke(func(c *hub.Call) { c.Connect = -1 }), hub.Invalid, "from 0s to 5m0s"},
 		{invoke(func(c *hub.Call) { c.Payload = func() {} }), hub.Invalid, "cannot be JSON"},
 		{invoke(func(c *hub.Call) { c.Payload = strings.Repeat("x", maxMethodBody) }), hub.Invalid, "131072 are allowed"},

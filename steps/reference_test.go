@@ -4,6 +4,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/twinbook/twinbook/engine"
@@ -87,4 +88,22 @@ func compile(t *testing.T, name, source string) {
 	if len(problems) > 0 {
 		t.Errorf("%s: %v\n%s", name, problems, source)
 	}
+}
+
+// TestFilesAreCompiledAtTheSameTime is for the race detector: files share the step types.
+func TestFilesAreCompiledAtTheSameTime(t *testing.T) {
+	types := steps.All().Types
+	source, err := os.ReadFile("../workflows/restart-service.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if _, problems := engine.Compile("restart-service.yaml", source, engine.Options{Types: types}); len(problems) > 0 {
+				t.Error(problems)
+			}
+		})
+	}
+	all.Wait()
 }

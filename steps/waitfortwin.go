@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,7 +56,7 @@ func runWaitForTwin(ctx context.Context, env Env, p waitForTwinParams) (waitForT
 			return false, &engine.Error{Kind: engine.KindExpression, Message: fmt.Sprintf("until: %s: %v", p.Until.Source(), err)}
 		}
 		if !done {
-			seen = describe(p.Until.Explain(now, names))
+			seen = describe(p.Until.Explain(now, names), p.Until.Why(now, names))
 			env.Waiting(seen)
 		}
 		return done, nil
@@ -77,18 +78,25 @@ func stillWaiting(err error, seen string) error {
 	return &more
 }
 
-// describe says what the parts of a condition are: "twin.reported.rebootTime is still 10:31:02".
-func describe(parts []engine.Part) string {
-	texts := make([]string, 0, len(parts))
+// describe says what the twin still says: "twin.reported.rebootTime is still 10:31:02". What the
+// condition compares it with does not change while it waits, and is left out; why never is, where
+// the condition cannot come true with values like these.
+func describe(parts []engine.Part, why string) string {
+	texts := make([]string, 0, len(parts)+1)
 	for _, p := range parts {
 		switch {
+		case !strings.Contains(p.Source, "twin.") || strings.HasPrefix(p.Source, "steps."):
 		case p.Missing:
 			texts = append(texts, p.Source+" is missing")
-		case p.Type != "":
-			texts = append(texts, fmt.Sprintf("%s is still %s (a %s)", p.Source, engine.Show(p.Value), p.Type))
 		default:
 			texts = append(texts, p.Source+" is still "+engine.Show(p.Value))
 		}
+	}
+	if len(texts) == 0 {
+		return "the condition is not met"
+	}
+	if differ := slices.ContainsFunc(parts, func(p engine.Part) bool { return p.Type != "" }); differ {
+		texts = append(texts, why)
 	}
 	return strings.Join(texts, ", ")
 }

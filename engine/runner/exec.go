@@ -34,7 +34,7 @@ func (l *loop) begin(ctx context.Context, c engine.Command) {
 	} else {
 		left := c.Deadline.Sub(l.config.Clock.Now())
 		ctx, j.cancel = l.config.Clock.WithTimeout(ctx, left)
-		j.giveUpAfter(left+grace, deafAtDeadline(c))
+		j.giveUpAfter(left+grace, deafAtDeadline)
 	}
 	l.jobs[c.At] = j
 	l.parties++
@@ -46,15 +46,15 @@ func (l *loop) stopJob(at engine.Address) {
 	if j := l.jobs[at]; j != nil {
 		j.overdue()
 		j.cancel()
-		j.giveUpAfter(grace, deafToStop(j.command))
+		j.giveUpAfter(grace, deafToStop)
 	}
 }
 
-// giveUpAfter takes failure for the attempt's answer if there is none after d.
-func (j *job) giveUpAfter(d time.Duration, failure *engine.Error) {
+// giveUpAfter takes a failure for the attempt's answer if there is none after d.
+func (j *job) giveUpAfter(d time.Duration, failure func(engine.Command) *engine.Error) {
 	l := j.loop
 	j.overdue = l.config.Clock.After(d, func() {
-		done := engine.Event{Time: l.now(), Kind: engine.StepDone, At: j.command.At, Error: failure}
+		done := engine.Event{Time: l.now(), Kind: engine.StepDone, At: j.command.At, Error: failure(j.command)}
 		l.inbox.Put(func() (engine.Event, bool) { return done, j.over() })
 	})
 }
@@ -73,9 +73,13 @@ func (j *job) over() bool {
 // does, even if it ends its goroutine.
 func (j *job) run(ctx context.Context) {
 	l := j.loop
-	done := engine.Event{Kind: engine.StepDone, At: j.command.At, Error: noAnswer(j.command)}
+	done := engine.Event{Kind: engine.StepDone, At: j.command.At}
+	answered := false
 	defer func() {
 		j.cancel()
+		if !answered {
+			done.Error = noAnswer(j.command)
+		}
 		done.Time = l.now()
 		l.inbox.Put(func() (engine.Event, bool) {
 			l.parties--
@@ -83,6 +87,7 @@ func (j *job) run(ctx context.Context) {
 		})
 	}()
 	done.Value, done.Error = j.do(ctx)
+	answered = true
 }
 
 // do has the only recover of the program: a step that panics fails its run, and no other.

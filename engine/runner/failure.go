@@ -167,8 +167,12 @@ func panicked(c engine.Command, value any, place string) *engine.Error {
 func noAnswer(c engine.Command) *engine.Error { return bug(c, "ended without an answer") }
 
 func bug(c engine.Command, what string) *engine.Error {
+	who := c.Type.Name
+	if c.Step.Pos.File != "" { // a step that the file does not write has no place in it
+		who += " at " + c.Step.Pos.String()
+	}
 	return &engine.Error{
 		Kind: engine.KindInternal, MaybeDone: c.Delivery == engine.Once,
-		Message: fmt.Sprintf("%s at %s %s; this is a bug in twinbook, not in your workflow: please report it", c.Type.Name, c.Step.Pos, what),
+		Message: fmt.Sprintf("%s %s; this is a bug in twinbook, not in your workflow: please report it", who, what),
 	}
 }

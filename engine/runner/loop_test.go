@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -91,31 +90,6 @@ func busy() *engine.Program {
 		),
 		do("last", once),
 	)
-}
-
-// busyWorld takes times and fails as seed says, by address alone.
-func busyWorld(c clock.Clock, seed uint64) func(context.Context, engine.RunStart, engine.Command, func(string)) (any, error) {
-	return func(ctx context.Context, _ engine.RunStart, cmd engine.Command, waiting func(string)) (any, error) {
-		chance := rand.New(rand.NewPCG(seed, uint64(hashOf(string(cmd.At)))))
-		waiting("thinking")
-		if err := clock.Sleep(ctx, c, time.Duration(chance.IntN(1500))*time.Millisecond); err != nil {
-			return nil, err
-		}
-		switch luck := chance.IntN(24); {
-		case luck == 0 && cmd.Type != once:
-			return nil, &engine.Error{Kind: engine.KindRejected, Message: "no"}
-		case luck < 7 && cmd.Type != once:
-			return nil, &engine.Error{Kind: engine.KindUnavailable, Message: "no answer"}
-		}
-		return map[string]any{"value": chance.Float64()}, nil
-	}
-}
-
-func hashOf(text string) (h uint32) {
-	for _, c := range text {
-		h = h*31 + uint32(c)
-	}
-	return h
 }
 
 func TestVirtualTimeRepeats(t *testing.T) {
@@ -252,8 +226,13 @@ func TestWaitingIsObserved(t *testing.T) {
 
 func TestInputsAreWhatTheJournalGivesBack(t *testing.T) {
 	j := journal.NewMemory()
+	p := program()
+	for name, typ := range map[string]engine.InputType{"at": engine.InputTime, "bad": engine.InputString, "n": engine.InputInteger} {
+		p.Workflow.Inputs = append(p.Workflow.Inputs, engine.Named[*engine.Input]{Name: name, Value: &engine.Input{Type: typ, Required: true}})
+	}
 	r := New(Config{Clock: clock.Real(), Journal: j, Do: world{}.do})
-	h, err := r.Start(t.Context(), program(), engine.RunStart{Inputs: map[string]any{"at": start, "bad": "a\xffb", "n": 3}, Hub: "desk"})
+	inputs := map[string]any{"at": start, "bad": "a\xffb", "n": 3}
+	h, err := r.Start(t.Context(), p, engine.RunStart{Inputs: inputs, Hub: "desk"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,6 +247,19 @@ func TestInputsAreWhatTheJournalGivesBack(t *testing.T) {
 	sources, err := j.Sources(t.Context(), h.ID())
 	if err != nil || len(sources) != 1 || string(sources[0].Text) != "test" {
 		t.Errorf("sources %q, %v", sources, err)
+	}
+}
+
+func TestInputsThatDoNotFitStartNothing(t *testing.T) {
+	j := journal.NewMemory()
+	r := New(Config{Clock: clock.Real(), Journal: j, Do: world{}.do})
+	for _, inputs := range []map[string]any{{"unknown": 1}, {"bad": func() {}}} {
+		if _, err := r.Start(t.Context(), program(), engine.RunStart{Inputs: inputs}); err == nil {
+			t.Errorf("started with %v", inputs)
+		}
+	}
+	if runs, err := j.Runs(t.Context()); err != nil || len(runs) != 0 {
+		t.Errorf("runs %+v, %v, want none", runs, err)
 	}
 }
 

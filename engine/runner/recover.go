@@ -1,14 +1,18 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
 )
 
-// Resume goes on with a run from its journal, with the program it was started with. Attempts that
+// Resume goes on with a run from its journal, with the program it was started with, made from the
+// sources that the journal keeps. Attempts that
 // were under way are made again, but for effects that must not happen twice: those end as
 // interrupted. Timers wait for what is left. What was observed before is not observed again. A run
 // that has ended is not touched; its Handle knows the outcome.
@@ -21,8 +25,12 @@ func (r *Runner) Resume(ctx context.Context, p *engine.Program, run string) (*Ha
 		return nil, fmt.Errorf("run %s cannot go on: its journal does not begin with its start", run)
 	}
 	info := *events[0].Start
-	if info.Hash != p.Hash {
-		return nil, fmt.Errorf("run %s was started with another version of %s; resume it with the one the journal keeps", run, info.File)
+	kept, err := r.config.Journal.Sources(ctx, run)
+	if err != nil {
+		return nil, fmt.Errorf("the journal could not be read, so nothing was done: %w", err)
+	}
+	if !slices.EqualFunc(kept, sources(p), sameSource) {
+		return nil, fmt.Errorf("run %s was started with another version of %s or of what it calls; resume it with the one the journal keeps", run, info.File)
 	}
 	past := replay(engine.NewRun(p), events)
 	l := newLoop(&r.config, past.plan, info)
@@ -35,6 +43,8 @@ func (r *Runner) Resume(ctx context.Context, p *engine.Program, run string) (*Ha
 		return l.pickUp(past)
 	})
 }
+
+func sameSource(a, b journal.Source) bool { return a.File == b.File && bytes.Equal(a.Text, b.Text) }
 
 // over is the handle of a run that ended before.
 func (r *Runner) over(l *loop, end engine.Outcome) *Handle {

@@ -59,7 +59,7 @@ func New(c Config) *Runner {
 var ErrStopped = errors.New("the run was stopped before its end")
 
 // Start begins a run of p. What start leaves empty is filled in: the id, and what the program knows
-// of itself. The error is about inputs that do not fit, or a journal that cannot be written; then
+// of itself. On virtual time give the id, since the jitter of retries follows from it. The error is about inputs that do not fit, or a journal that cannot be written; then
 // nothing was done. When ctx ends, the run stops where it is, as if the process had died.
 func (r *Runner) Start(ctx context.Context, p *engine.Program, start engine.RunStart) (*Handle, error) {
 	began := eventTime(r.config.Clock.Now())
@@ -80,15 +80,14 @@ func (r *Runner) Start(ctx context.Context, p *engine.Program, start engine.RunS
 
 // complete fills in what start leaves empty, and makes its values what the journal gives back.
 func complete(p *engine.Program, start engine.RunStart, now time.Time) (engine.RunStart, error) {
-	inputs, err := p.CheckInputs(start.Inputs)
-	if err != nil {
-		return start, err
-	}
-	value, _, err := settle(inputs)
+	value, _, err := settle(start.Inputs)
 	if err != nil {
 		return start, fmt.Errorf("inputs: %w", err)
 	}
-	start.Inputs, _ = value.(map[string]any)
+	inputs, _ := value.(map[string]any)
+	if start.Inputs, err = p.CheckInputs(inputs); err != nil {
+		return start, err
+	}
 	if start.Trigger, _, err = settle(start.Trigger); err != nil {
 		return start, fmt.Errorf("trigger: %w", err)
 	}
@@ -137,7 +136,11 @@ func (r *Runner) exit(id string) {
 // clock, so that a resumed run compares the same times.
 func eventTime(t time.Time) time.Time { return t.Round(0).UTC() }
 
-// sources are the files of a program as the journal keeps them.
+// sources are the files of a program as the journal keeps them: its own, then those it calls.
 func sources(p *engine.Program) []journal.Source {
-	return []journal.Source{{File: p.File, Text: p.Source}}
+	var all []journal.Source
+	for _, each := range p.Programs() {
+		all = append(all, journal.Source{File: each.File, Text: each.Source})
+	}
+	return all
 }

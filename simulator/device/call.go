@@ -61,7 +61,7 @@ func (d *device) serve(ctx context.Context, list *list, c *call, body []byte) {
 		d.answer(c, 400, failure("the payload cannot be read: "+err.Error()))
 		return
 	}
-	d.log("debug", "%s is called with %s", c.method, engine.Show(payload))
+	d.log("debug", "%s is called with %s", c.method, shown{payload})
 	end := d.play(ctx, list, c, map[string]any{"method": c.method, "payload": payload})
 	if end == nil {
 		return // the simulation is over
@@ -113,8 +113,8 @@ func (d *device) answer(c *call, status int, payload any) error {
 		err = c.link.conn.Send(wire.MethodResponse{RID: c.rid, Status: status, Body: body})
 	}
 	if ended || err != nil {
-		return &engine.Error{Kind: engine.KindOffline, Message: "the connection over which " + c.method + " was called has ended, so its answer reaches nobody"}
+		return &engine.Error{Kind: engine.KindInterrupted, Message: "the connection over which " + c.method + " was called has ended, so its answer reaches nobody"}
 	}
-	d.log("debug", "%s is answered %d %s", c.method, status, engine.Show(payload))
+	d.log("debug", "%s is answered %d %s", c.method, status, shown{payload})
 	return nil
 }

@@ -17,6 +17,9 @@ const (
 	longest    = time.Minute
 )
 
+// greetingTime is how long the hub may take to answer what a device asks first.
+const greetingTime = 2 * time.Minute
+
 // freshVersion is the version of desired properties that nobody has written yet.
 const freshVersion = 1
 
@@ -31,7 +34,9 @@ func (d *device) connect(ctx context.Context) error {
 		return err
 	}
 	l.use(conn)
+	tooLong := d.in.clock.After(greetingTime, func() { conn.Close() })
 	changed, err := d.greet(ctx, l)
+	tooLong()
 	if err == nil {
 		err = d.goOnline(l)
 	}
@@ -166,15 +171,23 @@ func (d *device) givesUp() bool {
 
 // switchOff ends the connection and waits until it has ended.
 func (d *device) switchOff(ctx context.Context) error {
+	l := d.leave()
+	if l == nil {
+		return nil
+	}
+	return l.awaitEnd(ctx)
+}
+
+// leave begins to end the connection, and gives it if there is one.
+func (d *device) leave() *link {
 	d.mu.Lock()
 	d.wanted = false
 	l := d.link
 	d.mu.Unlock()
-	if l == nil {
-		return nil
+	if l != nil {
+		l.conn.Close()
 	}
-	l.conn.Close()
-	return l.awaitEnd(ctx)
+	return l
 }
 
 // switchOn connects, and waits until the device is connected.

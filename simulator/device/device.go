@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync"
 
+	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/internal/clock"
 )
 
@@ -45,6 +46,11 @@ func (d *device) log(level, format string, args ...any) {
 		Time: d.in.clock.Now(), Device: d.ID, Level: level, Text: fmt.Sprintf(format, args...),
 	})
 }
+
+// shown is JSON for the log, made only if somebody wants it.
+type shown struct{ value any }
+
+func (s shown) String() string { return engine.Show(s.value) }
 
 // sees is what steps see that may change while they are played.
 func (d *device) sees() map[string]any {

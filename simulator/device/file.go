@@ -94,8 +94,10 @@ func (l *loader) fleet(d *engine.Decoded) *Fleet {
 		l.profiles[p.Name] = l.profile(p.Name, p.Value)
 	}
 	fleet := &Fleet{Name: d.Get("simulator").Text(), Transport: Transport(d.Get("transport").Text())}
-	for _, entry := range d.Get("devices").Items() {
-		l.devices(fleet, entry)
+	if entries := d.Get("devices").Items(); !tooMany(entries) {
+		for _, entry := range entries {
+			l.devices(fleet, entry)
+		}
 	}
 	if fleet.Transport == "" {
 		fleet.Transport = MQTT

@@ -11,21 +11,32 @@ import (
 // devices adds the devices of an entry.
 func (l *loader) devices(fleet *Fleet, entry *engine.Decoded) {
 	spec := Spec{Profile: l.profileOf(entry), Tags: l.properties(entry.Get("tags")), Desired: l.properties(entry.Get("desired"))}
-	count := int(entry.Get("count").Number(1))
+	known := len(l.file.Problems())
 	id := entry.Get("id").CompileValue(map[string]engine.Type{"index": {Kind: engine.TypeNumber}})
-	if id == nil || len(l.file.Problems()) > 0 {
-		return // ids are tried only where expressions are sound
-	}
-	if len(fleet.Devices)+count > maxDevices {
-		entry.Problem("too-many-devices", "", fmt.Sprintf("with this entry there are %d devices; a simulator has at most %d", len(fleet.Devices)+count, maxDevices))
+	if id == nil || len(l.file.Problems()) > known {
 		return
 	}
+	count := countOf(entry)
 	for index := range count {
 		if spec.ID = l.id(entry, id, index, count); spec.ID == "" {
 			return
 		}
 		fleet.Devices = append(fleet.Devices, spec)
 	}
+}
+
+func countOf(entry *engine.Decoded) int { return int(entry.Get("count").Number(1)) }
+
+// tooMany says whether there are more devices than a simulator has, before any is made.
+func tooMany(entries []*engine.Decoded) bool {
+	total := 0
+	for _, entry := range entries {
+		if total += countOf(entry); total > maxDevices {
+			entry.Problem("too-many-devices", "", fmt.Sprintf("with this entry there are %d devices; a simulator has at most %d", total, maxDevices))
+			return true
+		}
+	}
+	return false
 }
 
 func (l *loader) profileOf(entry *engine.Decoded) *Profile {

@@ -48,24 +48,25 @@ func (l *loader) list(name string, d *engine.Decoded, types *engine.Types, more 
 	if d != nil {
 		steps = d.CompileSteps(types, names)
 	}
-	l.steps(steps)
+	l.steps(steps, 1)
 	workflow := &engine.Workflow{Pos: d.Pos(), Name: name, Steps: steps}
 	return &list{name: name, program: &engine.Program{File: l.file.Name, Source: l.file.Source, Workflow: workflow}}
 }
 
-// steps holds against the rules for devices what the rules for all steps let pass.
-func (l *loader) steps(list []*engine.Step) {
+// steps holds against the rules for devices what the rules for all steps let pass. turns is how often they
+// may be played without a pause.
+func (l *loader) steps(list []*engine.Step, turns float64) {
 	for _, s := range list {
-		l.steps(s.Steps)
-		l.steps(s.Else)
+		l.steps(s.Steps, turns)
+		l.steps(s.Else, turns)
 		if s.Catch != nil {
-			l.steps(s.Catch.Steps)
+			l.steps(s.Catch.Steps, turns)
 		}
 		if s.Finally != nil {
-			l.steps(s.Finally.Steps)
+			l.steps(s.Finally.Steps, turns)
 		}
 		if s.Repeat != nil {
-			l.repeat(s)
+			l.repeat(s, turns)
 		}
 		if s.Do != nil {
 			for _, p := range s.Do.Params {
@@ -75,13 +76,27 @@ func (l *loader) steps(list []*engine.Step) {
 	}
 }
 
-// repeat refuses a loop that could turn for ever without any time passing, which would hold up
-// everything else.
-func (l *loader) repeat(s *engine.Step) {
-	if s.Repeat.Every == nil && s.Repeat.Max == nil {
-		l.file.Problem(s.ActionPos, len(s.Action), "endless-repeat", "add every: 1s, or max: 10", "this may repeat for ever without a pause")
+// maxTurns is how often loops may turn, all together, without time for anybody else.
+const maxTurns = 10_000
+
+// repeat refuses a loop that could hold up all other devices. What a payload says about its pace
+// is not believed.
+func (l *loader) repeat(s *engine.Step, turns float64) {
+	every, most := s.Repeat.Every, s.Repeat.Max
+	switch {
+	case every != nil && every.Kind == engine.ValueLiteral:
+		turns = 1
+	case most != nil && most.Kind == engine.ValueLiteral:
+		n, _ := most.Lit.(float64)
+		turns *= n
+	default:
+		turns = maxTurns + 1
 	}
-	l.steps(s.Repeat.Steps)
+	if turns > maxTurns {
+		l.file.Problem(s.ActionPos, len(s.Action), "endless-repeat", "add every: 1s", fmt.Sprintf("this may repeat more than %d times without a pause", maxTurns))
+		turns = 1
+	}
+	l.steps(s.Repeat.Steps, turns)
 }
 
 // noSecrets refuses secrets, which only workflows have.

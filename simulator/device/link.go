@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -141,7 +142,9 @@ func (l *link) request(rid string) (request, bool) {
 	defer d.mu.Unlock()
 	for i, r := range l.requests {
 		if r.rid == rid {
-			l.requests = append(l.requests[:i:i], l.requests[i+1:]...)
+			if l.requests = slices.Delete(l.requests, i, i+1); len(l.requests) == 0 {
+				l.requests = nil // an idle device holds nothing
+			}
 			return r, true
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/url"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -21,7 +20,8 @@ const (
 	apiVersion   = "2021-04-12"
 	tokenLife    = 30 * 24 * time.Hour // longer than a simulation, which should not see its devices leave every hour
 	keepAlive    = 60 * time.Second
-	mqttPatience = 10 * time.Second // to connect, to write, and for an acknowledgement
+	mqttPatience = 10 * time.Second // to connect, and for an acknowledgement
+	writeTime    = 3 * time.Second  // also how long a publish hangs in paho when the connection is lost under it
 )
 
 // DialMQTT connects devices over real MQTT 3.1.1 at address ("127.0.0.1:1883"), without TLS, with the client that
@@ -51,8 +51,10 @@ type mqttConn struct {
 	id       wire.Identity
 	client   mqtt.Client
 	present  bool
-	closing  atomic.Bool
 	receiver wire.Receiver
+
+	sending sync.RWMutex // held for reading while something is sent, so that paho does not stop under it
+	closing bool         // guarded by sending
 
 	turn  sync.Mutex // held while the receiver is called
 	ended bool       // it was told the end; guarded by turn
@@ -68,7 +70,7 @@ func (c *mqttConn) options(o wire.Options) *mqtt.ClientOptions {
 	options.SetOrderMatters(true)
 	options.SetKeepAlive(keepAlive)
 	options.SetConnectTimeout(mqttPatience)
-	options.SetWriteTimeout(mqttPatience)
+	options.SetWriteTimeout(writeTime)
 	options.SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { c.receive(m) })
 	options.SetConnectionLostHandler(func(_ mqtt.Client, err error) { c.end(lossReason(err)) })
 	return options
@@ -135,13 +137,22 @@ func (c *mqttConn) SessionPresent() bool { return c.present }
 // Close sends DISCONNECT and ends everything, in a goroutine of its own: it may be called by the
 // receiver, in the very goroutine that has to end.
 func (c *mqttConn) Close() error {
-	if !c.closing.Swap(true) {
-		go func() {
-			c.client.Disconnect(uint(mqttPatience.Milliseconds()))
+	go func() {
+		if c.beginClosing() {
+			c.client.Disconnect(uint(writeTime.Milliseconds()))
 			c.end(nil)
-		}()
-	}
+		}
+	}()
 	return nil
+}
+
+// beginClosing waits until nothing is being sent, and says whether it is the first to close.
+func (c *mqttConn) beginClosing() bool {
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	first := !c.closing
+	c.closing = true
+	return first
 }
 
 // Send publishes a message, or subscribes.
@@ -150,20 +161,27 @@ func (c *mqttConn) Send(m wire.Message) error {
 	case wire.Subscribe:
 		return c.subscribe(wire.Filters(c.id, m.Feeds))
 	case wire.Unsubscribe:
-		return answered(c.client.Unsubscribe(wire.Filters(c.id, m.Feeds)...))
+		return answered(c.begin(func() mqtt.Token { return c.client.Unsubscribe(wire.Filters(c.id, m.Feeds)...) }))
 	}
 	topic, body, err := wire.Topic(c.id, m)
 	if err != nil {
 		return err
 	}
 	if _, isTelemetry := m.(wire.Telemetry); isTelemetry {
-		return answered(c.client.Publish(topic, 1, false, body))
+		return answered(c.begin(func() mqtt.Token { return c.client.Publish(topic, 1, false, body) }))
 	}
-	if !c.client.IsConnectionOpen() {
-		return wire.ErrClosed
+	_, err = c.begin(func() mqtt.Token { return c.client.Publish(topic, 0, false, body) })
+	return err
+}
+
+// begin hands paho a packet unless the connection has ended.
+func (c *mqttConn) begin(send func() mqtt.Token) (mqtt.Token, error) {
+	c.sending.RLock()
+	defer c.sending.RUnlock()
+	if c.closing || !c.client.IsConnectionOpen() {
+		return nil, wire.ErrClosed
 	}
-	c.client.Publish(topic, 0, false, body)
-	return nil
+	return send(), nil
 }
 
 func (c *mqttConn) subscribe(filters []string) error {
@@ -171,8 +189,8 @@ func (c *mqttConn) subscribe(filters []string) error {
 	for _, f := range filters {
 		wanted[f] = 0
 	}
-	t := c.client.SubscribeMultiple(wanted, nil)
-	if err := answered(t); err != nil {
+	t, err := c.begin(func() mqtt.Token { return c.client.SubscribeMultiple(wanted, nil) })
+	if err := answered(t, err); err != nil {
 		return err
 	}
 	for _, f := range filters {
@@ -183,9 +201,11 @@ func (c *mqttConn) subscribe(filters []string) error {
 	return nil
 }
 
-// answered waits for the hub's acknowledgement.
-func answered(t mqtt.Token) error {
+// answered waits for the hub's acknowledgement of what was begun.
+func answered(t mqtt.Token, err error) error {
 	switch {
+	case err != nil:
+		return err
 	case !t.WaitTimeout(mqttPatience):
 		return fmt.Errorf("the hub has acknowledged nothing for %v", mqttPatience)
 	case errors.Is(t.Error(), mqtt.ErrNotConnected):

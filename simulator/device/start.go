@@ -145,6 +145,9 @@ func (r *Running) live(ctx context.Context) {
 		r.lastLeft.Await(context.Background())
 	}
 	for i := range r.devices {
+		r.devices[i].leave()
+	}
+	for i := range r.devices {
 		r.devices[i].switchOff(context.Background())
 	}
 	r.ended.Resolve(struct{}{})

@@ -72,7 +72,7 @@ func (d *device) reportOver(ctx context.Context, l *link, patch map[string]any) 
 		return nil
 	})
 	if err == nil {
-		d.log("debug", "reported %s", engine.Show(patch))
+		d.log("debug", "reported %s", shown{patch})
 	}
 	return err
 }
@@ -93,7 +93,7 @@ func (d *device) takeNotice(m wire.DesiredPatch) {
 	d.version = m.Version
 	d.desired = merge(d.desired, patch)
 	d.mu.Unlock()
-	d.log("debug", "desired %s", engine.Show(patch))
+	d.log("debug", "desired %s", shown{patch})
 	d.apply()
 }
 
