@@ -150,8 +150,8 @@ steps:
 		return map[string]any{"status": 200.0, "payload": "\x1b[2Jboo\nhoo\u202e"}, err
 	})
 	for _, want := range []string{
-		"  ▸ 3 steps  waiting 2 s: dev-1 has not answered yet",
-		"  ▸ 2 steps  waiting 3 s: dev-2 has not answered yet",
+		"  ▸ 3 steps         waiting 2 s: dev-1 has not answered yet",
+		"  ▸ 2 steps         waiting 3 s: dev-2 has not answered yet",
 		"  ▸ [dev-3] ",
 	} {
 		if !containsPart(g.frames, want) {
