@@ -1,280 +1,142 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/twinbook/twinbook/engine"
-	"github.com/twinbook/twinbook/engine/journal"
-	"github.com/twinbook/twinbook/engine/runner"
-	"github.com/twinbook/twinbook/hub/azure"
-	"github.com/twinbook/twinbook/internal/clock"
-	"github.com/twinbook/twinbook/simulator"
-	"github.com/twinbook/twinbook/simulator/wire"
-	"github.com/twinbook/twinbook/steps"
 )
 
-// echo is a device in this process that answers every method at once.
-type echo struct{}
-
-func (echo) Receive(c wire.Conn, m wire.Message) {
-	if call, ok := m.(wire.MethodRequest); ok {
-		c.Send(wire.MethodResponse{RID: call.RID, Status: 200, Body: []byte(`{"ok":true}`)})
+// buildBinary makes the binary as users have it: a test binary starts slower.
+func buildBinary(b *testing.B) string {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "twinbook")
+	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
 	}
-}
-func (echo) Closed(wire.Conn, error) {}
-
-// startEcho serves a simulator with 64 echo devices over REST and gives its connection string.
-func startEcho(b *testing.B) (service wire.ConnectionString, address string) {
-	h, err := simulator.New(simulator.Config{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	for i := range 64 {
-		id := fmt.Sprintf("dev-%d", i)
-		if err := h.AddDevice(simulator.Device{ID: id}); err != nil {
-			b.Fatal(err)
-		}
-		conn, err := h.AttachDevice(b.Context(), wire.Options{Identity: wire.Identity{Device: id}}, echo{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := conn.Send(wire.Subscribe{Feeds: wire.MethodFeed}); err != nil {
-			b.Fatal(err)
-		}
-	}
-	server := httptest.NewServer(h.Handler())
-	b.Cleanup(server.Close)
-	service, err = h.ConnectionString("service")
-	if err != nil {
-		b.Fatal(err)
-	}
-	address = strings.TrimPrefix(server.URL, "http://")
-	return service.At(address), address
+	return path
 }
 
-// BenchmarkInvokeMethod is a method call through runner, REST and simulator to a device in this
-// process; bare is the same HTTP request made by a loop.
-func BenchmarkInvokeMethod(b *testing.B) {
-	for _, inFlight := range []int{1, 64} {
-		b.Run(fmt.Sprintf("bare/inflight=%d", inFlight), func(b *testing.B) { benchBare(b, inFlight) })
-		b.Run(fmt.Sprintf("runner/inflight=%d", inFlight), func(b *testing.B) { benchRunner(b, inFlight) })
+// process runs the binary in this repository's root and says how long it took.
+func process(b *testing.B, binary string, args ...string) (time.Duration, *exec.Cmd) {
+	b.Helper()
+	c := exec.Command(binary, args...)
+	c.Dir = "../.."
+	began := time.Now()
+	if out, err := c.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
 	}
+	return time.Since(began), c
 }
 
-func benchBare(b *testing.B, inFlight int) {
-	service, address := startEcho(b)
-	token := wire.NewToken(address, service.Policy, service.Key, time.Now().Add(time.Hour))
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: inFlight}}
-	body := []byte(`{"methodName":"ping","payload":null,"responseTimeoutInSeconds":30,"connectTimeoutInSeconds":0}`)
-	one := func(i int) error {
-		url := fmt.Sprintf("http://%s/twins/dev-%d/methods?api-version=2021-04-12", address, i)
-		r, err := http.NewRequest("POST", url, bytes.NewReader(body))
-		if err != nil {
-			return err
-		}
-		r.Header.Set("Authorization", token)
-		r.Header.Set("Content-Type", "application/json; charset=utf-8")
-		answer, err := client.Do(r)
-		if err != nil {
-			return err
-		}
-		defer answer.Body.Close()
-		var reply struct{ Status int }
-		if err := json.NewDecoder(answer.Body).Decode(&reply); err != nil || reply.Status != 200 {
-			return fmt.Errorf("answered %d: %v", reply.Status, err)
-		}
-		_, err = io.Copy(io.Discard, answer.Body)
-		return err
-	}
-	var times latencies
-	b.ResetTimer()
-	var all sync.WaitGroup
-	for i := range inFlight {
-		all.Go(func() {
-			for range share(b.N, inFlight, i) {
-				began := time.Now()
-				if err := one(i); err != nil {
-					b.Error(err)
-					return
-				}
-				times.add(time.Since(began))
-			}
-		})
-	}
-	all.Wait()
-	times.report(b)
-}
-
-// benchRunner is one run that calls each device again and again.
-func benchRunner(b *testing.B, inFlight int) {
-	service, _ := startEcho(b)
-	c := clock.Real()
-	h, err := azure.Open(service.String(), azure.Options{Clock: c})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer h.Close()
-	program, problems := engine.Compile("bench.yaml", []byte(`
-version: 1
-workflow: bench
-timeout: 10h
-inputs: { lanes: { type: array } }
-steps:
-  - forEach:
-      in: inputs.lanes
-      as: lane
-      concurrency: 64
-      steps:
-        - if: lane.calls > 0
-          device: "dev-${{ lane.device }}"
-          steps:
-            - repeat:
-                while: index + 1 < lane.calls
-                max: 1000000000
-                steps:
-                  - invokeMethod: { method: ping }
-`), engine.Options{Types: steps.All().Types})
-	if len(problems) > 0 {
-		b.Fatal(problems)
-	}
-	lanes := make([]any, inFlight)
-	for i := range lanes {
-		lanes[i] = map[string]any{"device": float64(i), "calls": float64(share(b.N, inFlight, i))}
-	}
-	world := steps.NewWorld(steps.World{Clock: c, Hub: "bench", Run: "r", Hubs: map[string]steps.Fleet{"bench": steps.NewFleet(c, h)}})
-	var times latencies
-	r := runner.New(runner.Config{Clock: c, Journal: journal.NewMemory(), Observe: func(u runner.Update) {
-		if n := u.Note; n != nil && n.Kind == engine.NoteStepEnded && n.Step.Do != nil {
-			times.add(n.Time.Sub(n.Started))
-		}
-	}, Do: func(ctx context.Context, _ engine.RunStart, cmd engine.Command, waiting func(string)) (any, error) {
-		return world.Do(ctx, cmd, waiting)
-	}})
-	b.ResetTimer()
-	run, err := r.Start(b.Context(), program, engine.RunStart{ID: "r", Inputs: map[string]any{"lanes": lanes}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	outcome, err := run.Wait(b.Context())
-	if err != nil || outcome.Status != engine.Succeeded {
-		b.Fatalf("%+v, %v", outcome.Error, err)
-	}
-	times.report(b)
-}
-
-// share is how many of n calls the i-th of several loops makes.
-func share(n, loops, i int) int {
-	each := n / loops
-	if i < n%loops {
-		each++
-	}
-	return each
-}
-
-// latencies are the times of single calls.
-type latencies struct {
-	mu  sync.Mutex // guards all
-	all []time.Duration
-}
-
-func (l *latencies) add(d time.Duration) {
-	l.mu.Lock()
-	l.all = append(l.all, d)
-	l.mu.Unlock()
-}
-
-func (l *latencies) report(b *testing.B) {
-	b.StopTimer()
-	slices.Sort(l.all)
-	if len(l.all) > 0 {
-		b.ReportMetric(float64(l.all[len(l.all)/2].Microseconds()), "p50-µs")
-	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
-}
-
-// buildBinary builds the command as a user would.
-func buildBinary(tb testing.TB) string {
-	tb.Helper()
-	file := filepath.Join(tb.TempDir(), "twinbook")
-	if out, err := exec.Command("go", "build", "-o", file, ".").CombinedOutput(); err != nil {
-		tb.Fatalf("%v\n%s", err, out)
-	}
-	return file
-}
-
-// BenchmarkWholeProcess is the binary from start to exit; the floor is the same binary saying its version.
-func BenchmarkWholeProcess(b *testing.B) {
+// BenchmarkStart is from the start of the binary to the end of a run of one step that does nothing,
+// the embedded simulator and its five devices over MQTT included. Its floor is `twinbook version`.
+func BenchmarkStart(b *testing.B) {
 	binary := buildBinary(b)
-	answer := []byte(`{"ok":true,"n":7}`)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	file := write(b, "version: 1\nworkflow: nothing\nsteps:\n  - log: hello\n")
+	var run, floor time.Duration
+	for b.Loop() {
+		took, _ := process(b, binary, "run", file)
+		run += took
+		took, _ = process(b, binary, "version")
+		floor += took
+	}
+	report(b, run, floor)
+}
+
+func report(b *testing.B, run, floor time.Duration) {
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(run.Microseconds())/1000/float64(b.N), "ms/run")
+	b.ReportMetric(float64(floor.Microseconds())/1000/float64(b.N), "ms/floor")
+}
+
+// BenchmarkThousandAsserts is the whole process for a workflow of 1,000 assert steps.
+func BenchmarkThousandAsserts(b *testing.B) {
+	binary := buildBinary(b)
+	file, err := filepath.Abs("testdata/asserts.yaml")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var run, floor time.Duration
+	memory := 0.0
+	for b.Loop() {
+		took, c := process(b, binary, "run", file)
+		run += took
+		memory = max(memory, megabytes(c))
+		took, _ = process(b, binary, "version")
+		floor += took
+	}
+	report(b, run, floor)
+	b.ReportMetric(memory, "MB")
+}
+
+// BenchmarkThousandGets is the whole process for 1,000 http steps, each with an assertion, one after another. The
+// floor is the same requests made by a bare loop.
+func BenchmarkThousandGets(b *testing.B) {
+	binary := buildBinary(b)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		w.Write(answer)
+		fmt.Fprint(w, `{"ok":true}`)
 	}))
 	defer server.Close()
-	for name, args := range map[string][]string{
-		"version":      {"version"},
-		"asserts":      {"run", "--output", "json", "testdata/bench/asserts.yaml"},
-		"http":         {"run", "--output", "json", manyRequests(b, server.URL, 1000)},
-		"start":        {"run", "--output", "json", "testdata/bench/start.yaml"},
-		"validate1000": {"validate", manyFiles(b, 1000)},
-	} {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				runBinary(b, binary, args...)
-			}
-		})
-	}
-}
-
-// runBinary runs the command to its end.
-func runBinary(b *testing.B, binary string, args ...string) {
-	c := exec.Command(binary, append([]string{"--config", "testdata/bench/twinbook.yaml"}, args...)...)
-	var stderr bytes.Buffer
-	c.Stderr = &stderr
-	if err := c.Run(); err != nil {
-		b.Fatalf("%v: %v\n%s", args, err, stderr.String())
-	}
-}
-
-// manyRequests is a workflow of n GETs with an assertion each.
-func manyRequests(b *testing.B, url string, n int) string {
 	var text strings.Builder
-	text.WriteString("version: 1\nworkflow: http\nsteps:\n")
-	for i := range n {
-		fmt.Fprintf(&text, "  - { id: get%d, http: { url: \"%s/%d\" } }\n  - assert: steps.get%d.body.ok and steps.get%d.body.n == 7\n", i, url, i, i, i)
+	text.WriteString("version: 1\nworkflow: gets\nsteps:\n")
+	for i := range 1000 {
+		fmt.Fprintf(&text, "  - { id: g%d, http: { method: GET, url: \"%s/x\" } }\n  - assert: steps.g%d.body.ok\n", i, server.URL, i)
 	}
-	file := filepath.Join(b.TempDir(), "http.yaml")
-	if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
-		b.Fatal(err)
+	file := write(b, text.String())
+	var run, floor time.Duration
+	for b.Loop() {
+		took, _ := process(b, binary, "run", file)
+		run += took
+		began := time.Now()
+		for range 1000 {
+			resp, err := http.Get(server.URL + "/x")
+			if err != nil {
+				b.Fatal(err)
+			}
+			resp.Body.Close()
+		}
+		floor += time.Since(began)
 	}
-	return file
+	report(b, run, floor)
 }
 
-// manyFiles is a folder of n workflows of ordinary size.
-func manyFiles(b *testing.B, n int) string {
+// BenchmarkValidate is `validate` over a folder; the goal is 1,000 files a second.
+func BenchmarkValidate(b *testing.B) {
+	binary := buildBinary(b)
 	dir := b.TempDir()
 	source, err := os.ReadFile("../../workflows/restart-service.yaml")
 	if err != nil {
 		b.Fatal(err)
 	}
-	for i := range n {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("w%04d.yaml", i)), source, 0o644); err != nil {
+	const files = 500
+	for i := range files {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.yaml", i)), source, 0o600); err != nil {
 			b.Fatal(err)
 		}
 	}
-	return dir
+	var run, floor time.Duration
+	for b.Loop() {
+		took, _ := process(b, binary, "validate", dir)
+		run += took
+		took, _ = process(b, binary, "version")
+		floor += took
+	}
+	report(b, run, floor)
+	b.ReportMetric(files*float64(b.N)/run.Seconds(), "files/s")
+}
+
+func write(b *testing.B, text string) string {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "workflow.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return path
 }

@@ -73,25 +73,29 @@ func (a *app) getenv(name string) string {
 
 // configShape is what a configuration may hold.
 func configShape() *engine.Shape {
-	from := func(doc string, more ...engine.Key) *engine.Shape {
-		keys := append([]engine.Key{
-			{Name: "env", Doc: "The environment variable that holds it.", Shape: engine.Text("")},
-			{Name: "file", Doc: "The file that holds it, beside this one.", Shape: engine.Text("")},
-		}, more...)
-		return &engine.Shape{Doc: doc, Keys: keys, OneKey: []string{"env", "file"}, OneIn: "where it comes from", OneWhat: "origin", What: "{ env: NAME } or { file: FILE }"}
-	}
 	hub := &engine.Shape{Doc: "A hub: where devices are reached.", Keys: []engine.Key{
 		{Name: "type", Required: true, Doc: "What it is.", Shape: engine.OneOf("", "simulator", "azure")},
 		{Name: "file", Doc: "Of a simulator: its file, beside this one.", Shape: engine.Text("")},
-		{Name: "connectionString", Doc: "Of Azure: where the connection string of one of the hub's policies comes from.", Shape: from("")},
+		{Name: "connectionString", Doc: "Of Azure: where the connection string of one of the hub's policies comes from.", Shape: originShape("a connection string")},
 		{Name: "ca", Doc: "Of Azure: a PEM file of authorities, for a hub with a CA of its own.", Shape: engine.Text("")},
 	}}
 	return &engine.Shape{Leading: "hubs", Doc: "The configuration: hubs and secrets.", Keys: []engine.Key{
 		engine.Version(),
 		{Name: "hubs", Required: true, Doc: "The hubs by name.", Shape: &engine.Shape{Map: hub, Names: "hub", AnyName: true}},
 		{Name: "defaultHub", Doc: "The hub of a run that names none.", Shape: engine.Text("")},
-		{Name: "secrets", Doc: "Secrets by name, and where they come from.", Shape: &engine.Shape{Map: from("A secret."), Names: "secret"}},
+		{Name: "secrets", Doc: "Secrets by name, and where they come from.", Shape: &engine.Shape{Map: originShape("a secret"), Names: "secret"}},
 	}}
+}
+
+// originShape is where a text comes from; it never stands in the file itself.
+func originShape(what string) *engine.Shape {
+	return &engine.Shape{
+		What: "{ env: NAME } or { file: FILE }", OneKey: []string{"env", "file"}, OneIn: what,
+		Keys: []engine.Key{
+			{Name: "env", Doc: "The environment variable that holds it.", Shape: engine.Text("")},
+			{Name: "file", Doc: "The file that holds it, beside this one.", Shape: engine.Text("")},
+		},
+	}
 }
 
 func decodeConfig(file string, source []byte) (*configuration, engine.Problems) {

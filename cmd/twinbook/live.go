@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/runner"
 	"github.com/twinbook/twinbook/internal/clock"
 )
@@ -88,21 +87,29 @@ func (l *live) waiting() string {
 		return ""
 	}
 	columns := l.columns() - 1
-	title := "  " + l.mark(engine.Status("")) + " " + l.title(l.tracker, oldest.at, oldest.title, oldest.device)
-	if n > 1 {
-		title = "  " + l.mark(engine.Status("")) + " " + counted(n, "step") + " under way, the oldest: " + oldest.title
-	}
 	why := "waiting"
 	if d := l.clock.Now().Sub(oldest.since); d >= time.Second {
 		why += " " + seconds(d)
 	}
 	why += ": " + oldest.why
-	title = fit(title, max(columns/3, columns-2-width(why)))
-	if room := 2 + l.titleWidth; n == 1 && width(title) < room {
-		title = pad(title, min(room, max(0, columns-2-width(why))))
+	title := l.title(l.tracker, oldest.at, oldest.title, oldest.device)
+	if n > 1 {
+		title = several(n, title, columns-len("  ▸ ")-2-width(why))
 	}
+	title = "  " + l.mark("") + " " + title
+	room := columns - 2 - width(why) // for the title, if all of why is to be seen
+	title = pad(fit(title, max(columns/3, room)), min(2+l.titleWidth, room))
 	why = fit(why, columns-width(title)-2)
 	return l.paint(cyan, title) + "  " + l.paint(dim, why)
+}
+
+// several is the title for many steps: how many, and the oldest where there is room for it.
+func several(n int, oldest string, room int) string {
+	count := counted(n, "step")
+	if all := count + ", the oldest: " + oldest; width(all) <= room {
+		return all
+	}
+	return count
 }
 
 // interrupting says what a signal does now.

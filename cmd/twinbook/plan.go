@@ -65,7 +65,7 @@ func (a *app) planHub(config *configuration, flag string) string {
 }
 
 func (a *app) showPlan(p *engine.Program, lines []engine.PreviewLine, hub string) {
-	s := a.screenOf(a.out)
+	s := a.screenOf(a.out, a.outScreen)
 	fmt.Fprintf(a.out, "%s%s\n\n", s.paint(bold, p.Workflow.Name), s.paint(dim, " · "+hub+" · a plan: nothing is touched"))
 	for _, l := range lines {
 		fmt.Fprintln(a.out, planLine(s, l))

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -20,23 +19,25 @@ type app struct {
 	out, err io.Writer // results and progress
 	env      func(name string) (string, bool)
 	config   string // --config
+
+	outScreen, errScreen io.Writer // what out and err are in the end, if it matters
 }
 
 // run is the program without its process; it returns the exit code. ctx ends when the program is
 // to end; its cause is an interrupted if a signal asked for it.
 func run(ctx context.Context, args []string, in io.Reader, out, err io.Writer, env func(string) (string, bool)) int {
-	written := &watched{w: out}
-	a := &app{in: in, out: written, err: err, env: env}
+	s := newSpool(ctx)
+	a := &app{in: in, out: s.to(out), err: s.to(err), env: env, outScreen: out, errScreen: err}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(written)
-	root.SetErr(err)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
 	failure := root.ExecuteContext(ctx)
 	a.explain(failure)
 	code := exitCode(failure)
-	if written.err != nil {
-		fmt.Fprintf(err, "twinbook: the output could not be written: %v\n", written.err)
+	if lost := s.close(out); lost != nil {
+		fmt.Fprintf(err, "twinbook: the output could not be written: %v\n", lost)
 		code = max(code, exitFailed)
 	}
 	return code
@@ -93,22 +94,4 @@ func exactly(what ...string) cobra.PositionalArgs {
 		}
 		return fmt.Errorf("%s needs %s; got %d arguments. See: %s --help", c.CommandPath(), strings.Join(what, " and "), len(args), c.CommandPath())
 	}
-}
-
-// watched passes on what is written and remembers the first failure, so that whoever writes need
-// not look: the program's end does.
-type watched struct {
-	w   io.Writer
-	mu  sync.Mutex // guards err, and keeps what is written in one go together
-	err error
-}
-
-func (w *watched) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.err != nil {
-		return len(p), nil
-	}
-	_, w.err = w.w.Write(p)
-	return len(p), nil
 }

@@ -86,7 +86,7 @@ func (a *app) reporter(format string, w *world) reporter {
 	case "jsonl":
 		return &jsonlReporter{out: a.out}
 	}
-	if s := a.screenOf(a.err); s.terminal {
+	if s := a.screenOf(a.err, a.errScreen); s.terminal {
 		return newLive(s, a.out, w.clock)
 	}
 	return newPlain(screen{w: a.err}, a.out)

@@ -17,10 +17,10 @@ type screen struct {
 	columns  func() int // how wide it is now
 }
 
-// screenOf looks at what progress is written to.
-func (a *app) screenOf(w io.Writer) screen {
+// screenOf is where w's text is shown; device is what it reaches in the end.
+func (a *app) screenOf(w, device io.Writer) screen {
 	s := screen{w: w}
-	f, ok := w.(*os.File)
+	f, ok := device.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) || a.getenv("TERM") == "dumb" {
 		return s
 	}

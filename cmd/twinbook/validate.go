@@ -38,9 +38,8 @@ func (a *app) validateCommand() *cobra.Command {
 
 // A checked file is a file and what is wrong with it.
 type checked struct {
-	File     string          `json:"file"`
-	Kind     string          `json:"kind"`
-	Problems engine.Problems `json:"problems"`
+	file, kind string
+	problems   engine.Problems
 }
 
 func (a *app) validate(args []string, output, format string) error {
@@ -55,7 +54,8 @@ func (a *app) validate(args []string, output, format string) error {
 	if err != nil {
 		return err
 	}
-	results, wrong, suites := []checked{}, 0, 0
+	var results []checked
+	wrong, suites := 0, 0
 	for _, file := range files {
 		source, err := readSource(file.path)
 		if err != nil {
@@ -70,11 +70,11 @@ func (a *app) validate(args []string, output, format string) error {
 		}
 		problems := check(file.path, kind, source)
 		wrong += len(problems)
-		results = append(results, checked{File: file.path, Kind: kind, Problems: orEmpty(problems)})
+		results = append(results, checked{file: file.path, kind: kind, problems: problems})
 	}
 	switch {
 	case output == "json":
-		writeJSON(a.out, map[string]any{"files": results, "problems": wrong})
+		writeJSON(a.out, checkedOf(results, wrong))
 	case format == "github":
 		annotate(a.out, results)
 	default:
@@ -86,20 +86,13 @@ func (a *app) validate(args []string, output, format string) error {
 	return nil
 }
 
-func orEmpty(p engine.Problems) engine.Problems {
-	if p == nil {
-		return engine.Problems{}
-	}
-	return p
-}
-
 func (a *app) showChecked(results []checked, suites int) {
 	bad, all := 0, engine.Problems{}
 	for _, r := range results {
-		if len(r.Problems) > 0 {
+		if len(r.problems) > 0 {
 			bad++
 		}
-		all = append(all, r.Problems...)
+		all = append(all, r.problems...)
 	}
 	io.WriteString(a.out, all.Text())
 	text := counted(len(results), "file") + " checked"
@@ -118,7 +111,7 @@ func (a *app) showChecked(results []checked, suites int) {
 // annotate writes problems as GitHub Actions shows them beside the code.
 func annotate(w io.Writer, results []checked) {
 	for _, r := range results {
-		for _, p := range r.Problems {
+		for _, p := range r.problems {
 			msg := p.Msg
 			if p.Hint != "" {
 				msg += "\n" + p.Hint
