@@ -9,10 +9,22 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 )
 
-func main() { os.Exit(Main()) }
+func main() {
+	collectLess()
+	os.Exit(Main())
+}
+
+// collectLess trades a little memory, which a command like this has, for a fifth of its processor time:
+// runs make much garbage and keep little. GOGC in the environment still says otherwise.
+func collectLess() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
 
 // Main is the whole program but for the exit itself; it returns the exit code.
 func Main() int {
