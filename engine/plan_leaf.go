@@ -159,10 +159,11 @@ func (l *leafRun) expect(outputs map[string]any) result {
 	if a.Type.expect == nil {
 		return met
 	}
-	env := l.s.scope.with(map[string]any{"response": outputs}).env()
 	expr, words := a.Type.expect, a.Type.ExpectText
+	env := Env{Names: map[string]any{"response": outputs}, Now: l.s.r.now}
 	if given := a.expectation(); given != nil {
 		expr, words = given.Expr, given.Source
+		env = l.s.scope.with(env.Names).env()
 	}
 	holds, err := expr.Test(env)
 	switch {

@@ -168,8 +168,8 @@ func (d *driver) answer(c Command) Event {
 	case n < 12:
 		e.Value = map[string]any{"value": float64(n), "status": float64(200)}
 	default:
-		kinds := []ErrorKind{KindTimeout, KindOffline, KindThrottled, KindUnavailable, KindInterrupted, KindNotFound}
-		e.Error = &Error{Kind: kinds[n%6], Message: "no", MaybeDone: n%4 == 0}
+		kinds := slices.DeleteFunc(slices.Clone(ErrorKinds), func(k ErrorKind) bool { return k == KindCancelled })
+		e.Error = &Error{Kind: kinds[h.Sum32()/32%uint32(len(kinds))], Message: "no", MaybeDone: n%4 == 0}
 	}
 	return e
 }
@@ -187,7 +187,7 @@ func (rec *recording) replay(p *Program, r *rand.Rand) error {
 		log = append(log, batch...)
 	}
 	want := slices.Concat(rec.commands...)
-	for cut := 0; cut <= len(log); cut += 1 + len(log)/40 {
+	for cut := 0; cut <= len(log); cut += 1 + len(log)/200 { // every event, but of the longest runs
 		resumed := NewRun(p)
 		first := resumed.Next(log[:cut]...)
 		commands, end := first.Commands, first.End
