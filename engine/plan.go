@@ -63,7 +63,7 @@ func (r *Run) Next(news ...Event) Decision {
 		news = slices.Clone(news)
 		slices.SortStableFunc(news, eventOrder)
 	}
-	r.decision = Decision{Commands: make([]Command, 0, 2), Notes: make([]Note, 0, 4)}
+	r.decision = Decision{}
 	for _, e := range news {
 		r.apply(e)
 	}
@@ -140,13 +140,28 @@ func (r *Run) finish(res result) {
 // post runs f after what runs now, so that long lists of steps need no deep stack.
 func (r *Run) post(f func()) { r.queue = append(r.queue, f) }
 
+// turnLength bounds what is decided in one go. A loop over steps that need no world would otherwise
+// keep everybody waiting: its own timeout, a cancel, whoever drives the run.
+const turnLength = 10_000
+
+// turn is the timer that goes on with what is left; a millisecond later, so that virtual time passes, too.
+const turn = Address("!turn")
+
 func (r *Run) drain() {
 	for i := 0; i < len(r.queue); i++ {
+		if i == turnLength {
+			r.queue = slices.Delete(r.queue, 0, i)
+			if r.pending[turn] == nil {
+				r.timer(turn, r.now.Add(time.Millisecond), func() {})
+			}
+			return
+		}
 		f := r.queue[i]
 		r.queue[i] = nil
 		f()
 	}
 	r.queue = r.queue[:0]
+	r.stopTimer(turn)
 }
 
 // command gives a command and remembers who gets its answer.
@@ -177,6 +192,9 @@ func (r *Run) stopAttempt(at Address) {
 
 func (r *Run) note(n Note) {
 	n.Time = r.now
+	if r.decision.Notes == nil {
+		r.decision.Notes = make([]Note, 0, 4)
+	}
 	r.decision.Notes = append(r.decision.Notes, n)
 }
 

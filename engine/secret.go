@@ -48,6 +48,9 @@ func (m Masked) MarshalJSON() ([]byte, error) { return json.Marshal(m.String()) 
 
 // Reveal is value with every secret filled in; value itself is not changed.
 func Reveal(value any, secret func(name string) string) any {
+	if !hidesSecret(value) {
+		return value
+	}
 	switch value := value.(type) {
 	case Masked:
 		var b strings.Builder
@@ -76,6 +79,23 @@ func Reveal(value any, secret func(name string) string) any {
 		return list
 	}
 	return value
+}
+
+// hidesSecret says whether there is a Masked anywhere in value.
+func hidesSecret(value any) bool {
+	switch value := value.(type) {
+	case Masked:
+		return true
+	case map[string]any:
+		for _, v := range value {
+			if hidesSecret(v) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(value, hidesSecret)
+	}
+	return false
 }
 
 // Mask is value with every secret's text replaced by ***: a server may echo what it was sent.

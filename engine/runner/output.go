@@ -1,9 +1,11 @@
 package runner
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
+	"strconv"
+	"unicode/utf8"
 
 	"github.com/twinbook/twinbook/engine"
 )
@@ -12,25 +14,51 @@ import (
 const maxOutput = 1 << 20
 
 // settle makes a value what the journal will give back, so that a resumed run sees the same, and says
-// how long it is as JSON.
+// about how long it is as JSON.
 func settle(value any) (settled any, size int, err error) {
-	if value == nil {
-		return nil, len("null"), nil
+	if size, plain := plainSize(value); plain {
+		return value, size, nil
 	}
 	if settled, err = engine.ToJSON(value); err != nil {
 		return nil, 0, err
 	}
-	var text bytes.Buffer
-	e := json.NewEncoder(&text)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(settled); err != nil {
+	text, err := json.Marshal(settled)
+	if err != nil {
 		return nil, 0, err
 	}
-	size = text.Len() - len("\n")
-	if bytes.Contains(text.Bytes(), []byte(`\ufffd`)) { // text that was no UTF-8, and is now
-		err = json.Unmarshal(text.Bytes(), &settled)
+	return settled, len(text), json.Unmarshal(text, &settled) // text that was no UTF-8 is now
+}
+
+// plainSize is about how many bytes a value takes as JSON, if it is plain JSON already.
+func plainSize(value any) (size int, plain bool) {
+	switch value := value.(type) {
+	case nil, bool:
+		return len("false"), true
+	case float64:
+		var digits [32]byte
+		return len(strconv.AppendFloat(digits[:0], value, 'g', -1, 64)), !math.IsNaN(value) && !math.IsInf(value, 0)
+	case string:
+		return len(value) + 2, utf8.ValidString(value)
+	case map[string]any:
+		for name, member := range value {
+			inner, plain := plainSize(member)
+			if !plain || !utf8.ValidString(name) {
+				return 0, false
+			}
+			size += len(name) + inner + len(`"":,`)
+		}
+		return max(size, 1) + 1, true
+	case []any:
+		for _, item := range value {
+			inner, plain := plainSize(item)
+			if !plain {
+				return 0, false
+			}
+			size += inner + len(",")
+		}
+		return max(size, 1) + 1, true
 	}
-	return settled, size, err
+	return 0, false
 }
 
 // maskParams are parameters as they may be kept: with *** in place of each secret.
