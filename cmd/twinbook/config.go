@@ -167,14 +167,18 @@ func (c *configuration) find(name string) *hubConfig {
 
 // hubHint says which hubs there are.
 func (c *configuration) hubHint() string {
+	if len(c.hubs) == 0 {
+		return "it has none"
+	}
+	return "it has: " + strings.Join(c.hubNames(), ", ")
+}
+
+func (c *configuration) hubNames() []string {
 	names := make([]string, len(c.hubs))
 	for i, h := range c.hubs {
 		names[i] = h.name
 	}
-	if len(names) == 0 {
-		return ""
-	}
-	return "it has: " + strings.Join(names, ", ")
+	return names
 }
 
 // read gives the text that an origin names; a file's last line break is not part of it.

@@ -87,8 +87,8 @@ func (d *desk) start(ctx context.Context, c clock.Clock, o deskOptions) error {
 	ready, stop := c.WithTimeout(ctx, readyWithin)
 	defer stop()
 	err = devices.Ready(ready)
-	if i, ok := interruption(ctx); ok {
-		return coded{i.code(), i}
+	if ctx.Err() != nil {
+		return stopped(ctx)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w (after %s)", err, readyWithin)

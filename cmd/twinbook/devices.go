@@ -20,7 +20,7 @@ func (a *app) devicesCommand() *cobra.Command {
 	var f devicesFlags
 	c := &cobra.Command{Use: "devices", Short: "Look at devices, and call one by hand", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.PersistentFlags().StringVar(&f.hub, "hub", "", "the hub, by its name in the configuration")
+	a.hubFlag(c, c.PersistentFlags(), &f.hub)
 	c.PersistentFlags().StringVarP(&f.output, "output", "o", "", "text or json")
 	c.AddCommand(a.devicesList(&f), a.devicesTwin(&f), a.devicesCall(&f))
 	return c
@@ -54,8 +54,8 @@ func (a *app) hubError(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if i, ok := interruption(ctx); ok {
-		return coded{i.code(), i}
+	if ctx.Err() != nil {
+		return stopped(ctx)
 	}
 	switch hub.KindOf(err) {
 	case hub.Unavailable, hub.Unauthorized:

@@ -65,3 +65,11 @@ func interruption(ctx context.Context) (interrupted, bool) {
 	var i interrupted
 	return i, errors.As(context.Cause(ctx), &i)
 }
+
+// stopped is the error of a command that ctx has ended.
+func stopped(ctx context.Context) error {
+	if i, ok := interruption(ctx); ok {
+		return coded{i.code(), i}
+	}
+	return context.Cause(ctx)
+}

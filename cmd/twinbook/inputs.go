@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -10,8 +11,8 @@ import (
 )
 
 // readInputs puts together the inputs of a run: those of a file, and over them those given as name=value.
-func (a *app) readInputs(p *engine.Program, file string, pairs []string) (map[string]any, error) {
-	values, err := a.inputsFile(file)
+func (a *app) readInputs(ctx context.Context, p *engine.Program, file string, pairs []string) (map[string]any, error) {
+	values, err := a.inputsFile(ctx, file)
 	if err != nil {
 		return nil, err
 	}
@@ -58,12 +59,12 @@ func givenInputs(p *engine.Program, pairs []string) (map[string]any, error) {
 }
 
 // inputsFile reads a YAML or JSON file of inputs; "-" is the standard input.
-func (a *app) inputsFile(file string) (map[string]any, error) {
+func (a *app) inputsFile(ctx context.Context, file string) (map[string]any, error) {
 	values := map[string]any{}
 	if file == "" {
 		return values, nil
 	}
-	source, err := a.readStdinOr(file)
+	source, err := a.readStdinOr(ctx, file)
 	if err != nil {
 		return nil, fmt.Errorf("--inputs: %w", err)
 	}
@@ -78,9 +79,24 @@ func (a *app) inputsFile(file string) (map[string]any, error) {
 	return values, nil
 }
 
-func (a *app) readStdinOr(file string) ([]byte, error) {
-	if file == "-" {
-		return io.ReadAll(io.LimitReader(a.in, maxRead))
+// readStdinOr reads a file, or for "-" what comes in, unless a signal comes first.
+func (a *app) readStdinOr(ctx context.Context, file string) ([]byte, error) {
+	if file != "-" {
+		return readSource(file)
 	}
-	return readSource(file)
+	type read struct {
+		text []byte
+		err  error
+	}
+	all := make(chan read, 1)
+	go func() { // it may wait for a terminal for ever; then the program's end ends it
+		text, err := io.ReadAll(io.LimitReader(a.in, maxRead))
+		all <- read{text, err}
+	}()
+	select {
+	case r := <-all:
+		return r.text, r.err
+	case <-ctx.Done():
+		return nil, stopped(ctx)
+	}
 }

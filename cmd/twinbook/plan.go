@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -17,16 +18,16 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "Show what a run would do, without doing it",
 		Long:  "Shows a workflow's steps with the values that follow from its inputs. No device and no hub is touched.",
 		Args:  exactly("one workflow FILE"),
-		RunE:  func(_ *cobra.Command, args []string) error { return a.plan(args[0], f) },
+		RunE:  func(c *cobra.Command, args []string) error { return a.plan(c.Context(), args[0], f) },
 	}
-	c.Flags().StringVar(&f.hub, "hub", "", "the hub of the run, by its name in the configuration")
+	a.hubFlag(c, c.Flags(), &f.hub)
 	c.Flags().StringArrayVarP(&f.inputs, "input", "i", nil, "an input, as name=value; may be repeated")
 	c.Flags().StringVar(&f.file, "inputs", "", "a YAML or JSON file of inputs; - reads stdin")
 	c.Flags().StringVarP(&f.output, "output", "o", "", "text or json")
 	return c
 }
 
-func (a *app) plan(file string, f runFlags) error {
+func (a *app) plan(ctx context.Context, file string, f runFlags) error {
 	format, err := a.outputFormat(f.output, "text", "json")
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func (a *app) plan(file string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	inputs, err := a.readInputs(p, f.file, f.inputs)
+	inputs, err := a.readInputs(ctx, p, f.file, f.inputs)
 	if err != nil {
 		return err
 	}

@@ -42,15 +42,14 @@ type tracker struct {
 
 // underWay is a step that has begun and not ended.
 type underWay struct {
-	at      engine.Address
-	step    *engine.Step
-	title   string
-	device  string
-	since   time.Time
-	why     string // what it waits for; empty: nothing worth telling
-	ended   bool
-	headed  bool // a line above its inner steps names it
-	attempt int
+	at     engine.Address
+	step   *engine.Step
+	title  string
+	device string
+	since  time.Time
+	why    string // what it waits for; empty: nothing worth telling
+	ended  bool
+	headed bool // a line above its inner steps names it
 }
 
 func newTracker() *tracker {

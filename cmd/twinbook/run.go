@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
@@ -30,7 +32,7 @@ func (a *app) runCommand() *cobra.Command {
 		Args: exactly("one workflow FILE"),
 		RunE: func(c *cobra.Command, args []string) error { return a.runWorkflow(c.Context(), args[0], f) },
 	}
-	c.Flags().StringVar(&f.hub, "hub", "", "the hub of the run, by its name in the configuration")
+	a.hubFlag(c, c.Flags(), &f.hub)
 	c.Flags().StringArrayVarP(&f.inputs, "input", "i", nil, "an input, as name=value; may be repeated")
 	c.Flags().StringVar(&f.file, "inputs", "", "a YAML or JSON file of inputs; - reads stdin")
 	c.Flags().StringVarP(&f.output, "output", "o", "", "text, json (one document at the end) or jsonl (a line for each event)")
@@ -50,7 +52,7 @@ func (a *app) runWorkflow(ctx context.Context, file string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	inputs, err := a.readInputs(p, f.file, f.inputs)
+	inputs, err := a.readInputs(ctx, p, f.file, f.inputs)
 	if err != nil {
 		return err
 	}
@@ -62,21 +64,33 @@ func (a *app) runWorkflow(ctx context.Context, file string, f runFlags) error {
 	return a.follow(ctx, w, p, inputs, a.reporter(format, w))
 }
 
-// outputFormat is what --output or TWINBOOK_OUTPUT asks for.
+// outputFormat is what --output asks for, or, among what a command has, TWINBOOK_OUTPUT.
 func (a *app) outputFormat(flag string, allowed ...string) (string, error) {
-	format := flag
-	if format == "" {
-		format = a.getenv("TWINBOOK_OUTPUT")
+	if flag != "" && !slices.Contains(allowed, flag) {
+		return "", fmt.Errorf("--output %s: it can be %s", flag, orWords(allowed))
 	}
-	if format == "" {
-		return allowed[0], nil
+	env, known := a.getenv("TWINBOOK_OUTPUT"), []string{"", "text", "json", "jsonl"}
+	switch {
+	case flag != "":
+		return flag, nil
+	case !slices.Contains(known, env):
+		return "", fmt.Errorf("TWINBOOK_OUTPUT=%s: it can be %s", env, orWords(known[1:]))
+	case slices.Contains(allowed, env):
+		return env, nil
 	}
-	for _, each := range allowed {
-		if format == each {
-			return format, nil
+	return allowed[0], nil
+}
+
+// hubFlag is --hub, with completion from the configuration.
+func (a *app) hubFlag(c *cobra.Command, flags *pflag.FlagSet, hub *string) {
+	flags.StringVar(hub, "hub", "", "the hub, by its name in the configuration")
+	c.RegisterFlagCompletionFunc("hub", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		config, err := a.loadConfig()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
 		}
-	}
-	return "", fmt.Errorf("--output %s: it can be %s", format, orWords(allowed))
+		return config.hubNames(), cobra.ShellCompDirectiveNoFileComp
+	})
 }
 
 func (a *app) reporter(format string, w *world) reporter {

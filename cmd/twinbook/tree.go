@@ -2,60 +2,45 @@ package main
 
 import "github.com/twinbook/twinbook/engine"
 
-// eachStep visits the steps of a workflow in the order of the file, and how many steps stand around each.
-func eachStep(w *engine.Workflow, f func(s *engine.Step, depth int)) {
-	visitSteps(w.Steps, 0, f)
-	if w.Catch != nil {
-		visitSteps(w.Catch.Steps, 0, f)
-	}
-	if w.Finally != nil {
-		visitSteps(w.Finally.Steps, 0, f)
-	}
+// A part is a list of steps inside a workflow or a step, and the label that its lines have.
+type part struct {
+	label string
+	steps []*engine.Step
 }
 
-func visitSteps(steps []*engine.Step, depth int, f func(*engine.Step, int)) {
-	for _, s := range steps {
-		f(s, depth)
-		for _, inner := range innerSteps(s) {
-			visitSteps(inner, depth+1, f)
-		}
-	}
+// sampleItem stands for the label of a loop's item, which is not known before a run.
+const sampleItem = "device-1"
+
+// partsOf are the lists of steps of a workflow.
+func partsOf(w *engine.Workflow) []part {
+	return append([]part{{"", w.Steps}}, guards(w.Catch, w.Finally)...)
 }
 
-// innerSteps are the lists of steps inside a step, those of called workflows left out.
-func innerSteps(s *engine.Step) [][]*engine.Step {
-	lists := [][]*engine.Step{s.Steps, s.Else}
+// innerParts are the lists of steps inside a step, those of called workflows left out.
+func innerParts(s *engine.Step) []part {
+	parts := []part{{"", s.Steps}, {"else", s.Else}}
 	if s.Parallel != nil {
 		for _, b := range s.Parallel.Branches {
-			lists = append(lists, b.Value)
+			parts = append(parts, part{b.Name, b.Value})
 		}
 	}
 	if s.ForEach != nil {
-		lists = append(lists, s.ForEach.Steps)
+		parts = append(parts, part{sampleItem, s.ForEach.Steps})
 	}
 	if s.Repeat != nil {
-		lists = append(lists, s.Repeat.Steps)
+		parts = append(parts, part{"1", s.Repeat.Steps})
 	}
-	if s.Catch != nil {
-		lists = append(lists, s.Catch.Steps)
-	}
-	if s.Finally != nil {
-		lists = append(lists, s.Finally.Steps)
-	}
-	return lists
+	return append(parts, guards(s.Catch, s.Finally)...)
 }
 
-// needsHub says whether a program has a step that talks to a hub.
-func needsHub(p *engine.Program) bool {
-	needs := false
-	for _, each := range p.Programs() {
-		eachStep(each.Workflow, func(s *engine.Step, _ int) {
-			if s.Do != nil && s.Do.Type.TalksToWorld() && (!s.Do.Type.NoDevice || s.Do.Type.NeedsHub) {
-				needs = true
-			}
-		})
+func guards(c *engine.Catch, f *engine.Finally) (parts []part) {
+	if c != nil {
+		parts = append(parts, part{"catch", c.Steps})
 	}
-	return needs
+	if f != nil {
+		parts = append(parts, part{"finally", f.Steps})
+	}
+	return parts
 }
 
 // widestTitle is the widest title that the columns beside it give way to.
@@ -63,25 +48,38 @@ const widestTitle = 44
 
 // titleColumns is how wide the titles of a workflow's steps will be, as far as can be known.
 func titleColumns(w *engine.Workflow) int {
-	const guess = 8 // columns of what an expression gives
 	columns := 20
-	eachStep(w, func(s *engine.Step, depth int) {
-		n := 2 * depth
-		switch {
-		case s.Name != nil:
-			text, _ := s.Name.Lit.(string)
-			n += width(text)
-			for _, part := range s.Name.Parts {
-				if n += width(part.Text); part.Expr != nil {
-					n += guess
+	var visit func(parts []part, depth int)
+	visit = func(parts []part, depth int) {
+		for _, p := range parts {
+			for _, s := range p.steps {
+				n := 2*depth + titleWidth(s)
+				if p.label != "" {
+					n += width("[" + p.label + "] ")
 				}
+				if n <= widestTitle {
+					columns = max(columns, n)
+				}
+				visit(innerParts(s), depth+1)
 			}
-		default:
-			n += len(s.ID) + len(s.Action)
 		}
-		if n <= widestTitle {
-			columns = max(columns, n)
-		}
-	})
+	}
+	visit(partsOf(w), 0)
 	return columns
+}
+
+// titleWidth is how wide a step's title will be.
+func titleWidth(s *engine.Step) int {
+	const guess = 8 // columns of what an expression gives
+	if s.Name == nil {
+		return max(len(s.ID), len(s.Action))
+	}
+	text, _ := s.Name.Lit.(string)
+	n := width(text)
+	for _, p := range s.Name.Parts {
+		if n += width(p.Text); p.Expr != nil {
+			n += guess
+		}
+	}
+	return n
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -29,7 +30,7 @@ func (a *app) validateCommand() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return a.validate(args, output, format) },
+		RunE: func(c *cobra.Command, args []string) error { return a.validate(c.Context(), args, output, format) },
 	}
 	c.Flags().StringVarP(&output, "output", "o", "", "text or json")
 	c.Flags().StringVar(&format, "format", "", "github: annotations for GitHub Actions")
@@ -42,7 +43,7 @@ type checked struct {
 	problems   engine.Problems
 }
 
-func (a *app) validate(args []string, output, format string) error {
+func (a *app) validate(ctx context.Context, args []string, output, format string) error {
 	output, err := a.outputFormat(output, "text", "json")
 	if err != nil {
 		return err
@@ -56,7 +57,11 @@ func (a *app) validate(args []string, output, format string) error {
 	}
 	var results []checked
 	wrong, suites := 0, 0
+	config := a.configForHubs()
 	for _, file := range files {
+		if ctx.Err() != nil {
+			return stopped(ctx)
+		}
 		source, err := readSource(file.path)
 		if err != nil {
 			return err
@@ -68,7 +73,7 @@ func (a *app) validate(args []string, output, format string) error {
 			}
 			continue
 		}
-		problems := check(file.path, kind, source)
+		problems := check(file.path, kind, source, config)
 		wrong += len(problems)
 		results = append(results, checked{file: file.path, kind: kind, problems: problems})
 	}
@@ -177,8 +182,17 @@ func kindOf(source []byte) string {
 	return ""
 }
 
+// configForHubs is the configuration that hub names are held against; nil where none can be read.
+func (a *app) configForHubs() *configuration {
+	config, err := a.loadConfig()
+	if err != nil || config.file == "" {
+		return nil
+	}
+	return config
+}
+
 // check finds all that is wrong with a file. One that begins like none of ours is taken for a workflow.
-func check(file, kind string, source []byte) engine.Problems {
+func check(file, kind string, source []byte, config *configuration) engine.Problems {
 	switch kind {
 	case "simulator":
 		_, problems := device.Load(file, source)
@@ -187,6 +201,9 @@ func check(file, kind string, source []byte) engine.Problems {
 		_, problems := decodeConfig(file, source)
 		return problems
 	}
-	_, problems := engine.Compile(file, source, engine.Options{Types: steps.All().Types, Read: readSource})
+	p, problems := engine.Compile(file, source, engine.Options{Types: steps.All().Types, Read: readSource})
+	if p != nil && config != nil {
+		return config.checkHubs(p)
+	}
 	return problems
 }
