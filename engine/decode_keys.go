@@ -34,7 +34,7 @@ func (w *decoder) unknownAction(s *Shape, key, in *yamlNode, allowed []string) {
 		w.file.wrong(key, "unknown-key", "did you mean "+near+"?", "unknown key %s in a step", quoteKey(key.text))
 		return
 	}
-	w.file.wrong(key, "unknown-"+s.OneWhat, meant(key.text, s.OneKey), "unknown %s %s", s.OneWhat, quoteKey(key.text))
+	w.file.wrong(key, "unknown-action", meant(key.text, s.OneKey), "unknown action %s", quoteKey(key.text))
 }
 
 func quoteKey(text string) string { return fmt.Sprintf("%q", shorten(text, 60)) }

@@ -58,6 +58,10 @@ func (c *check) names(n ast.Node, at position) {
 			c.topMember(base, n, at)
 			return
 		}
+	case *ast.StringNode:
+		if strings.Contains(n.Value, "${{") {
+			c.problem(n, "template-in-expression", "join texts with +, or use the value itself", "this text is taken as it is: no ${{ }} is filled in inside an expression")
+		}
 	case *ast.CallNode:
 		c.call(n)
 	case *ast.BuiltinNode:
@@ -115,7 +119,7 @@ func (c *check) known(n *ast.IdentifierNode) bool {
 		return true
 	}
 	if n.Value == "secrets" {
-		c.problem(n, "secret-in-expression", "", "a secret stands alone, as ${{ secrets.NAME }}, in a parameter of an action; no expression can read it")
+		c.problem(n, "secret-place", "", "a secret stands alone, as ${{ secrets.NAME }}, in a parameter of an action; no expression can read it")
 		return false
 	}
 	msg, hint := c.unknownName(n.Value)
@@ -174,7 +178,7 @@ func (c *check) topMember(base *ast.IdentifierNode, n *ast.MemberNode, at positi
 	}
 	if name == "secrets" || !c.known(base) {
 		if name == "secrets" {
-			c.problem(n, "secret-in-expression", "", "a secret stands alone, as ${{ secrets.NAME }}, in a parameter of an action; no expression can read it")
+			c.problem(n, "secret-place", "", "a secret stands alone, as ${{ secrets.NAME }}, in a parameter of an action; no expression can read it")
 		}
 		return
 	}

@@ -49,7 +49,10 @@ func (c *check) openText() {
 	c.at(max(start, 0), len(c.source.runes), "syntax", "end it with the quote it begins with", "a text is not closed")
 }
 
-var templateText = regexp.MustCompile(`^\s*\$*\{\{?(.*?)\}?\}\s*$`)
+var (
+	templateText = regexp.MustCompile(`^\s*\$*\{\{?(.*?)\}?\}\s*$`)
+	templateIn   = regexp.MustCompile(`\$*\{\{\s*(.*?)\s*\}\}|\$\{\s*(.*?)\s*\}`)
+)
 
 // template is ${{ }}, {{ }} or ${ } around the expression or inside it.
 func (c *check) template(source string) bool {
@@ -58,7 +61,7 @@ func (c *check) template(source string) bool {
 		if at < 0 {
 			continue
 		}
-		inside := strings.NewReplacer("${{", "", "}}", "", "{{", "", "${", "").Replace(source)
+		inside := templateIn.ReplaceAllString(source, "$1$2")
 		if m := templateText.FindStringSubmatch(source); m != nil {
 			inside = m[1]
 		}

@@ -117,7 +117,7 @@ func exampleProblems(t *testing.T, example string) engine.Problems {
 	source := []byte(wholeFile(example))
 	kind := kindOf(source)
 	if kind != "workflow" {
-		return check("example.yaml", kind, source)
+		return check("example.yaml", kind, source, nil)
 	}
 	program, problems := engine.Compile("example.yaml", source, engine.Options{Types: steps.All().Types, Read: readCalled})
 	if len(problems) > 0 {

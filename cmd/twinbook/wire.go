@@ -64,7 +64,7 @@ func (a *app) openWorld(ctx context.Context, config *configuration, p *engine.Pr
 			w.hub = h.name
 		}
 		w.opened = append(w.opened, opened)
-		w.fleets[h.name] = steps.NewFleet(w.clock, opened)
+		w.fleets[h.name] = steps.NewFleet(w.clock, opened.Hub)
 	}
 	return w, nil
 }
