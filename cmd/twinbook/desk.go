@@ -28,8 +28,9 @@ type deskOptions struct {
 
 // A desk is a simulated hub in this process, and its devices.
 type desk struct {
-	hub   *simulator.Hub
-	fleet *device.Fleet
+	hub       *simulator.Hub
+	fleet     *device.Fleet // all that the hub knows
+	simulated int           // how many of them are simulated
 
 	cancel context.CancelFunc
 	parts  sync.WaitGroup
@@ -79,6 +80,7 @@ func (d *desk) start(ctx context.Context, c clock.Clock, o deskOptions) error {
 	if err != nil {
 		return err
 	}
+	d.simulated = len(simulated.Devices)
 	devices, err := device.Start(lasting, simulated, device.Options{Clock: c, Dial: dial, Seed: o.seed, Log: o.log})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -31,14 +32,16 @@ func (a *app) chooseHub(c *configuration, flag string) (hubConfig, error) {
 	return hubConfig{}, c.unknownHub(name, by)
 }
 
+var errNoHub = errors.New("no hub is named")
+
 func (c *configuration) noHub() error {
 	if c.file != "" {
-		return fmt.Errorf("no hub is named: use --hub NAME, TWINBOOK_HUB, or defaultHub in %s (%s)", c.file, c.hubHint())
+		return fmt.Errorf("%w: use --hub NAME, TWINBOOK_HUB, or defaultHub in %s (%s)", errNoHub, c.file, c.hubHint())
 	}
-	return fmt.Errorf("no hub is named, and there is no %s here.\n"+
+	return fmt.Errorf("%w, and there is no %s here.\n"+
 		"  For a real hub, set %s to the connection string of one of its policies,\n"+
 		"  or write a %s (its format: twinbook schema config).\n"+
-		"  For simulated devices, twinbook init writes all that is needed into this folder", defaultConfig, connectionVariable, defaultConfig)
+		"  For simulated devices, twinbook init writes all that is needed into this folder", errNoHub, defaultConfig, connectionVariable, defaultConfig)
 }
 
 func (c *configuration) unknownHub(name, by string) error {

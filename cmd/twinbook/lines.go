@@ -50,42 +50,6 @@ func (l *lines) title(t *tracker, at engine.Address, title, device string) strin
 	return text
 }
 
-// label says which part of the steps around it an address belongs to: the item of a loop, the pass of a
-// repeat, the branch, or catch, else and finally. The innermost one counts, through blocks that are not shown.
-func (t *tracker) label(at engine.Address) string {
-	inner := string(at)
-	for {
-		cut := strings.LastIndexByte(inner, '/')
-		if cut < 0 {
-			return ""
-		}
-		inner = inner[:cut]
-		switch s, last := t.active[engine.Address(inner).Step()], inner[strings.LastIndexByte(inner, '/')+1:]; {
-		case strings.HasSuffix(inner, "]"):
-			if label, ok := t.labels[engine.Address(inner)]; ok {
-				return label
-			}
-			return passNumber(last[strings.LastIndexByte(last, '[')+1:])
-		case s == nil && last != "steps":
-			return last
-		case s != nil && s.shown():
-			return ""
-		}
-	}
-}
-
-// shown says whether a block has lines of its own: one without a name only groups its steps.
-func (s *underWay) shown() bool { return !groups(s.step) }
-
-func groups(s *engine.Step) bool { return s.Action == "steps" && s.Name == nil && s.ID == "" }
-
-// passNumber counts from 1, as people do.
-func passNumber(index string) string {
-	n := 0
-	fmt.Sscanf(index, "%d", &n)
-	return fmt.Sprint(n + 1)
-}
-
 // mark is the sign before a step that ended so; the empty status is a step under way.
 func (l *lines) mark(status engine.Status) string {
 	switch status {

@@ -81,7 +81,10 @@ func (p *plainReporter) ended(n *engine.Note, title string) {
 		if n.Step.Action == "log" {
 			return
 		}
-		p.say(n.Time, "succeeded", joined(title, fit(gave(n.Step, n.Value), 100))+took)
+		if what := gave(n.Step, n.Value); what != "" {
+			title += ": " + fit(what, 100)
+		}
+		p.say(n.Time, "succeeded", title+took)
 	case engine.Failed:
 		word := "failed"
 		if n.Step.ContinueOnError {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -44,25 +45,31 @@ func (a *app) plan(ctx context.Context, file string, f runFlags) error {
 	if err != nil {
 		return err
 	}
+	hub, err := a.planHub(config, f.hub)
+	if err != nil {
+		return err
+	}
 	lines := engine.Preview(p, inputs, time.Now())
 	if format == "json" {
 		writeJSON(a.out, map[string]any{"workflow": p.Workflow.Name, "file": p.File, "hash": p.Hash, "inputs": inputs, "lines": lines})
 		return nil
 	}
-	a.showPlan(p, lines, a.planHub(config, f.hub))
+	a.showPlan(p, lines, hub)
 	return nil
 }
 
-// planHub says where a run would go; a plan needs no hub.
-func (a *app) planHub(config *configuration, flag string) string {
+// planHub says where a run would go; a plan itself needs no hub.
+func (a *app) planHub(config *configuration, flag string) (string, error) {
 	h, err := a.chooseHub(config, flag)
 	switch {
+	case errors.Is(err, errNoHub):
+		return "no hub is chosen", nil
 	case err != nil:
-		return "no hub is chosen"
+		return "", err
 	case h.simulator != "":
-		return "simulator " + h.name
+		return "simulator " + h.name, nil
 	}
-	return "hub " + h.name
+	return "hub " + h.name, nil
 }
 
 func (a *app) showPlan(p *engine.Program, lines []engine.PreviewLine, hub string) {

@@ -125,18 +125,28 @@ func (a *app) announce(d *desk, rest, mqtt, format string) error {
 		fmt.Fprintln(a.out, jsonLine(start))
 		return nil
 	}
-	fmt.Fprintf(a.out, "simulator %s: %s connected\n\n", start.Name, counted(len(d.fleet.Devices), "device"))
-	fmt.Fprintf(a.out, "  for services  %s\n  for devices   %s\n\n", start.HTTP, start.MQTT)
+	a.welcome(d, start)
+	return nil
+}
+
+// welcome says how to reach the simulator.
+func (a *app) welcome(d *desk, start startJSON) {
+	fmt.Fprintf(a.out, "simulator %s: %s connected", start.Name, counted(d.simulated, "device"))
+	if yours := len(d.fleet.Devices) - d.simulated; yours > 0 {
+		fmt.Fprintf(a.out, ", %d for you to connect", yours)
+	}
+	fmt.Fprintf(a.out, "\n\n  for services  %s\n  for devices   %s\n\n", start.HTTP, start.MQTT)
 	fmt.Fprintf(a.out, "In another terminal, in a folder without %s:\n\n  export %s='%s'\n  twinbook run reboot.yaml\n\n", defaultConfig, connectionVariable, start.Service)
 	fmt.Fprintln(a.out, "A device of your own takes a simulated one's place with --own ID and its connection string:")
-	for _, spec := range ids {
-		fmt.Fprintf(a.out, "\n  %s", start.Devices[spec.ID])
+	for _, spec := range d.fleet.Devices {
+		if entry, ok := start.Devices[spec.ID]; ok {
+			fmt.Fprintf(a.out, "\n  %s", entry)
+		}
 	}
-	if more := len(d.fleet.Devices) - len(ids); more > 0 {
+	if more := len(d.fleet.Devices) - len(start.Devices); more > 0 {
 		fmt.Fprintf(a.out, "\n  … and %d more: --output json shows all", more)
 	}
 	fmt.Fprint(a.out, "\n\nCtrl-C ends it.\n")
-	return nil
 }
 
 // A deviceLog shows what devices say of themselves, from many places at once.

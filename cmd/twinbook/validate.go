@@ -51,44 +51,51 @@ func (a *app) validate(ctx context.Context, args []string, output, format string
 	if format != "" && format != "github" {
 		return fmt.Errorf("--format %s: it can be github", format)
 	}
-	files, err := filesToCheck(args)
+	results, suites, err := a.checkAll(ctx, args)
 	if err != nil {
 		return err
 	}
-	var results []checked
-	wrong, suites := 0, 0
-	config := a.configForHubs()
-	for _, file := range files {
-		if ctx.Err() != nil {
-			return stopped(ctx)
-		}
-		source, err := readSource(file.path)
-		if err != nil {
-			return err
-		}
-		kind := kindOf(source)
-		if file.found && (kind == "" || kind == "suite") {
-			if kind == "suite" {
-				suites++
-			}
-			continue
-		}
-		problems := check(file.path, kind, source, config)
-		wrong += len(problems)
-		results = append(results, checked{file: file.path, kind: kind, problems: problems})
-	}
 	switch {
 	case output == "json":
-		writeJSON(a.out, checkedOf(results, wrong))
+		writeJSON(a.out, checkedOf(results))
 	case format == "github":
 		annotate(a.out, results)
 	default:
 		a.showChecked(results, suites)
 	}
-	if wrong > 0 {
-		return coded{code: exitUsage}
+	for _, r := range results {
+		if len(r.problems) > 0 {
+			return coded{code: exitUsage}
+		}
 	}
 	return nil
+}
+
+// checkAll checks the files that args name. Files that were found in folders and are none of ours are left
+// out; suites among them are counted.
+func (a *app) checkAll(ctx context.Context, args []string) (results []checked, suites int, err error) {
+	files, err := filesToCheck(args)
+	if err != nil {
+		return nil, 0, err
+	}
+	config := a.configForHubs()
+	for _, file := range files {
+		if ctx.Err() != nil {
+			return nil, 0, stopped(ctx)
+		}
+		source, err := readSource(file.path)
+		if err != nil {
+			return nil, 0, err
+		}
+		switch kind := kindOf(source); {
+		case file.found && kind == "":
+		case file.found && kind == "suite":
+			suites++
+		default:
+			results = append(results, checked{file: file.path, kind: kind, problems: check(file.path, kind, source, config)})
+		}
+	}
+	return results, suites, nil
 }
 
 func (a *app) showChecked(results []checked, suites int) {

@@ -25,9 +25,10 @@ type (
 	}
 )
 
-func checkedOf(results []checked, wrong int) checkedJSON {
-	all := checkedJSON{Files: []fileJSON{}, Problems: wrong}
+func checkedOf(results []checked) checkedJSON {
+	all := checkedJSON{Files: []fileJSON{}}
 	for _, r := range results {
+		all.Problems += len(r.problems)
 		kind := r.kind
 		if kind == "" {
 			kind = "workflow"
