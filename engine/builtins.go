@@ -168,3 +168,9 @@ var instead = map[string]string{
 	"toUpper":       "write upper(…)",
 	"bitand":        "", "bitor": "", "bitxor": "", "bitnand": "", "bitnot": "", "bitshl": "", "bitshr": "", "bitushr": "",
 }
+
+// isBuiltin says whether a name is a function's.
+func isBuiltin(name string) bool {
+	_, function := functions[name]
+	return function || predicates[name]
+}

@@ -104,9 +104,3 @@ func (k *fileCheck) earlierVars(e *Expression, later map[string]bool) {
 		}
 	}
 }
-
-// isBuiltin says whether a name is a function's.
-func isBuiltin(name string) bool {
-	_, function := functions[name]
-	return function || predicates[name]
-}

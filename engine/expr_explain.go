@@ -166,3 +166,11 @@ func (e *Expr) firstMissing(env Env) string {
 	}
 	return ""
 }
+
+// A Part is a part of an expression with the value it had.
+type Part struct {
+	Source  string `json:"source"`
+	Value   any    `json:"value"`
+	Type    string `json:"type,omitempty"` // shown where types differ
+	Missing bool   `json:"missing,omitempty"`
+}

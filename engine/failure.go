@@ -52,11 +52,3 @@ type CheckFailure struct {
 	Reason  string `json:"reason"`            // "is false", "a part is missing: …"
 	Parts   []Part `json:"parts,omitempty"`
 }
-
-// A Part is a part of an expression with the value it had.
-type Part struct {
-	Source  string `json:"source"`
-	Value   any    `json:"value"`
-	Type    string `json:"type,omitempty"` // shown where types differ
-	Missing bool   `json:"missing,omitempty"`
-}

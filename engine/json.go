@@ -16,7 +16,7 @@ const TimeLayout = "2006-01-02T15:04:05.000Z07:00"
 // Numbers that are not finite are an error.
 func ToJSON(value any) (any, error) {
 	switch value := value.(type) {
-	case nil, bool, string, Masked:
+	case nil, bool, string:
 		return value, nil
 	case float64:
 		if math.IsNaN(value) || math.IsInf(value, 0) {
@@ -102,15 +102,6 @@ func kindWord(value any) string {
 // Show is a JSON value for people: on one line and not too long.
 func Show(value any) string { return shorten(compactJSON(value), 120) }
 
-// shorten cuts a text to at most n characters.
-func shorten(text string, n int) string {
-	runes := []rune(text)
-	if len(runes) <= n {
-		return text
-	}
-	return string(runes[:n-1]) + "…"
-}
-
 // mostDepth bounds how deep JSON from outside may be nested.
 const mostDepth = 100
 
@@ -139,4 +130,11 @@ func ParseJSON(text []byte) (any, error) {
 		return nil, fmt.Errorf("it is not: %w", err)
 	}
 	return value, nil
+}
+
+func joinPath(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
 }

@@ -207,14 +207,6 @@ func acceptTextList(value any) (any, error) {
 	return out, nil
 }
 
-// orList is "a, b or c".
-func orList(words []string) string {
-	if len(words) == 1 {
-		return words[0]
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
-}
-
 // into fills a parameter struct; target points to it.
 func (r resolved) into(target any, fields []Field) error {
 	v := reflect.ValueOf(target).Elem()

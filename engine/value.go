@@ -137,13 +137,6 @@ func (v *Value) evalAt(env Env, null nulls, path string) (any, error) {
 	return v.Lit, nil
 }
 
-func joinPath(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
-}
-
 func (v *Value) evalTemplate(env Env, null nulls, path string) (any, error) {
 	if e := v.Whole(); e != nil {
 		value, err := evalJSON(e, env, path)
