@@ -1,6 +1,10 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/twinbook/twinbook/engine/expr"
+)
 
 // An ErrorKind says what went wrong, in the words of retry.on and catch.on.
 type ErrorKind string
@@ -46,9 +50,9 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Kind, e.Message)
 
 // A CheckFailure is one line of an assert that was not true, with the values it came from.
 type CheckFailure struct {
-	Where   string `json:"where"`
-	Source  string `json:"source"`
-	Message string `json:"message,omitempty"` // the author's
-	Reason  string `json:"reason"`            // "is false", "a part is missing: …"
-	Parts   []Part `json:"parts,omitempty"`
+	Where   string      `json:"where"`
+	Source  string      `json:"source"`
+	Message string      `json:"message,omitempty"` // the author's
+	Reason  string      `json:"reason"`            // "is false", "a part is missing: …"
+	Parts   []expr.Part `json:"parts,omitempty"`
 }

@@ -7,18 +7,20 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // resolved are the parameters of one attempt: values as JSON by name, conditions with what they see.
 type resolved struct {
 	values map[string]any
-	conds  map[string]*Bound
+	conds  map[string]*expr.Bound
 	checks []Check
 }
 
 // resolve evaluates an action's parameters for one attempt. What an expression gave is held against
 // the field's kind, as the check before the run did with what was literal.
-func (a *Action) resolve(env Env) (resolved, error) {
+func (a *Action) resolve(env expr.Env) (resolved, error) {
 	r := resolved{values: make(map[string]any, len(a.Params))}
 	for _, p := range a.Params {
 		switch p.Field.Kind {
@@ -27,7 +29,7 @@ func (a *Action) resolve(env Env) (resolved, error) {
 				continue // evaluated by the planner when the answer is there
 			}
 			if r.conds == nil {
-				r.conds = map[string]*Bound{}
+				r.conds = map[string]*expr.Bound{}
 			}
 			r.conds[p.Field.Name] = p.Cond.Expr.Bind(env)
 		case KindChecks:
@@ -58,7 +60,7 @@ func (t *StepType) nulls() nulls {
 	return nullIsError
 }
 
-func (f *Field) evaluate(v *Value, env Env, null nulls) (any, error) {
+func (f *Field) evaluate(v *Value, env expr.Env, null nulls) (any, error) {
 	var value any
 	var err error
 	switch {
@@ -93,21 +95,21 @@ func (f *Field) accept(value any) (any, error) {
 		return f.acceptNumber(value)
 	case KindBool:
 		if _, ok := value.(bool); !ok {
-			return nil, fmt.Errorf("expected true or false, got %s", kindWord(value))
+			return nil, fmt.Errorf("expected true or false, got %s", expr.Describe(value))
 		}
 	case KindDuration:
 		return f.acceptDuration(value)
 	case KindTime:
 		text, ok := value.(string)
 		if !ok {
-			return nil, fmt.Errorf("expected a time, got %s", kindWord(value))
+			return nil, fmt.Errorf("expected a time, got %s", expr.Describe(value))
 		}
 		if _, err := time.Parse(time.RFC3339, text); err != nil {
-			return nil, fmt.Errorf("expected a time like 2026-03-01T02:30:00Z, got %s", kindWord(value))
+			return nil, fmt.Errorf("expected a time like 2026-03-01T02:30:00Z, got %s", expr.Describe(value))
 		}
 	case KindObject:
 		if _, ok := value.(map[string]any); !ok {
-			return nil, fmt.Errorf("expected an object, got %s", kindWord(value))
+			return nil, fmt.Errorf("expected an object, got %s", expr.Describe(value))
 		}
 	case KindTextMap:
 		return acceptTextMap(value)
@@ -123,7 +125,7 @@ func (f *Field) acceptText(value any) (any, error) {
 	}
 	text, ok := scalarText(value)
 	if !ok {
-		return nil, fmt.Errorf("expected text, got %s", kindWord(value))
+		return nil, fmt.Errorf("expected text, got %s", expr.Describe(value))
 	}
 	if len(f.OneOf) > 0 {
 		for _, allowed := range f.OneOf {
@@ -131,7 +133,7 @@ func (f *Field) acceptText(value any) (any, error) {
 				return text, nil
 			}
 		}
-		return nil, fmt.Errorf("expected %s, got %q", orList(f.OneOf), shorten(text, 40))
+		return nil, fmt.Errorf("expected %s, got %q", expr.OrList(f.OneOf), expr.Shorten(text, 40))
 	}
 	return text, nil
 }
@@ -139,16 +141,16 @@ func (f *Field) acceptText(value any) (any, error) {
 func (f *Field) acceptNumber(value any) (any, error) {
 	n, ok := value.(float64)
 	if !ok {
-		return nil, fmt.Errorf("expected a number, got %s", kindWord(value))
+		return nil, fmt.Errorf("expected a number, got %s", expr.Describe(value))
 	}
 	if f.Kind == KindInt && n != math.Trunc(n) {
 		return nil, fmt.Errorf("expected a whole number, got %v", n)
 	}
 	if f.Min != nil && n < *f.Min {
-		return nil, fmt.Errorf("%s is less than %s, the least allowed", compactJSON(n), compactJSON(*f.Min))
+		return nil, fmt.Errorf("%s is less than %s, the least allowed", expr.CompactJSON(n), expr.CompactJSON(*f.Min))
 	}
 	if f.Max != nil && n > *f.Max {
-		return nil, fmt.Errorf("%s is more than %s, the most allowed", compactJSON(n), compactJSON(*f.Max))
+		return nil, fmt.Errorf("%s is more than %s, the most allowed", expr.CompactJSON(n), expr.CompactJSON(*f.Max))
 	}
 	return n, nil
 }
@@ -156,9 +158,9 @@ func (f *Field) acceptNumber(value any) (any, error) {
 func (f *Field) acceptDuration(value any) (any, error) {
 	text, ok := value.(string)
 	if !ok {
-		return nil, fmt.Errorf("expected a duration like 60s, got %s", kindWord(value))
+		return nil, fmt.Errorf("expected a duration like 60s, got %s", expr.Describe(value))
 	}
-	d, err := ParseDuration(text)
+	d, err := expr.ParseDuration(text)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +176,7 @@ func (f *Field) acceptDuration(value any) (any, error) {
 func acceptTextMap(value any) (any, error) {
 	object, ok := value.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("expected an object of texts, got %s", kindWord(value))
+		return nil, fmt.Errorf("expected an object of texts, got %s", expr.Describe(value))
 	}
 	out := make(map[string]any, len(object))
 	for k, v := range object {
@@ -184,7 +186,7 @@ func acceptTextMap(value any) (any, error) {
 		}
 		text, ok := scalarText(v)
 		if !ok {
-			return nil, fmt.Errorf("%s: expected text, got %s", k, kindWord(v))
+			return nil, fmt.Errorf("%s: expected text, got %s", k, expr.Describe(v))
 		}
 		out[k] = text
 	}
@@ -194,13 +196,13 @@ func acceptTextMap(value any) (any, error) {
 func acceptTextList(value any) (any, error) {
 	list, ok := value.([]any)
 	if !ok {
-		return nil, fmt.Errorf("expected a list of texts, got %s", kindWord(value))
+		return nil, fmt.Errorf("expected a list of texts, got %s", expr.Describe(value))
 	}
 	out := make([]any, len(list))
 	for i, v := range list {
 		text, ok := scalarText(v)
 		if !ok {
-			return nil, fmt.Errorf("[%d]: expected text, got %s", i, kindWord(v))
+			return nil, fmt.Errorf("[%d]: expected text, got %s", i, expr.Describe(v))
 		}
 		out[i] = text
 	}
@@ -268,7 +270,7 @@ func fill(to reflect.Value, f *Field, value any) error {
 		to.SetBool(b)
 	case KindDuration:
 		text, _ := value.(string)
-		d, err := ParseDuration(text)
+		d, err := expr.ParseDuration(text)
 		to.SetInt(int64(d))
 		return err
 	case KindTime:

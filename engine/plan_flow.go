@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // seqRun runs steps one after another.
@@ -262,7 +264,7 @@ func condition(e *Expression) string {
 	if e == nil {
 		return ""
 	}
-	return shorten(e.Source, 120)
+	return expr.Shorten(e.Source, 120)
 }
 
 func (p *repeatRun) finish(res result) {
@@ -289,5 +291,5 @@ func (p *repeatRun) cancel(why cause) {
 
 // conditionFailure is the failure of a step whose condition has no boolean answer.
 func conditionFailure(e *Expression, err error) *Error {
-	return &Error{Kind: KindExpression, Where: e.Pos.String(), Message: fmt.Sprintf("%s: %v", shorten(e.Source, 120), err)}
+	return &Error{Kind: KindExpression, Where: e.Pos.String(), Message: fmt.Sprintf("%s: %v", expr.Shorten(e.Source, 120), err)}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // stepRun is one instance of a step: its condition, its attempts, and what surrounds them.
@@ -177,7 +179,7 @@ func startCall(r *Run, call *Call, path Address, s *scope, done func(result)) no
 // expire ends a block, loop or call whose own time is up.
 func (s *stepRun) expire(timeout time.Duration) {
 	s.expired = true
-	s.body.cancel(cause{text: fmt.Sprintf("did not finish within %s", FormatDuration(timeout))})
+	s.body.cancel(cause{text: fmt.Sprintf("did not finish within %s", expr.FormatDuration(timeout))})
 }
 
 func (s *stepRun) bodyDone(res result) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // A PreviewLine is one line of what a run would do.
@@ -22,7 +24,7 @@ type PreviewLine struct {
 // Preview says what a run with these inputs would do, step by step and without doing anything.
 // Values that follow from the inputs are filled in; the others stay expressions.
 func Preview(p *Program, inputs map[string]any, now time.Time) []PreviewLine {
-	v := &preview{env: Env{Now: now, Names: map[string]any{
+	v := &preview{env: expr.Env{Now: now, Names: map[string]any{
 		"inputs": inputs, "run": map[string]any{"workflow": p.Workflow.Name},
 	}}}
 	v.vars(p.Workflow)
@@ -32,7 +34,7 @@ func Preview(p *Program, inputs map[string]any, now time.Time) []PreviewLine {
 
 // preview walks the tree with what is known so far.
 type preview struct {
-	env    Env
+	env    expr.Env
 	lines  []PreviewLine
 	depth  int
 	device string
@@ -211,7 +213,7 @@ func (v *preview) call(c *Call) {
 			inputs[in.Name] = in.Value.Default
 		}
 	}
-	inner := &preview{depth: v.depth + 1, env: Env{Now: v.env.Now, Names: map[string]any{
+	inner := &preview{depth: v.depth + 1, env: expr.Env{Now: v.env.Now, Names: map[string]any{
 		"inputs": inputs, "run": v.env.Names["run"],
 	}}}
 	inner.vars(c.Program.Workflow)
@@ -301,7 +303,7 @@ func (v *preview) retry(r *Retry) string {
 }
 
 // knows says whether all that an expression refers to is known now.
-func (v *preview) knows(e *Expr) bool {
+func (v *preview) knows(e *expr.Expr) bool {
 	for name, members := range e.Refs() {
 		values, known := v.env.Names[name].(map[string]any)
 		if !known || e.UsesNow() {
@@ -329,7 +331,7 @@ func (v *preview) value(value *Value) (any, bool) {
 func (v *preview) expression(e *Expression) string {
 	if v.knows(e.Expr) {
 		if value, err := evalJSON(e, v.env, ""); err == nil {
-			return Show(value)
+			return expr.Show(value)
 		}
 	}
 	return e.Source
@@ -344,9 +346,9 @@ func (v *preview) show(value *Value) string {
 		case Masked:
 			return text.String()
 		}
-		return Show(result)
+		return expr.Show(result)
 	}
-	return shorten(v.source(value), 200)
+	return expr.Shorten(v.source(value), 200)
 }
 
 func (v *preview) source(value *Value) string {
