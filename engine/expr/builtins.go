@@ -58,6 +58,12 @@ func functionNames() []string {
 	return slices.Compact(names)
 }
 
+// IsFunction says whether a name is a function's.
+func IsFunction(name string) bool {
+	_, function := functions[name]
+	return function || predicates[name]
+}
+
 // signature is how to call the function: "replace(text, old, new)".
 func (f *function) signature() string {
 	names := make([]string, len(f.params))
@@ -167,10 +173,4 @@ var instead = map[string]string{
 	"toLower":       "write lower(…)",
 	"toUpper":       "write upper(…)",
 	"bitand":        "", "bitor": "", "bitxor": "", "bitnand": "", "bitnot": "", "bitshl": "", "bitshr": "", "bitushr": "",
-}
-
-// IsFunction says whether a name is a function's.
-func IsFunction(name string) bool {
-	_, function := functions[name]
-	return function || predicates[name]
 }

@@ -9,35 +9,6 @@ import (
 	"github.com/expr-lang/expr/ast"
 )
 
-// A check is the strict pass over one expression.
-type check struct {
-	scope    *Scope
-	opt      CompileOptions
-	source   *sourceMap
-	problems []Problem
-	refs     map[string][]string
-	clock    bool
-	builds   bool
-}
-
-// whole is a problem of the expression as a whole.
-func (c *check) whole(rule, msg, hint string) {
-	c.problems = append(c.problems, Problem{0, max(len(c.source.runes), 1), rule, msg, hint})
-}
-
-func (c *check) problem(n ast.Node, rule, hint, format string, args ...any) {
-	from, to := c.source.span(n)
-	c.problems = append(c.problems, Problem{from, max(to-from, 1), rule, fmt.Sprintf(format, args...), hint})
-}
-
-// at is a problem of the characters from, up to and without to.
-func (c *check) at(from, to int, rule, hint, format string, args ...any) {
-	c.problems = append(c.problems, Problem{from, max(to-from, 1), rule, fmt.Sprintf(format, args...), hint})
-}
-
-// text is the source of a node.
-func (c *check) text(n ast.Node) string { return c.source.text(n) }
-
 // A position is what surrounds a node: the names that let has given, the predicates it stands in.
 type position struct {
 	vars  []string

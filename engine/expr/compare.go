@@ -1,49 +1,12 @@
 package expr
 
 import (
-	"math"
 	"strings"
 	"time"
 )
 
 // The operators, as the running pass calls them in place of expr's own: nil is "missing" and never
 // a Go error, numbers compare by value, and nothing but a boolean is true or false.
-
-// member is base.key or base[key]. What is not there is nil.
-func member(base, key any) any {
-	switch base := base.(type) {
-	case map[string]any:
-		if name, ok := key.(string); ok {
-			return base[name]
-		}
-	case Getter:
-		if name, ok := key.(string); ok {
-			return base.Get(name)
-		}
-	case []any:
-		if i, ok := wholeNumber(key); ok {
-			if i < 0 {
-				i += len(base)
-			}
-			if i >= 0 && i < len(base) {
-				return base[i]
-			}
-		}
-	}
-	return nil
-}
-
-// wholeNumber is a number without a fraction that an int can hold.
-func wholeNumber(value any) (int, bool) {
-	if kindOf(value) != Number {
-		return 0, false
-	}
-	n := number(value)
-	if n != math.Trunc(n) || math.Abs(n) > 1<<53 {
-		return 0, false
-	}
-	return int(n), true
-}
 
 // equal compares by value and deeply; values of different kinds are never equal.
 func (ev *evaluation) equal(a, b any, depth int) (bool, error) {

@@ -7,9 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/builtin"
-	"github.com/expr-lang/expr/checker"
 	"github.com/expr-lang/expr/checker/nature"
 	"github.com/expr-lang/expr/compiler"
 	"github.com/expr-lang/expr/conf"
@@ -58,50 +56,6 @@ func (s *Scope) Compile(source string, opt CompileOptions) (*Expr, []Problem) {
 	}
 	slices.SortStableFunc(c.problems, func(a, b Problem) int { return cmp.Compare(a.Offset, b.Offset) })
 	return nil, c.problems
-}
-
-// strict finds all problems it can and gives the type of the value.
-func (c *check) strict(source string) Type {
-	if len(source) > maxSourceBytes {
-		c.whole("expression-size", fmt.Sprintf("an expression may have %d bytes at most", maxSourceBytes), "")
-		return Type{}
-	}
-	tree, err := parse(source)
-	if err != nil {
-		c.syntax(err)
-		return Type{}
-	}
-	if all, shared := listNodes(tree.Node); shared != nil {
-		c.sharedNode(shared, all)
-		return Type{}
-	}
-	c.names(tree.Node, position{})
-	tree.Node = loosen(tree.Node)
-	_, err = checker.Check(tree, c.scope.config())
-	c.types(tree.Node)
-	if err != nil && len(c.problems) == 0 {
-		c.fromExpr(err)
-	}
-	result := valueType(tree.Node)
-	if kind := kindOfNode(tree.Node); c.opt.Bool && kind != Bool && kind != Any {
-		c.notBoolean(tree.Node, kind)
-	}
-	return result
-}
-
-// valueType is the type of a value; of one that may be one thing or another, only the kind.
-func valueType(n ast.Node) Type {
-	switch n := n.(type) {
-	case *ast.VariableDeclaratorNode:
-		return valueType(n.Expr)
-	case *ast.ConditionalNode, *ast.ArrayNode, *ast.BinaryNode:
-		if kind := kindOfNode(n); kind != nilKind {
-			return Type{Kind: kind}
-		}
-	case *ast.CallNode:
-		return Type{Kind: kindOfNode(n)}
-	}
-	return typeOf(n.Nature())
 }
 
 // parse reads the source into expr's tree.
@@ -175,29 +129,4 @@ func runConfig() *conf.Config {
 	c.Functions = operatorTable
 	c.NtCache = nature.Cache{}
 	return &c
-}
-
-// listNodes is all nodes in the order of a walk from the root, and the first node that the tree
-// holds twice, if any. expr shares nodes in a < b < c and a ?: b; as it then visits them twice,
-// a few dozen of them inside each other would keep its checker busy for years.
-func listNodes(root ast.Node) (nodes []ast.Node, shared ast.Node) {
-	seen := make(map[ast.Node]bool)
-	var walk func(ast.Node)
-	walk = func(n ast.Node) {
-		if seen[n] {
-			if shared == nil {
-				shared = n
-			}
-			return
-		}
-		seen[n] = true
-		nodes = append(nodes, n)
-		for _, child := range children(n) {
-			if child != nil {
-				walk(child)
-			}
-		}
-	}
-	walk(root)
-	return nodes, shared
 }

@@ -6,6 +6,14 @@ import (
 	"github.com/expr-lang/expr/ast"
 )
 
+// A Part is a part of an expression with the value it had.
+type Part struct {
+	Source  string `json:"source"`
+	Value   any    `json:"value"`
+	Type    string `json:"type,omitempty"` // shown where types differ
+	Missing bool   `json:"missing,omitempty"`
+}
+
 // A seen part is a part with its value; node is nil if it stands for another one.
 type seenPart struct {
 	Part
@@ -67,24 +75,6 @@ func (e *Expr) follow(p *part, env Env) (value any, source string, missing bool)
 		}
 	}
 	return value, p.source, false
-}
-
-// memberFound is member, and whether there is one: a JSON null is.
-func memberFound(base, key any) (any, bool) {
-	value := member(base, key)
-	if value != nil {
-		return value, true
-	}
-	switch base := base.(type) {
-	case map[string]any:
-		name, _ := key.(string)
-		_, found := base[name]
-		return nil, found
-	case []any:
-		i, ok := wholeNumber(key)
-		return nil, ok && i < len(base) && i >= -len(base)
-	}
-	return nil, false
 }
 
 // Explain gives the parts of an expression with their values: paths and calls, not literals, each
@@ -165,12 +155,4 @@ func (e *Expr) firstMissing(env Env) string {
 		}
 	}
 	return ""
-}
-
-// A Part is a part of an expression with the value it had.
-type Part struct {
-	Source  string `json:"source"`
-	Value   any    `json:"value"`
-	Type    string `json:"type,omitempty"` // shown where types differ
-	Missing bool   `json:"missing,omitempty"`
 }

@@ -76,32 +76,6 @@ func CompactJSON(value any) string {
 	return string(bytes.TrimRight(b.Bytes(), "\n"))
 }
 
-// Describe names the kind of a JSON value as people say it: "the number 3", "an object".
-func Describe(value any) string {
-	switch value := value.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return fmt.Sprintf("the boolean %v", value)
-	case float64:
-		return "the number " + CompactJSON(value)
-	case string:
-		return "the text " + CompactJSON(Shorten(value, 60))
-	case []any:
-		return "a list"
-	case map[string]any:
-		return "an object"
-	case time.Time:
-		return "the time " + value.UTC().Format(TimeLayout)
-	case time.Duration:
-		return "the duration " + FormatDuration(value)
-	}
-	return fmt.Sprintf("a %T", value)
-}
-
-// Show is a JSON value for people: on one line and not too long.
-func Show(value any) string { return Shorten(CompactJSON(value), 120) }
-
 // mostDepth bounds how deep JSON from outside may be nested.
 const mostDepth = 100
 

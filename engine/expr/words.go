@@ -1,54 +1,49 @@
 package expr
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
-// Closest is the name that was probably meant, or nothing.
-func Closest(name string, names []string) string {
-	length := len([]rune(name))
-	best, distance := "", 1+min(max(1, length/3), length-1) // another letter altogether was not meant
-	for _, candidate := range names {
-		if d := editDistance(strings.ToLower(name), strings.ToLower(candidate), distance); d < distance {
-			best, distance = candidate, d
-		}
+// Describe names the kind of a JSON value as people say it: "the number 3", "an object".
+func Describe(value any) string {
+	switch value := value.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return fmt.Sprintf("the boolean %v", value)
+	case float64:
+		return "the number " + CompactJSON(value)
+	case string:
+		return "the text " + CompactJSON(Shorten(value, 60))
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	case time.Time:
+		return "the time " + value.UTC().Format(TimeLayout)
+	case time.Duration:
+		return "the duration " + FormatDuration(value)
 	}
-	return best
+	return fmt.Sprintf("a %T", value)
 }
 
-// editDistance counts the characters to insert, delete, change or swap with their neighbour; it
-// stops counting at limit.
-func editDistance(a, b string, limit int) int {
-	x, y := []rune(a), []rune(b)
-	if len(x)-len(y) >= limit || len(y)-len(x) >= limit {
-		return limit
+// valueWord says what a value is: "the number 3", "the version 1.2.0".
+func valueWord(value any) string {
+	switch kindOf(value) {
+	case Number:
+		return Describe(number(value))
+	case Version:
+		return "the version " + value.(version).text
+	case Object:
+		return "an object"
 	}
-	before, row, next := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range x {
-		next[0] = i + 1
-		for j := range y {
-			cost := 1
-			if x[i] == y[j] {
-				cost = 0
-			}
-			next[j+1] = min(row[j]+cost, row[j+1]+1, next[j]+1)
-			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
-				next[j+1] = min(next[j+1], before[j-1]+1)
-			}
-		}
-		before, row, next = row, next, before
-	}
-	return row[len(y)]
+	return Describe(value)
 }
 
-// OrList is "a, b or c".
-func OrList(words []string) string {
-	if len(words) == 1 {
-		return words[0]
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
-}
+// Show is a JSON value for people: on one line and not too long.
+func Show(value any) string { return Shorten(CompactJSON(value), 120) }
 
 // Shorten cuts a text to at most n characters.
 func Shorten(text string, n int) string {
@@ -57,4 +52,12 @@ func Shorten(text string, n int) string {
 		return text
 	}
 	return string(runes[:n-1]) + "…"
+}
+
+// OrList is "a, b or c".
+func OrList(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
 }
