@@ -182,3 +182,8 @@ func (e *Error) record() any {
 	}
 	return object
 }
+
+// conditionFailure is the failure of a step whose condition has no boolean answer.
+func conditionFailure(e *Expression, err error) *Error {
+	return &Error{Kind: KindExpression, Where: e.Pos.String(), Message: fmt.Sprintf("%s: %v", expr.Shorten(e.Source, 120), err)}
+}
