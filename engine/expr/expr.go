@@ -11,8 +11,8 @@
 // bounded work and memory, in a value or an *Error in the user's words. What is missing is nil;
 // nothing is truthy.
 //
-// The grammar, the tree and the machine are expr-lang's; every operator, member and function is ours
-// (compile.go says how). Values are plain JSON, times and durations. How they become JSON and words
+// The grammar, the machine and its loops over lists are expr-lang's; every operator, member and other
+// function is ours (compile.go says how). Values are plain JSON, times and durations. How they become JSON and words
 // for people stands here, too, since every room shows values: json.go, duration.go, words.go.
 //
 // What it is not: it knows no file, no YAML and no place but an offset in the source, and not who
