@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // Sleep waits.
@@ -120,7 +122,7 @@ func assertAll(c EvalContext, p assertParams) (Effect, error) {
 	return Effect{}, &Error{Kind: KindAssertion, Message: assertMessage(failed), Failed: failed}
 }
 
-func (check Check) failure(env Env, err error) CheckFailure {
+func (check Check) failure(env expr.Env, err error) CheckFailure {
 	f := CheckFailure{
 		Where: check.That.Pos.String(), Source: check.That.Source,
 		Reason: "is false", Parts: check.That.Expr.Explain(env),
@@ -143,7 +145,7 @@ func assertMessage(failed []CheckFailure) string {
 	for i, f := range failed {
 		lines[i] = f.Message
 		if f.Message == "" {
-			lines[i] = fmt.Sprintf("%s %s", shorten(f.Source, 200), f.Reason)
+			lines[i] = fmt.Sprintf("%s %s", expr.Shorten(f.Source, 200), f.Reason)
 		}
 	}
 	return strings.Join(lines, "; ")

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // expectField is the parameter `expect`, which every step type with an expectation has.
@@ -15,22 +17,22 @@ func (t *StepType) expectation() {
 	if t.Expect == "" {
 		return
 	}
-	expr, problem := NewScope(map[string]Type{"response": t.responseType()}).Compile(t.Expect, CompileOptions{Bool: true})
+	compiled, problem := expr.NewScope(map[string]expr.Type{"response": t.responseType()}).Compile(t.Expect, expr.CompileOptions{Bool: true})
 	if problem != nil {
 		panic("engine: " + t.Name + ": " + problem[0].Msg)
 	}
-	t.expect = expr
+	t.expect = compiled
 	f := expectField
 	f.Doc = "What the answer must meet, over `response`; by default " + t.ExpectText + "."
 	t.Fields = append(t.Fields, f)
 }
 
-func (t *StepType) responseType() Type {
-	fields := make(map[string]Type, len(t.Outputs))
+func (t *StepType) responseType() expr.Type {
+	fields := make(map[string]expr.Type, len(t.Outputs))
 	for _, o := range t.Outputs {
 		fields[o.Name] = o.Type
 	}
-	return Type{Kind: TypeObject, Fields: fields}
+	return expr.Type{Kind: expr.Object, Fields: fields}
 }
 
 // A Definition is a step type together with the function that talks to the world through an Env.
@@ -151,7 +153,7 @@ func resultJSON(result any, outputs []Field) any {
 	}
 	object := make(map[string]any, len(outputs))
 	for _, f := range outputs {
-		value, err := ToJSON(v.Field(f.index).Interface())
+		value, err := expr.ToJSON(v.Field(f.index).Interface())
 		if err != nil {
 			value = nil
 		}

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // The rules over a tree, each where its function is:
@@ -72,14 +74,14 @@ type fileCheck struct {
 
 // A sight is what can be seen and done at one place.
 type sight struct {
-	scope   *Scope
+	scope   *expr.Scope
 	bounded bool           // an enclosing timeout ends what is here
 	region  int            // which of the parts that run at the same time
 	vars    map[string]int // variables and the region that declares them; nil: any name
 }
 
 // with is the sight with more names.
-func (s sight) with(names map[string]Type) sight {
+func (s sight) with(names map[string]expr.Type) sight {
 	s.scope = s.scope.With(names)
 	return s
 }
@@ -88,14 +90,14 @@ func (s sight) withDevice() sight {
 	if _, has := s.scope.Type("device"); has {
 		return s
 	}
-	return s.with(map[string]Type{"device": DeviceType()})
+	return s.with(map[string]expr.Type{"device": expr.DeviceType()})
 }
 
 func (k *fileCheck) workflow(w *Workflow) {
 	k.collect(w.Steps, w.Catch.steps(), w.Finally.steps())
 	k.calls(w)
-	at := sight{bounded: w.Timeout != nil, scope: NewScope(map[string]Type{
-		"inputs": inputsType(w.Inputs), "steps": k.stepsType(), "run": RunType(), "vars": ObjectType(map[string]Type{}),
+	at := sight{bounded: w.Timeout != nil, scope: expr.NewScope(map[string]expr.Type{
+		"inputs": inputsType(w.Inputs), "steps": k.stepsType(), "run": expr.RunType(), "vars": expr.ObjectType(map[string]expr.Type{}),
 	})}
 	k.value(w.Device, KindText, at, literalNull)
 	k.value(w.Timeout, KindDuration, at, literalNull)
@@ -114,7 +116,7 @@ func (k *fileCheck) workflow(w *Workflow) {
 // expressions. names are what they see beside steps. With "device" among them they may talk to
 // it, with "vars" of a known type only those variables can be set, with "reported" they are a
 // simulated device's own and may call noise(). An absent list gives nil.
-func (d *Decoded) CompileSteps(types *Types, names map[string]Type) []*Step {
+func (d *Decoded) CompileSteps(types *Types, names map[string]expr.Type) []*Step {
 	if d == nil {
 		return nil
 	}
@@ -122,7 +124,7 @@ func (d *Decoded) CompileSteps(types *Types, names map[string]Type) []*Step {
 	steps := b.steps(d)
 	k := partCheck(d.file, names)
 	k.collect(steps)
-	at := sight{scope: NewScope(names).With(map[string]Type{"steps": k.stepsType()}), bounded: true}
+	at := sight{scope: expr.NewScope(names).With(map[string]expr.Type{"steps": k.stepsType()}), bounded: true}
 	if vars, declared := names["vars"]; declared && vars.Fields != nil {
 		at.vars = map[string]int{}
 		for name := range vars.Fields {
@@ -134,52 +136,52 @@ func (d *Decoded) CompileSteps(types *Types, names map[string]Type) []*Step {
 }
 
 // partCheck checks a part of another kind of file.
-func partCheck(f *File, names map[string]Type) *fileCheck {
+func partCheck(f *File, names map[string]expr.Type) *fileCheck {
 	_, simulated := names["reported"]
 	return &fileCheck{file: f, noise: simulated}
 }
 
 // CompileValue compiles the expressions of a value and returns it, nil where it is absent.
-func (d *Decoded) CompileValue(names map[string]Type) *Value {
+func (d *Decoded) CompileValue(names map[string]expr.Type) *Value {
 	if d == nil || d.value == nil {
 		return nil
 	}
 	k := partCheck(d.file, names)
-	k.value(d.value, d.shape.Kind, sight{scope: NewScope(names)}, literalNull)
+	k.value(d.value, d.shape.Kind, sight{scope: expr.NewScope(names)}, literalNull)
 	return d.value
 }
 
 // CompileCondition compiles a condition and returns it, nil where it is absent.
-func (d *Decoded) CompileCondition(names map[string]Type) *Expression {
+func (d *Decoded) CompileCondition(names map[string]expr.Type) *Expression {
 	if d == nil || d.cond == nil {
 		return nil
 	}
 	k := partCheck(d.file, names)
-	k.condition(d.cond, NewScope(names))
+	k.condition(d.cond, expr.NewScope(names))
 	return d.cond
 }
 
-func inputsType(inputs []Named[*Input]) Type {
-	members := make(map[string]Type, len(inputs))
+func inputsType(inputs []Named[*Input]) expr.Type {
+	members := make(map[string]expr.Type, len(inputs))
 	for _, in := range inputs {
 		members[in.Name] = in.Value.Type.valueType()
 	}
-	return ObjectType(members)
+	return expr.ObjectType(members)
 }
 
 // valueType is what an expression knows of an input. Times and durations are text in JSON.
-func (t InputType) valueType() Type {
+func (t InputType) valueType() expr.Type {
 	switch t {
 	case InputInteger, InputNumber:
-		return Type{Kind: TypeNumber}
+		return expr.Type{Kind: expr.Number}
 	case InputBoolean:
-		return Type{Kind: TypeBool}
+		return expr.Type{Kind: expr.Bool}
 	case InputObject:
-		return Type{Kind: TypeObject}
+		return expr.Type{Kind: expr.Object}
 	case InputArray:
-		return Type{Kind: TypeList}
+		return expr.Type{Kind: expr.List}
 	}
-	return Type{Kind: TypeString}
+	return expr.Type{Kind: expr.String}
 }
 
 // beside is the path of a file that another one names, in the terms of the caller of Compile.
@@ -210,18 +212,18 @@ func (k *fileCheck) declare(vars []Named[*Value], at sight) sight {
 		return at
 	}
 	all := make(map[string]int, len(at.vars)+len(vars))
-	members := make(map[string]Type, len(at.vars)+len(vars))
+	members := make(map[string]expr.Type, len(at.vars)+len(vars))
 	for name, region := range at.vars {
-		all[name], members[name] = region, Type{}
+		all[name], members[name] = region, expr.Type{}
 	}
 	for _, v := range vars {
 		if _, twice := at.vars[v.Name]; twice {
 			k.at(v.Pos, v.Name, "shadowing", "choose another name", "the variable %s is declared in an enclosing block already", v.Name)
 		}
-		all[v.Name], members[v.Name] = at.region, Type{}
+		all[v.Name], members[v.Name] = at.region, expr.Type{}
 	}
 	at.vars = all
-	at = at.with(map[string]Type{"vars": ObjectType(members)})
+	at = at.with(map[string]expr.Type{"vars": expr.ObjectType(members)})
 	later := map[string]bool{}
 	for _, v := range vars {
 		later[v.Name] = true

@@ -4,6 +4,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // calls compiles every workflow that this one calls.
@@ -116,8 +118,8 @@ func (k *fileCheck) callInput(in Named[*Value], want *Input) {
 		return
 	}
 	got, wanted := e.Expr.Type().Kind, want.Type.valueType().Kind
-	textual := wanted == TypeString && (got == TypeTime || got == TypeDuration)
-	if got != TypeAny && got != wanted && !textual {
+	textual := wanted == expr.String && (got == expr.Time || got == expr.Duration)
+	if got != expr.Any && got != wanted && !textual {
 		k.at(e.Pos, e.Source, "wrong-type", "", "input %s: expected %s, but this is %s", in.Name, want.expected(), got)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // want is what an expression must give.
@@ -16,33 +18,33 @@ const (
 )
 
 // compile compiles an expression once and gives the type of its value; its problems are noted.
-func (k *fileCheck) compile(e *Expression, scope *Scope, w want) Type {
+func (k *fileCheck) compile(e *Expression, scope *expr.Scope, w want) expr.Type {
 	if e == nil || e.Source == "" {
-		return Type{}
+		return expr.Type{}
 	}
 	if strings.Contains(e.Source, "secrets.") && k.secretInside(e) {
-		return Type{}
+		return expr.Type{}
 	}
-	compiled, problems := scope.Compile(e.Source, CompileOptions{Bool: w == wantBool, Noise: k.noise, Step: k.hidden})
+	compiled, problems := scope.Compile(e.Source, expr.CompileOptions{Bool: w == wantBool, Noise: k.noise, Step: k.hidden})
 	for _, p := range problems {
 		k.exprProblem(e, p)
 	}
 	if compiled == nil {
-		return Type{}
+		return expr.Type{}
 	}
 	e.Expr = compiled
 	if k.program != nil && slices.Contains(compiled.Refs()["device"], "tags") {
 		k.program.deviceTags = true
 	}
 	t := compiled.Type()
-	if w == wantList && t.Kind != TypeAny && t.Kind != TypeList {
+	if w == wantList && t.Kind != expr.Any && t.Kind != expr.List {
 		k.wholeExpr(e, "wrong-type", "", "expected a list, but this is "+t.Kind.String())
 	}
 	return t
 }
 
 // exprProblem notes a problem of an expression at its place in the file.
-func (k *fileCheck) exprProblem(e *Expression, p ExprProblem) {
+func (k *fileCheck) exprProblem(e *Expression, p expr.Problem) {
 	from, to := e.At(p.Offset), e.At(p.Offset+p.Width)
 	width := p.Width
 	if from.Line != to.Line || to.Col <= from.Col {
@@ -54,7 +56,7 @@ func (k *fileCheck) exprProblem(e *Expression, p ExprProblem) {
 }
 
 func (k *fileCheck) wholeExpr(e *Expression, rule, hint, msg string) {
-	k.exprProblem(e, ExprProblem{Width: utf8.RuneCountInString(e.Source), Rule: rule, Hint: hint, Msg: msg})
+	k.exprProblem(e, expr.Problem{Width: utf8.RuneCountInString(e.Source), Rule: rule, Hint: hint, Msg: msg})
 }
 
 // secretInside notes a secret inside an expression, where it would become data.
@@ -68,7 +70,7 @@ func (k *fileCheck) secretInside(e *Expression) bool {
 	if end >= 0 {
 		name = name[:end]
 	}
-	k.exprProblem(e, ExprProblem{
+	k.exprProblem(e, expr.Problem{
 		Offset: utf8.RuneCountInString(e.Source[:i]), Width: len("secrets.") + len(name), Rule: "secret-place",
 		Msg: "a secret cannot stand inside an expression", Hint: "write ${{ secrets." + name + " }} alone, or with text around it",
 	})
@@ -103,10 +105,4 @@ func (k *fileCheck) earlierVars(e *Expression, later map[string]bool) {
 			k.wholeExpr(e, "variable-order", "move its declaration up", "the variable "+name+" is not declared yet here")
 		}
 	}
-}
-
-// isBuiltin says whether a name is a function's.
-func isBuiltin(name string) bool {
-	_, function := functions[name]
-	return function || predicates[name]
 }

@@ -1,6 +1,10 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/twinbook/twinbook/engine/expr"
+)
 
 // known is a step with an id, and whether it can be used where the walk is.
 type known struct {
@@ -88,43 +92,43 @@ func (k *fileCheck) collectID(s *Step) {
 
 // stepsType is the type of the name steps: every step of the file. Which of them can be used at a
 // place is asked per expression, so that the type is built once.
-func (k *fileCheck) stepsType() Type {
-	members := make(map[string]Type, len(k.ids))
+func (k *fileCheck) stepsType() expr.Type {
+	members := make(map[string]expr.Type, len(k.ids))
 	for id, known := range k.ids {
 		members[id] = resultType(known.step)
 	}
-	return ObjectType(members)
+	return expr.ObjectType(members)
 }
 
 // resultType is steps.<id> of a step.
-func resultType(s *Step) Type {
-	outputs := map[string]Type{}
+func resultType(s *Step) expr.Type {
+	outputs := map[string]expr.Type{}
 	switch {
 	case s.Do != nil:
 		for _, f := range s.Do.Type.Outputs {
 			outputs[f.Name] = f.Type
 		}
 	case s.Parallel != nil:
-		branches := map[string]Type{}
+		branches := map[string]expr.Type{}
 		for _, b := range s.Parallel.Branches {
-			branches[b.Name] = ObjectType(map[string]Type{"outcome": {Kind: TypeString}, "error": ErrorType()})
+			branches[b.Name] = expr.ObjectType(map[string]expr.Type{"outcome": {Kind: expr.String}, "error": expr.ErrorType()})
 		}
-		outputs["branches"] = ObjectType(branches)
+		outputs["branches"] = expr.ObjectType(branches)
 	case s.ForEach != nil:
-		outputs["results"] = ListType(ObjectType(map[string]Type{
-			"item": {}, "index": {Kind: TypeNumber}, "outcome": {Kind: TypeString}, "error": ErrorType(), "steps": bodyType(s.ForEach.Steps),
+		outputs["results"] = expr.ListType(expr.ObjectType(map[string]expr.Type{
+			"item": {}, "index": {Kind: expr.Number}, "outcome": {Kind: expr.String}, "error": expr.ErrorType(), "steps": bodyType(s.ForEach.Steps),
 		}))
 	case s.Repeat != nil:
-		outputs["iterations"], outputs["last"] = Type{Kind: TypeNumber}, bodyType(s.Repeat.Steps)
+		outputs["iterations"], outputs["last"] = expr.Type{Kind: expr.Number}, bodyType(s.Repeat.Steps)
 	case s.Call != nil:
 		outputs["outputs"] = callType(s.Call)
 	}
-	return StepResultType(outputs)
+	return expr.StepResultType(outputs)
 }
 
 // bodyType is the steps of a loop's body as its results show them.
-func bodyType(steps []*Step) Type {
-	members := map[string]Type{}
+func bodyType(steps []*Step) expr.Type {
+	members := map[string]expr.Type{}
 	var visit func(list []*Step)
 	visit = func(list []*Step) {
 		for _, s := range list {
@@ -137,18 +141,18 @@ func bodyType(steps []*Step) Type {
 		}
 	}
 	visit(steps)
-	return ObjectType(members)
+	return expr.ObjectType(members)
 }
 
-func callType(c *Call) Type {
+func callType(c *Call) expr.Type {
 	if c.Program == nil {
-		return Type{Kind: TypeObject}
+		return expr.Type{Kind: expr.Object}
 	}
-	members := map[string]Type{}
+	members := map[string]expr.Type{}
 	for _, out := range c.Program.Workflow.Outputs {
-		members[out.Name] = Type{}
+		members[out.Name] = expr.Type{}
 	}
-	return ObjectType(members)
+	return expr.ObjectType(members)
 }
 
 // show makes a step usable from here on.

@@ -1,5 +1,7 @@
 package engine
 
+import "github.com/twinbook/twinbook/engine/expr"
+
 func (k *fileCheck) steps(list []*Step, at sight) {
 	for _, s := range list {
 		k.step(s, at)
@@ -62,11 +64,11 @@ func (k *fileCheck) block(s *Step, at sight, bounded bool) {
 // ending checks catch and finally, which see every step before them.
 func (k *fileCheck) ending(c *Catch, f *Finally, at sight) {
 	if c != nil {
-		k.steps(c.Steps, at.with(map[string]Type{"error": ErrorType()}))
+		k.steps(c.Steps, at.with(map[string]expr.Type{"error": expr.ErrorType()}))
 	}
 	if f != nil {
 		k.value(f.Timeout, KindDuration, at, nullFails)
-		inner := at.with(map[string]Type{"error": ErrorType(), "outcome": {Kind: TypeString}})
+		inner := at.with(map[string]expr.Type{"error": expr.ErrorType(), "outcome": {Kind: expr.String}})
 		inner.bounded = true
 		k.steps(f.Steps, inner)
 	}
@@ -92,7 +94,7 @@ func (k *fileCheck) parallel(s *Step, at sight, bounded bool) {
 
 func (k *fileCheck) forEach(s *Step, at sight, bounded bool) {
 	f := s.ForEach
-	item := Type{}
+	item := expr.Type{}
 	if f.In != nil {
 		t := k.compile(f.In, at.scope, wantList)
 		if t.Elem != nil {
@@ -102,7 +104,7 @@ func (k *fileCheck) forEach(s *Step, at sight, bounded bool) {
 	k.value(f.Items, KindAny, at, nullFails)
 	k.value(f.Concurrency, KindInt, at, nullFails)
 	k.loopName(s, at)
-	inner := at.with(map[string]Type{f.As: item, "index": {Kind: TypeNumber}})
+	inner := at.with(map[string]expr.Type{f.As: item, "index": {Kind: expr.Number}})
 	inner.bounded = bounded
 	if f.Concurrency != nil && f.Concurrency.Lit != 1.0 {
 		inner = k.region(inner)
@@ -121,7 +123,7 @@ var ownNames = []string{
 func (k *fileCheck) loopName(s *Step, at sight) {
 	name := s.ForEach.As
 	switch {
-	case contains(ownNames, name) || isBuiltin(name):
+	case contains(ownNames, name) || expr.IsFunction(name):
 		k.at(s.ForEach.AsPos, "", "shadowing", "choose another name for as:", "the name %s has a meaning of its own", name)
 	default:
 		if _, taken := at.scope.Type(name); taken {
@@ -137,7 +139,7 @@ func (k *fileCheck) repeat(s *Step, at sight, bounded bool) {
 	if r.Max == nil && !bounded {
 		k.mayWait(s)
 	}
-	inner := at.with(map[string]Type{"index": {Kind: TypeNumber}})
+	inner := at.with(map[string]expr.Type{"index": {Kind: expr.Number}})
 	inner.bounded = bounded
 	mark := len(k.shown)
 	k.steps(r.Steps, inner)

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // noWorld is the world of the step types below; nothing is carried out in these tests.
@@ -33,13 +35,13 @@ type updateParams struct {
 }
 
 type waitTwinParams struct {
-	Until *Bound `yaml:"until" required:"true" sees:"twin" doc:"What to wait for."`
+	Until *expr.Bound `yaml:"until" required:"true" sees:"twin" doc:"What to wait for."`
 }
 
 type queryParams struct {
-	Query QueryText `yaml:"query" required:"true" doc:"The query."`
-	Where *Bound    `yaml:"where" sees:"twin" doc:"Which of them."`
-	Limit int       `yaml:"limit" min:"1" doc:"At most so many."`
+	Query QueryText   `yaml:"query" required:"true" doc:"The query."`
+	Where *expr.Bound `yaml:"where" sees:"twin" doc:"Which of them."`
+	Limit int         `yaml:"limit" min:"1" doc:"At most so many."`
 }
 
 type queryResult struct {

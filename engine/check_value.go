@@ -3,6 +3,8 @@ package engine
 import (
 	"regexp"
 	"strings"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // use says how a value is used.
@@ -15,11 +17,11 @@ const (
 )
 
 // fitting says which types an expression may have where a value of a kind is wanted.
-var fitting = map[FieldKind][]TypeKind{
-	KindText: {TypeBool, TypeNumber, TypeString, TypeTime, TypeDuration}, KindInt: {TypeNumber}, KindNumber: {TypeNumber},
-	KindBool: {TypeBool}, KindDuration: {TypeString, TypeDuration}, KindTime: {TypeString, TypeTime},
-	KindObject: {TypeObject}, KindTextMap: {TypeObject}, KindTextList: {TypeList},
-	KindQuery: {TypeBool, TypeNumber, TypeString, TypeTime, TypeDuration}, KindURL: {TypeBool, TypeNumber, TypeString, TypeTime, TypeDuration},
+var fitting = map[FieldKind][]expr.Kind{
+	KindText: {expr.Bool, expr.Number, expr.String, expr.Time, expr.Duration}, KindInt: {expr.Number}, KindNumber: {expr.Number},
+	KindBool: {expr.Bool}, KindDuration: {expr.String, expr.Duration}, KindTime: {expr.String, expr.Time},
+	KindObject: {expr.Object}, KindTextMap: {expr.Object}, KindTextList: {expr.List},
+	KindQuery: {expr.Bool, expr.Number, expr.String, expr.Time, expr.Duration}, KindURL: {expr.Bool, expr.Number, expr.String, expr.Time, expr.Duration},
 }
 
 // value compiles the expressions of a value and holds what they give against its kind.
@@ -55,9 +57,9 @@ func (k *fileCheck) value(v *Value, kind FieldKind, at sight, u use) {
 }
 
 // fits notes an expression whose type cannot fit the kind.
-func (k *fileCheck) fits(e *Expression, t Type, kind FieldKind) {
+func (k *fileCheck) fits(e *Expression, t expr.Type, kind FieldKind) {
 	allowed := fitting[kind]
-	if t.Kind == TypeAny || allowed == nil {
+	if t.Kind == expr.Any || allowed == nil {
 		return
 	}
 	for _, a := range allowed {
@@ -82,7 +84,7 @@ func (k *fileCheck) secret(part TextPart, u use) {
 }
 
 // condition compiles an expression that gives a boolean.
-func (k *fileCheck) condition(e *Expression, scope *Scope) {
+func (k *fileCheck) condition(e *Expression, scope *expr.Scope) {
 	if e != nil {
 		k.compile(e, scope, wantBool)
 	}
@@ -117,15 +119,15 @@ func (k *fileCheck) seeing(t *StepType, f *Field, at sight) sight {
 	if len(f.Sees) == 0 {
 		return at
 	}
-	names := map[string]Type{}
+	names := map[string]expr.Type{}
 	for _, name := range f.Sees {
 		switch name {
 		case "twin":
-			names[name] = TwinType()
+			names[name] = expr.TwinType()
 		case "response":
 			names[name] = t.responseType()
 		default:
-			names[name] = Type{Kind: TypeObject}
+			names[name] = expr.Type{Kind: expr.Object}
 		}
 	}
 	return at.with(names)

@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
+)
 
 // A Command says what to do now. Whoever drives a run carries it out and answers with an event.
 type Command struct {
@@ -13,7 +17,7 @@ type Command struct {
 	Device   string // empty: none in scope
 	Hub      string // empty: the run's
 	Params   map[string]any
-	Conds    map[string]*Bound // parameters that are conditions
+	Conds    map[string]*expr.Bound // parameters that are conditions
 	Delivery Delivery
 	Timeout  time.Duration // of the attempt as the file or the type gives it; zero: none
 	Limit    time.Duration // how long the attempt may take in all; zero: no limit

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 var inputTypes = []InputType{InputString, InputInteger, InputNumber, InputBoolean, InputDuration, InputTime, InputObject, InputArray}
@@ -65,7 +67,7 @@ func (b *builder) bound(in *Input, d *Decoded) *float64 {
 	}
 	switch in.Type {
 	case InputDuration:
-		if length, err := ParseDuration(d.Text()); err == nil {
+		if length, err := expr.ParseDuration(d.Text()); err == nil {
 			seconds := length.Seconds()
 			return &seconds
 		}

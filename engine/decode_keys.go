@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"strings"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 func (w *decoder) unknownKey(s *Shape, key, in *yamlNode) {
@@ -37,7 +39,7 @@ func (w *decoder) unknownAction(s *Shape, key, in *yamlNode, allowed []string) {
 	w.file.wrong(key, "unknown-action", meant(key.text, s.OneKey), "unknown action %s", quoteKey(key.text))
 }
 
-func quoteKey(text string) string { return fmt.Sprintf("%q", shorten(text, 60)) }
+func quoteKey(text string) string { return fmt.Sprintf("%q", expr.Shorten(text, 60)) }
 
 func (w *decoder) needs(key *Key, at, in *yamlNode) {
 	for _, needed := range key.Needs {
@@ -81,7 +83,7 @@ func (w *decoder) oneKey(s *Shape, n *yamlNode, has func(string) bool, unknown b
 	case len(found) == 0 && s.OneWhat == "action":
 		w.file.wrong(n, "no-action", "such as "+strings.Join(s.OneKey[:min(4, len(s.OneKey))], ", "), "this step has no action")
 	case len(found) == 0:
-		w.file.wrong(n, "missing-key", "", "%s needs %s", s.OneIn, orList(s.OneKey))
+		w.file.wrong(n, "missing-key", "", "%s needs %s", s.OneIn, expr.OrList(s.OneKey))
 	case s.OneWhat == "action":
 		w.file.wrong(secondKey(n, found), "two-actions", "make two steps of it", "a step has one action; this one has %s", strings.Join(found, " and "))
 	default:

@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 func (w *decoder) leaf(s *Shape, n *yamlNode) *Decoded {
@@ -64,7 +66,7 @@ func (w *decoder) constant(s *Shape, n *yamlNode) *Value {
 		return nil
 	}
 	if v.Lit != s.Const {
-		w.file.wrong(n, "wrong-value", "write: "+compactJSON(s.Const), "expected %s, found %s", compactJSON(s.Const), n.what())
+		w.file.wrong(n, "wrong-value", "write: "+expr.CompactJSON(s.Const), "expected %s, found %s", expr.CompactJSON(s.Const), n.what())
 		return nil
 	}
 	return v
@@ -168,7 +170,7 @@ func (w *decoder) hold(s *Shape, n *yamlNode, v *Value) *Value {
 		return nil
 	}
 	if text, ok := v.Lit.(string); ok && s.IsName && !identifier.MatchString(text) {
-		w.file.wrong(n, "bad-name", "use letters, digits and _", "%q cannot be %s", shorten(text, 40), s.What)
+		w.file.wrong(n, "bad-name", "use letters, digits and _", "%q cannot be %s", expr.Shorten(text, 40), s.What)
 		return nil
 	}
 	field := Field{Kind: s.Kind, OneOf: s.OneOf, Min: s.Min, Max: s.Max}
@@ -232,11 +234,11 @@ func (f *File) freeScalar(n *yamlNode) *Value {
 func (f *File) number(n *yamlNode) float64 {
 	value, err := strconv.ParseFloat(n.text, 64)
 	if err != nil {
-		f.wrong(n, "wrong-value", "", "the number %s is too large", shorten(n.text, 40))
+		f.wrong(n, "wrong-value", "", "the number %s is too large", expr.Shorten(n.text, 40))
 		return 0
 	}
 	if math.Abs(value) > 1<<53 && !strings.ContainsAny(n.text, ".eE") {
-		f.wrong(n, "wrong-value", "put it in quotes to keep it as text", "the number %s has more digits than JSON numbers keep", shorten(n.text, 40))
+		f.wrong(n, "wrong-value", "put it in quotes to keep it as text", "the number %s has more digits than JSON numbers keep", expr.Shorten(n.text, 40))
 	}
 	return value
 }

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // A yamlNode is a piece of YAML with its place. Aliases are resolved, tags refused, keys are text.
@@ -106,7 +108,7 @@ func (n *yamlNode) what() string {
 	case n.isNull():
 		return "nothing"
 	case n.isNumber():
-		return "the number " + shorten(n.text, 30)
+		return "the number " + expr.Shorten(n.text, 30)
 	}
 	if _, ok := n.bool(); ok {
 		return n.text
@@ -114,7 +116,7 @@ func (n *yamlNode) what() string {
 	if strings.TrimSpace(n.text) == "" {
 		return "an empty text"
 	}
-	return "the text " + compactJSON(shorten(n.text, 40))
+	return "the text " + expr.CompactJSON(expr.Shorten(n.text, 40))
 }
 
 // width is how many characters of its first line a node takes.

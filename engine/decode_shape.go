@@ -1,6 +1,10 @@
 package engine
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/twinbook/twinbook/engine/expr"
+)
 
 // A Shape says what may stand at a place of a file. The decoder and the JSON Schema both follow
 // it, so they cannot disagree. It has Keys, Map, List or Either, or it is a leaf of a Kind.
@@ -88,7 +92,7 @@ func (s *Shape) expected() string {
 	case s.What != "":
 		return s.What
 	case s.Keys != nil:
-		return "a mapping with " + orList(s.KeyNames()[:min(4, len(s.Keys))])
+		return "a mapping with " + expr.OrList(s.KeyNames()[:min(4, len(s.Keys))])
 	case s.Map != nil:
 		return "a mapping of " + s.Names + "s"
 	case s.List != nil:
@@ -98,9 +102,9 @@ func (s *Shape) expected() string {
 		for _, e := range s.Either {
 			words = append(words, e.expected())
 		}
-		return orList(words)
+		return expr.OrList(words)
 	case len(s.OneOf) > 0:
-		return orList(s.OneOf)
+		return expr.OrList(s.OneOf)
 	}
 	return kindExpected[s.Kind]
 }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // nearest is the word that was probably meant, or nothing. Nobody mistypes a word of 60 letters,
@@ -12,7 +14,7 @@ func nearest(word string, among []string) string {
 	if len(word) > 60 {
 		return ""
 	}
-	return closest(word, among)
+	return expr.Closest(word, among)
 }
 
 // Meant is the hint for a name that a file uses and that is not among those it declares.

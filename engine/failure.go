@@ -1,6 +1,10 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/twinbook/twinbook/engine/expr"
+)
 
 // An ErrorKind says what went wrong, in the words of retry.on and catch.on.
 type ErrorKind string
@@ -46,17 +50,9 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Kind, e.Message)
 
 // A CheckFailure is one line of an assert that was not true, with the values it came from.
 type CheckFailure struct {
-	Where   string `json:"where"`
-	Source  string `json:"source"`
-	Message string `json:"message,omitempty"` // the author's
-	Reason  string `json:"reason"`            // "is false", "a part is missing: …"
-	Parts   []Part `json:"parts,omitempty"`
-}
-
-// A Part is a part of an expression with the value it had.
-type Part struct {
-	Source  string `json:"source"`
-	Value   any    `json:"value"`
-	Type    string `json:"type,omitempty"` // shown where types differ
-	Missing bool   `json:"missing,omitempty"`
+	Where   string      `json:"where"`
+	Source  string      `json:"source"`
+	Message string      `json:"message,omitempty"` // the author's
+	Reason  string      `json:"reason"`            // "is false", "a part is missing: …"
+	Parts   []expr.Part `json:"parts,omitempty"`
 }

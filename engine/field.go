@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // A Field is one parameter or output of a step type, made from a struct field and its tags:
@@ -30,7 +32,7 @@ type Field struct {
 	OneOf    []string
 	Min, Max *float64
 	Sees     []string
-	Type     Type // of an output: what an expression knows of it
+	Type     expr.Type // of an output: what an expression knows of it
 
 	index int // of the struct field
 }
@@ -75,7 +77,7 @@ var fieldKinds = map[reflect.Type]FieldKind{
 	reflect.TypeFor[[]string]():          KindTextList,
 	reflect.TypeFor[QueryText]():         KindQuery,
 	reflect.TypeFor[URLText]():           KindURL,
-	reflect.TypeFor[*Bound]():            KindCond,
+	reflect.TypeFor[*expr.Bound]():       KindCond,
 	reflect.TypeFor[[]Check]():           KindChecks,
 }
 
@@ -127,24 +129,24 @@ func outputFields(t reflect.Type) []Field {
 	return fields
 }
 
-func outputType(sf reflect.StructField) Type {
+func outputType(sf reflect.StructField) expr.Type {
 	if sf.Tag.Get("type") == "twin" {
-		return TwinType()
+		return expr.TwinType()
 	}
 	switch sf.Type.Kind() {
 	case reflect.String:
-		return Type{Kind: TypeString}
+		return expr.Type{Kind: expr.String}
 	case reflect.Bool:
-		return Type{Kind: TypeBool}
+		return expr.Type{Kind: expr.Bool}
 	case reflect.Int, reflect.Int64, reflect.Float64:
 		if sf.Type == reflect.TypeFor[time.Duration]() {
-			return Type{Kind: TypeString} // a duration is text once it is in the run
+			return expr.Type{Kind: expr.String} // a duration is text once it is in the run
 		}
-		return Type{Kind: TypeNumber}
+		return expr.Type{Kind: expr.Number}
 	case reflect.Slice:
-		return Type{Kind: TypeList}
+		return expr.Type{Kind: expr.List}
 	case reflect.Map:
-		return Type{Kind: TypeObject}
+		return expr.Type{Kind: expr.Object}
 	}
-	return Type{Kind: TypeAny}
+	return expr.Type{Kind: expr.Any}
 }

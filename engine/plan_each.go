@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // eachRun runs its steps once for each item of a list, some at the same time.
@@ -56,7 +58,7 @@ func (each *ForEach) list(s *scope) ([]any, *Error) {
 	list, ok := value.([]any)
 	if !ok {
 		return nil, &Error{Kind: KindExpression, Where: each.In.Pos.String(),
-			Message: fmt.Sprintf("in: expected a list, %s is %s%s", shorten(each.In.Source, 120), kindWord(value), each.In.Expr.MissingNote(s.env()))}
+			Message: fmt.Sprintf("in: expected a list, %s is %s%s", expr.Shorten(each.In.Source, 120), expr.Describe(value), each.In.Expr.MissingNote(s.env()))}
 	}
 	return list, nil
 }
@@ -116,7 +118,7 @@ func (p *eachRun) finish() {
 			p.results[i] = p.itemRecord(i, result{status: Skipped}, map[string]any{})
 			continue
 		}
-		sum.add(p.outcome[i], func() string { return fmt.Sprintf("item %d (%s)", i, shorten(compactJSON(p.items[i]), 60)) })
+		sum.add(p.outcome[i], func() string { return fmt.Sprintf("item %d (%s)", i, expr.Shorten(expr.CompactJSON(p.items[i]), 60)) })
 	}
 	p.done(sum.result(map[string]any{"results": p.results}))
 }
@@ -137,7 +139,7 @@ func recordsJSON(records map[string]any) any {
 	for id, record := range records {
 		plain := maps.Clone(record.(map[string]any))
 		for _, name := range []string{"startedAt", "finishedAt"} {
-			plain[name] = plain[name].(time.Time).UTC().Format(TimeLayout)
+			plain[name] = plain[name].(time.Time).UTC().Format(expr.TimeLayout)
 		}
 		all[id] = plain
 	}

@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"maps"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // frameRun is one execution of a workflow: the run itself, or a call inside it. fail and stop end it.
@@ -42,7 +44,7 @@ func (f *frameRun) start(inputs map[string]any, done func(result)) {
 		f.r.post(func() { f.done(result{status: Failed, err: err}) })
 		return
 	} else if ok {
-		f.r.timer(f.timer(), f.r.now.Add(timeout), func() { f.expire(FormatDuration(timeout)) })
+		f.r.timer(f.timer(), f.r.now.Add(timeout), func() { f.expire(expr.FormatDuration(timeout)) })
 	}
 	f.guard = &guard{r: f.r, path: f.path, scope: s, catch: w.Catch, finally: w.Finally, done: f.guarded}
 	if reader := f.program.deviceReader(); reader != nil && w.Device != nil {

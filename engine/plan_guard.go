@@ -1,6 +1,10 @@
 package engine
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/twinbook/twinbook/engine/expr"
+)
 
 // guard runs catch and finally after the steps they stand beside.
 type guard struct {
@@ -68,7 +72,7 @@ func (g *guard) finish(res result) {
 	})
 	g.r.timer(path+"!timeout", g.r.now.Add(limit), func() {
 		expired = true
-		g.finishing.cancel(cause{text: "finally did not finish within " + FormatDuration(limit)})
+		g.finishing.cancel(cause{text: "finally did not finish within " + expr.FormatDuration(limit)})
 	})
 	g.finishing.start()
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // leafRun is one attempt of a step type.
@@ -82,7 +84,7 @@ func (l *leafRun) wait(t *StepType, params resolved) {
 	res := succeeded
 	if limit := l.s.r.now.Add(timeout); bounded && limit.Before(due) {
 		due = limit
-		res = result{status: Failed, err: &Error{Kind: KindTimeout, Message: "did not end within " + FormatDuration(timeout)}}
+		res = result{status: Failed, err: &Error{Kind: KindTimeout, Message: "did not end within " + expr.FormatDuration(timeout)}}
 	}
 	l.s.r.note(Note{Kind: NoteStepWaits, At: l.s.path, Step: l.s.step, Title: l.s.title, Device: l.s.scope.device(), Due: due})
 	l.s.r.timer(l.at, due, func() { l.done(res) })
@@ -159,13 +161,13 @@ func (l *leafRun) expect(outputs map[string]any) result {
 	if a.Type.expect == nil {
 		return met
 	}
-	expr, words := a.Type.expect, a.Type.ExpectText
-	env := Env{Names: map[string]any{"response": outputs}, Now: l.s.r.now}
+	wanted, words := a.Type.expect, a.Type.ExpectText
+	env := expr.Env{Names: map[string]any{"response": outputs}, Now: l.s.r.now}
 	if given := a.expectation(); given != nil {
-		expr, words = given.Expr, given.Source
+		wanted, words = given.Expr, given.Source
 		env = l.s.scope.with(env.Names).env()
 	}
-	holds, err := expr.Test(env)
+	holds, err := wanted.Test(env)
 	switch {
 	case err != nil:
 		words += ": " + err.Error()
@@ -179,7 +181,7 @@ func (l *leafRun) expect(outputs map[string]any) result {
 			failure.MaybeDone = known.MaybeDone && l.s.delivery == Once
 		}
 	}
-	failure.Message = fmt.Sprintf("answered %s; expected %s", shorten(compactJSON(outputs), 300), words)
+	failure.Message = fmt.Sprintf("answered %s; expected %s", expr.Shorten(expr.CompactJSON(outputs), 300), words)
 	return result{status: Failed, err: failure, outputs: outputs}
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // A page of testdata/plan is a workflow, and events in and commands out:
@@ -21,8 +23,8 @@ import (
 // planTypes are step types without a world: act is done once, read may be repeated, watch waits.
 func planTypes() *Types {
 	type params struct {
-		N    any    `yaml:"n"`
-		Want *Bound `yaml:"want"`
+		N    any         `yaml:"n"`
+		Want *expr.Bound `yaml:"want"`
 	}
 	type outputs struct {
 		Value  any `json:"value"`
@@ -195,16 +197,16 @@ func printCommand(c Command, now time.Time) string {
 	case CommandDo:
 		text += " " + c.Type.Name
 		if len(c.Params) > 0 {
-			text += " " + compactJSON(c.Params)
+			text += " " + expr.CompactJSON(c.Params)
 		}
 		if c.Device != "" {
 			text += " on " + c.Device
 		}
 		if !c.Deadline.IsZero() {
-			text += " within " + FormatDuration(c.Deadline.Sub(now))
+			text += " within " + expr.FormatDuration(c.Deadline.Sub(now))
 		}
 	case CommandTimer:
-		text += " in " + FormatDuration(c.Due.Sub(now))
+		text += " in " + expr.FormatDuration(c.Due.Sub(now))
 	}
 	return text
 }
@@ -249,7 +251,7 @@ func printOutcome(o *Outcome) string {
 		text += " " + printError(o.Error) + " at step " + o.Error.Step
 	}
 	if len(o.Outputs) > 0 {
-		text += " " + compactJSON(o.Outputs)
+		text += " " + expr.CompactJSON(o.Outputs)
 	}
 	return text
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // scope is what expressions see at one place of a running tree. Its ids are written once.
@@ -51,14 +53,14 @@ func (s *scope) Get(id string) any {
 	return nil
 }
 
-func (s *scope) env() Env {
+func (s *scope) env() expr.Env {
 	r := s.frame.r
 	names := s.names
 	if r.around.Live != nil {
 		names = maps.Clone(names)
 		maps.Copy(names, r.around.Live())
 	}
-	return Env{Names: names, Now: r.now, Noise: r.around.Noise}
+	return expr.Env{Names: names, Now: r.now, Noise: r.around.Noise}
 }
 
 // body is a scope for one pass of a loop's body: ids inside are not seen outside.
@@ -108,7 +110,7 @@ func (s *scope) on(device *Value, hub string) (*scope, *Error) {
 		}
 		id, ok := scalarText(value)
 		if !ok || id == "" {
-			return nil, &Error{Kind: KindExpression, Where: device.Pos.String(), Message: fmt.Sprintf("device: expected a device id, got %s", kindWord(value))}
+			return nil, &Error{Kind: KindExpression, Where: device.Pos.String(), Message: fmt.Sprintf("device: expected a device id, got %s", expr.Describe(value))}
 		}
 		inner = s.with(map[string]any{"device": map[string]any{"id": id}})
 	}
@@ -137,7 +139,7 @@ func (s *scope) duration(v *Value, name string) (d time.Duration, ok bool, err *
 	if failed != nil {
 		return 0, false, valueFailure(failed)
 	}
-	d, failed = ParseDuration(value.(string))
+	d, failed = expr.ParseDuration(value.(string))
 	if failed != nil {
 		return 0, false, valueFailure(failed)
 	}
@@ -179,4 +181,9 @@ func (e *Error) record() any {
 		object["device"] = e.Device
 	}
 	return object
+}
+
+// conditionFailure is the failure of a step whose condition has no boolean answer.
+func conditionFailure(e *Expression, err error) *Error {
+	return &Error{Kind: KindExpression, Where: e.Pos.String(), Message: fmt.Sprintf("%s: %v", expr.Shorten(e.Source, 120), err)}
 }

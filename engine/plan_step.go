@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // stepRun is one instance of a step: its condition, its attempts, and what surrounds them.
@@ -149,35 +151,10 @@ func (s *stepRun) startFlow() node {
 	return seq
 }
 
-// startCall runs another workflow; it inherits nothing but deadline and cancel.
-func startCall(r *Run, call *Call, path Address, s *scope, done func(result)) node {
-	frame := newFrame(r, call.Program, path, done)
-	raw := make(map[string]any, len(call.Inputs))
-	for _, in := range call.Inputs {
-		value, err := in.Value.evalAt(s.env(), nullIsError, "inputs."+in.Name)
-		if err != nil {
-			r.post(func() { done(result{status: Failed, err: valueFailure(err)}) })
-			return frame
-		}
-		raw[in.Name] = value
-	}
-	inputs, err := call.Program.CheckInputs(raw)
-	if err != nil {
-		r.post(func() { done(result{status: Failed, err: &Error{Kind: KindInvalid, Message: err.Error()}}) })
-		return frame
-	}
-	frame.start(inputs, func(res result) {
-		res.end = nil
-		res.outputs = map[string]any{"outputs": res.outputs}
-		done(res)
-	})
-	return frame
-}
-
 // expire ends a block, loop or call whose own time is up.
 func (s *stepRun) expire(timeout time.Duration) {
 	s.expired = true
-	s.body.cancel(cause{text: fmt.Sprintf("did not finish within %s", FormatDuration(timeout))})
+	s.body.cancel(cause{text: fmt.Sprintf("did not finish within %s", expr.FormatDuration(timeout))})
 }
 
 func (s *stepRun) bodyDone(res result) {

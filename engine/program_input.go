@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // An InputProblem is an input of a run that is not what the workflow declares.
@@ -112,16 +114,16 @@ func (in *Input) choices() string {
 	for _, v := range in.OneOf {
 		word, ok := v.(string)
 		if !ok {
-			word = compactJSON(v)
+			word = expr.CompactJSON(v)
 		}
 		words = append(words, word)
 	}
-	return orList(words)
+	return expr.OrList(words)
 }
 
 // parse reads the text of a command line.
 func (in *Input) parse(text string) (any, error) {
-	wrong := fmt.Errorf("expected %s, got %q", in.expected(), shorten(text, 40))
+	wrong := fmt.Errorf("expected %s, got %q", in.expected(), expr.Shorten(text, 40))
 	switch in.Type {
 	case InputInteger, InputNumber:
 		n, err := strconv.ParseFloat(text, 64)
@@ -137,7 +139,7 @@ func (in *Input) parse(text string) (any, error) {
 	case InputObject, InputArray:
 		var value any
 		if err := json.Unmarshal([]byte(text), &value); err != nil {
-			return nil, fmt.Errorf("expected %s as JSON, got %q", in.expected(), shorten(text, 40))
+			return nil, fmt.Errorf("expected %s as JSON, got %q", in.expected(), expr.Shorten(text, 40))
 		}
 		return value, nil
 	}
@@ -148,7 +150,7 @@ func (in *Input) parse(text string) (any, error) {
 func (in *Input) accept(value any) (any, error) {
 	size, ok := in.size(value)
 	if !ok {
-		return nil, fmt.Errorf("expected %s, got %s", in.expected(), kindWord(value))
+		return nil, fmt.Errorf("expected %s, got %s", in.expected(), expr.Describe(value))
 	}
 	if in.Min != nil && size < *in.Min {
 		return nil, fmt.Errorf("%s must be at least %s", in.measured(value), in.amount(*in.Min))
@@ -159,11 +161,11 @@ func (in *Input) accept(value any) (any, error) {
 	if in.Pattern != "" {
 		whole := regexp.MustCompile(`^(?:` + in.Pattern + `)$`)
 		if text, _ := value.(string); !whole.MatchString(text) {
-			return nil, fmt.Errorf("%s does not match the pattern %s", kindWord(value), in.Pattern)
+			return nil, fmt.Errorf("%s does not match the pattern %s", expr.Describe(value), in.Pattern)
 		}
 	}
 	if len(in.OneOf) > 0 && !in.isChoice(value) {
-		return nil, fmt.Errorf("expected %s, got %s", in.choices(), kindWord(value))
+		return nil, fmt.Errorf("expected %s, got %s", in.choices(), expr.Describe(value))
 	}
 	return value, nil
 }
@@ -179,16 +181,16 @@ func (in *Input) isChoice(value any) bool {
 
 func (in *Input) measured(value any) string {
 	if in.Type == InputString || in.Type == InputArray {
-		return "the length of " + kindWord(value)
+		return "the length of " + expr.Describe(value)
 	}
-	return kindWord(value)
+	return expr.Describe(value)
 }
 
 func (in *Input) amount(n float64) string {
 	if in.Type == InputDuration {
-		return FormatDuration(time.Duration(n * float64(time.Second)))
+		return expr.FormatDuration(time.Duration(n * float64(time.Second)))
 	}
-	return compactJSON(n)
+	return expr.CompactJSON(n)
 }
 
 // size is what min and max are about; ok is whether the value is of the input's type at all.
@@ -211,7 +213,7 @@ func (in *Input) size(value any) (size float64, ok bool) {
 func (in *Input) textSize(text string) (size float64, ok bool) {
 	switch in.Type {
 	case InputDuration:
-		d, err := ParseDuration(text)
+		d, err := expr.ParseDuration(text)
 		return d.Seconds(), err == nil
 	case InputTime:
 		_, err := time.Parse(time.RFC3339, text)

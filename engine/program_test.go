@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // compileText compiles a workflow that must be right.
@@ -254,7 +256,7 @@ func TestStepsInAnotherFile(t *testing.T) {
 		{Name: "when", Shape: &Shape{Kind: KindCond}},
 		{Name: "method", Shape: StepsShape(types, "steps", "repeat")},
 	}}
-	names := map[string]Type{"payload": {}, "reported": {Kind: TypeObject}, "index": {Kind: TypeNumber}}
+	names := map[string]expr.Type{"payload": {}, "reported": {Kind: expr.Object}, "index": {Kind: expr.Number}}
 	source := `version: 1
 simulator: plant
 count: 3

@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"strings"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // Reference is the page of Markdown that describes every step type, made from the definitions.
@@ -37,7 +39,7 @@ func (t *StepType) reference(b *strings.Builder) {
 		b.WriteString(" " + t.Doc)
 	}
 	if t.Timeout > 0 {
-		fmt.Fprintf(b, " Its timeout is %s unless the step says otherwise.", FormatDuration(t.Timeout))
+		fmt.Fprintf(b, " Its timeout is %s unless the step says otherwise.", expr.FormatDuration(t.Timeout))
 	}
 	fmt.Fprintf(b, "\n\n```yaml\n%s\n```\n", strings.Trim(t.Example, "\n"))
 	t.referenceFields(b, "parameter", t.Fields, func(f Field) string { return f.typeText() })

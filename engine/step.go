@@ -2,6 +2,8 @@ package engine
 
 import (
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // Delivery says what may be done about an effect that may or may not have happened.
@@ -48,7 +50,7 @@ type StepType struct {
 	runs   bool                                               // a driver carries it out
 	wait   func(c EvalContext, p resolved) (time.Time, error) // it waits until a time
 	eval   func(c EvalContext, p resolved) (Effect, error)    // it is pure
-	expect *Expr                                              // Spec.Expect compiled
+	expect *expr.Expr                                         // Spec.Expect compiled
 
 	// delivery is that of an attempt with these parameters; nil: Spec.Delivery.
 	delivery func(p resolved) Delivery
@@ -61,7 +63,7 @@ func (t *StepType) TalksToWorld() bool { return t.runs }
 // An EvalContext is what a step type that needs no world may know.
 type EvalContext struct {
 	Now time.Time
-	Env Env // what expressions at the step see
+	Env expr.Env // what expressions at the step see
 }
 
 // An Effect is what a step type without a world does to the run.

@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"strings"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // A Value is a value in a file: literal but for the expressions that stand in ${{ }}.
@@ -104,17 +106,17 @@ const (
 )
 
 // Eval gives the value as JSON; a null from an expression is an error.
-func (v *Value) Eval(env Env) (any, error) { return v.eval(env, nullIsError) }
+func (v *Value) Eval(env expr.Env) (any, error) { return v.eval(env, nullIsError) }
 
 // eval gives the value as JSON; texts that hold secrets come as Masked.
-func (v *Value) eval(env Env, null nulls) (any, error) { return v.evalAt(env, null, "") }
+func (v *Value) eval(env expr.Env, null nulls) (any, error) { return v.evalAt(env, null, "") }
 
-func (v *Value) evalAt(env Env, null nulls, path string) (any, error) {
+func (v *Value) evalAt(env expr.Env, null nulls, path string) (any, error) {
 	switch v.Kind {
 	case ValueObject:
 		object := make(map[string]any, len(v.Keys))
 		for _, k := range v.Keys {
-			member, err := k.Value.evalAt(env, null, joinPath(path, k.Name))
+			member, err := k.Value.evalAt(env, null, expr.JoinPath(path, k.Name))
 			if err != nil {
 				return nil, err
 			}
@@ -137,14 +139,7 @@ func (v *Value) evalAt(env Env, null nulls, path string) (any, error) {
 	return v.Lit, nil
 }
 
-func joinPath(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
-}
-
-func (v *Value) evalTemplate(env Env, null nulls, path string) (any, error) {
+func (v *Value) evalTemplate(env expr.Env, null nulls, path string) (any, error) {
 	if e := v.Whole(); e != nil {
 		value, err := evalJSON(e, env, path)
 		if err == nil && value == nil && null == nullIsError {
@@ -156,12 +151,12 @@ func (v *Value) evalTemplate(env Env, null nulls, path string) (any, error) {
 }
 
 // nullMessage says which part of an expression was missing.
-func nullMessage(e *Expression, env Env) string {
+func nullMessage(e *Expression, env expr.Env) string {
 	return fmt.Sprintf("${{ %s }} is null%s; only a literal null sends null", e.Source, e.Expr.MissingNote(env))
 }
 
 // evalText puts a template together; escape, if any, is applied to what expressions and secrets give.
-func (v *Value) evalText(env Env, path string, escape func(string) string) (any, error) {
+func (v *Value) evalText(env expr.Env, path string, escape func(string) string) (any, error) {
 	if v.Kind == ValueLiteral {
 		text, _ := scalarText(v.Lit)
 		return text, nil
@@ -191,17 +186,17 @@ func (v *Value) evalText(env Env, path string, escape func(string) string) (any,
 	return out.value(), nil
 }
 
-func textMessage(e *Expression, value any, env Env) string {
+func textMessage(e *Expression, value any, env expr.Env) string {
 	if value == nil {
 		return nullMessage(e, env)
 	}
-	return fmt.Sprintf("${{ %s }} is %s and cannot stand within text; use toJSON(…)", e.Source, kindWord(value))
+	return fmt.Sprintf("${{ %s }} is %s and cannot stand within text; use toJSON(…)", e.Source, expr.Describe(value))
 }
 
-func evalJSON(e *Expression, env Env, path string) (any, error) {
+func evalJSON(e *Expression, env expr.Env, path string) (any, error) {
 	value, err := e.Expr.Eval(env)
 	if err == nil {
-		value, err = ToJSON(value)
+		value, err = expr.ToJSON(value)
 	}
 	if err != nil {
 		return nil, &ValueError{Pos: e.Pos, Path: path, Msg: fmt.Sprintf("${{ %s }}: %v", e.Source, err)}
@@ -215,7 +210,7 @@ func scalarText(value any) (string, bool) {
 	case string:
 		return value, true
 	case bool, float64:
-		return strings.TrimSpace(compactJSON(value)), true
+		return strings.TrimSpace(expr.CompactJSON(value)), true
 	}
 	return "", false
 }

@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
+)
 
 // A Workflow is a workflow file as written; every part knows its place.
 type Workflow struct {
@@ -172,5 +176,5 @@ type Expression struct {
 	Pos    Pos
 	Source string
 	At     func(offset int) Pos // the place of a character of Source in the file
-	Expr   *Expr
+	Expr   *expr.Expr
 }

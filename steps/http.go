@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/hub"
 )
 
@@ -142,7 +143,7 @@ func readAnswer(answer *nethttp.Response) (httpResult, error) {
 	}
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	if kind == "application/json" || strings.HasSuffix(kind, "+json") {
-		if result.Body, err = engine.ParseJSON(text); err != nil {
+		if result.Body, err = expr.ParseJSON(text); err != nil {
 			return httpResult{}, &engine.Error{Kind: engine.KindFailed, Message: "the answer says it is JSON, but " + err.Error()}
 		}
 	}

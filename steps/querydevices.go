@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/hub"
 )
 
@@ -29,7 +30,7 @@ var queryDevices = engine.Define(engine.Spec{
 
 type queryDevicesParams struct {
 	Query engine.QueryText `yaml:"query" required:"true" doc:"The query, such as SELECT * FROM devices WHERE tags.site = 'berlin'."`
-	Where *engine.Bound    `yaml:"where" sees:"twin" doc:"What a device's twin must meet as well; a device where it cannot be told is left out."`
+	Where *expr.Bound      `yaml:"where" sees:"twin" doc:"What a device's twin must meet as well; a device where it cannot be told is left out."`
 	Limit int              `yaml:"limit" min:"1" doc:"The most devices wanted. Without it, more than 1,000 are an error."`
 }
 
@@ -91,7 +92,7 @@ func (p queryDevicesParams) keeps(env Env, row map[string]any) (bool, error) {
 		return true, nil
 	}
 	keep, err := p.Where.Test(env.Clock.Now(), map[string]any{"twin": row})
-	var fault *engine.EvalError
+	var fault *expr.Error
 	if errors.As(err, &fault) && !fault.Missing {
 		return false, &engine.Error{Kind: engine.KindExpression, Message: fmt.Sprintf("where: %s: %v", p.Where.Source(), err)}
 	}

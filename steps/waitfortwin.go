@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/hub"
 )
 
@@ -29,8 +30,8 @@ var waitForTwin = engine.Define(engine.Spec{
 }, runWaitForTwin)
 
 type waitForTwinParams struct {
-	Module string        `yaml:"module" doc:"The device's module whose twin to watch."`
-	Until  *engine.Bound `yaml:"until" required:"true" sees:"twin" doc:"What the twin must say."`
+	Module string      `yaml:"module" doc:"The device's module whose twin to watch."`
+	Until  *expr.Bound `yaml:"until" required:"true" sees:"twin" doc:"What the twin must say."`
 }
 
 type waitForTwinResult struct {
@@ -51,7 +52,7 @@ func runWaitForTwin(ctx context.Context, env Env, p waitForTwinParams) (waitForT
 	twin, err := env.Twins.Await(ctx, env.target(p.Module), again, func(t hub.Twin) (bool, error) {
 		now, names := env.Clock.Now(), map[string]any{"twin": twinJSON(t)}
 		done, err := p.Until.Test(now, names)
-		var fault *engine.EvalError
+		var fault *expr.Error
 		if errors.As(err, &fault) && !fault.Missing {
 			return false, &engine.Error{Kind: engine.KindExpression, Message: fmt.Sprintf("until: %s: %v", p.Until.Source(), err)}
 		}
@@ -81,7 +82,7 @@ func stillWaiting(err error, seen string) error {
 // describe says what the twin still says: "twin.reported.rebootTime is still 10:31:02". What the
 // condition compares it with does not change while it waits, and is left out; why never is, where
 // the condition cannot come true with values like these.
-func describe(parts []engine.Part, why string) string {
+func describe(parts []expr.Part, why string) string {
 	texts := make([]string, 0, len(parts)+1)
 	for _, p := range parts {
 		switch {
@@ -89,13 +90,13 @@ func describe(parts []engine.Part, why string) string {
 		case p.Missing:
 			texts = append(texts, p.Source+" is missing")
 		default:
-			texts = append(texts, p.Source+" is still "+engine.Show(p.Value))
+			texts = append(texts, p.Source+" is still "+expr.Show(p.Value))
 		}
 	}
 	if len(texts) == 0 {
 		return "the condition is not met"
 	}
-	if differ := slices.ContainsFunc(parts, func(p engine.Part) bool { return p.Type != "" }); differ {
+	if differ := slices.ContainsFunc(parts, func(p expr.Part) bool { return p.Type != "" }); differ {
 		texts = append(texts, why)
 	}
 	return strings.Join(texts, ", ")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/hub"
 	"github.com/twinbook/twinbook/internal/clock"
 	"github.com/twinbook/twinbook/internal/clock/clockrule"
@@ -105,7 +106,7 @@ func TestInvokeMethod(t *testing.T) {
 	if err != nil || got["status"] != 200.0 {
 		t.Fatalf("got %v, %v", got, err)
 	}
-	if text := engine.Show(got["payload"]); text != `{"method":"ping","payload":{"n":[1,null]}}` {
+	if text := expr.Show(got["payload"]); text != `{"method":"ping","payload":{"n":[1,null]}}` {
 		t.Errorf("the device saw %s", text)
 	}
 }

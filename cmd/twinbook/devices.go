@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/hub"
 	"github.com/twinbook/twinbook/internal/clock"
 )
@@ -154,7 +154,7 @@ func (a *app) devicesCall(f *devicesFlags) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			call := hub.Call{Target: hub.Target{Device: args[0], Module: module}, Method: args[1], Response: timeout, Connect: connect}
 			if len(args) == 3 {
-				payload, err := engine.ParseJSON([]byte(args[2]))
+				payload, err := expr.ParseJSON([]byte(args[2]))
 				if err != nil {
 					return fmt.Errorf("the payload is no JSON: %w (a text needs quotes of its own: '\"text\"')", err)
 				}

@@ -212,7 +212,7 @@ var noters = []string{"problem", "Problem", "wrong", "wrongCall", "at", "whole",
 func rulesInCode(t *testing.T) map[string]string {
 	t.Helper()
 	rules := map[string]string{}
-	for _, dir := range []string{"engine", "simulator/device", "cmd/twinbook"} {
+	for _, dir := range []string{"engine", "engine/expr", "simulator/device", "cmd/twinbook"} {
 		files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // ending shows how a run ended: outputs as results, then what went wrong, then the last line.
@@ -93,7 +94,7 @@ func (l *lines) check(b *strings.Builder, c engine.CheckFailure) {
 	fmt.Fprintf(b, "  %s  %s\n", l.paint(bold, clean(c.Source)), l.paint(dim, clean(c.Where)))
 	fmt.Fprintf(b, "    %s\n", clean(c.Reason))
 	for _, p := range c.Parts {
-		value := engine.Show(p.Value)
+		value := expr.Show(p.Value)
 		switch {
 		case p.Missing:
 			value = "missing"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // verdict is how an attempt ended: its outputs as the journal keeps them, and its failure if any.
@@ -72,7 +73,7 @@ func notWithin(c engine.Command) string {
 	if c.Limit == 0 {
 		return "did not finish by its deadline"
 	}
-	return "did not finish within " + engine.FormatDuration(c.Limit)
+	return "did not finish within " + expr.FormatDuration(c.Limit)
 }
 
 // How errors say what they are without our knowing their packages.

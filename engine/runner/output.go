@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // maxOutput is how much a step may put into a run, as JSON in bytes.
@@ -19,7 +19,7 @@ func settle(value any) (settled any, size int, err error) {
 	if size, plain := plainSize(value); plain {
 		return value, size, nil
 	}
-	if settled, err = engine.ToJSON(value); err != nil {
+	if settled, err = expr.ToJSON(value); err != nil {
 		return nil, 0, err
 	}
 	text, err := json.Marshal(settled)

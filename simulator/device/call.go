@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
@@ -73,7 +74,7 @@ func parsePayload(body []byte) (any, error) {
 	if len(body) > maxBody {
 		return nil, fmt.Errorf("it has %d bytes; %d are read", len(body), maxBody)
 	}
-	return engine.ParseJSON(body)
+	return expr.ParseJSON(body)
 }
 
 // finish answers for steps that did not.

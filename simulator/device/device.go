@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"sync"
 
-	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/internal/clock"
 )
 
@@ -50,7 +50,7 @@ func (d *device) log(level, format string, args ...any) {
 // shown is JSON for the log, made only if somebody wants it.
 type shown struct{ value any }
 
-func (s shown) String() string { return engine.Show(s.value) }
+func (s shown) String() string { return expr.Show(s.value) }
 
 // sees is what steps see that may change while they are played.
 func (d *device) sees() map[string]any {

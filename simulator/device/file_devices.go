@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
@@ -12,7 +13,7 @@ import (
 func (l *loader) devices(fleet *Fleet, entry *engine.Decoded) {
 	spec := Spec{Profile: l.profileOf(entry), Tags: l.properties(entry.Get("tags")), Desired: l.properties(entry.Get("desired"))}
 	known := len(l.file.Problems())
-	id := entry.Get("id").CompileValue(map[string]engine.Type{"index": {Kind: engine.TypeNumber}})
+	id := entry.Get("id").CompileValue(map[string]expr.Type{"index": {Kind: expr.Number}})
 	if id == nil || len(l.file.Problems()) > known {
 		return
 	}
@@ -51,14 +52,14 @@ func (l *loader) profileOf(entry *engine.Decoded) *Profile {
 // id is the id of one device of an entry, empty if it cannot be; one problem an entry is enough.
 func (l *loader) id(entry *engine.Decoded, template *engine.Value, index, count int) string {
 	at := entry.Get("id")
-	value, err := template.Eval(engine.Env{Names: map[string]any{"index": float64(index)}})
+	value, err := template.Eval(expr.Env{Names: map[string]any{"index": float64(index)}})
 	if err != nil {
 		at.Problem("bad-device-id", "", err.Error())
 		return ""
 	}
 	id, _ := value.(string)
 	if number, ok := value.(float64); ok {
-		id = engine.Show(number)
+		id = expr.Show(number)
 	}
 	if !wire.ValidID(id) {
 		at.Problem("bad-device-id", "letters, digits and - . + % _ # * ? ! ( ) , : = @ $ ' are allowed, 128 at most",

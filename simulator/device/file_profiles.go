@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // maxDepth is how deep a twin's properties may nest, as Azure documents.
@@ -16,7 +17,7 @@ func (l *loader) profile(name string, d *engine.Decoded) *Profile {
 	p := &Profile{Name: name, Reported: l.properties(d.Get("reported"))}
 	for _, m := range d.Get("methods").Entries() {
 		l.methodName(m)
-		compiled := l.list("method "+m.Name, m.Value, Actions().Types, map[string]engine.Type{"method": {Kind: engine.TypeString}, "payload": {}})
+		compiled := l.list("method "+m.Name, m.Value, Actions().Types, map[string]expr.Type{"method": {Kind: expr.String}, "payload": {}})
 		compiled.method = m.Name
 		p.methods = append(p.methods, compiled)
 	}
@@ -36,10 +37,10 @@ func (l *loader) methodName(m engine.Named[*engine.Decoded]) {
 }
 
 // list compiles steps of a device. Nobody declares vars outside of a block.
-func (l *loader) list(name string, d *engine.Decoded, types *engine.Types, more map[string]engine.Type) *list {
-	object := engine.Type{Kind: engine.TypeObject}
-	names := map[string]engine.Type{
-		"device": engine.DeviceType(), "reported": object, "desired": object, "vars": engine.ObjectType(map[string]engine.Type{}),
+func (l *loader) list(name string, d *engine.Decoded, types *engine.Types, more map[string]expr.Type) *list {
+	object := expr.Type{Kind: expr.Object}
+	names := map[string]expr.Type{
+		"device": expr.DeviceType(), "reported": object, "desired": object, "vars": expr.ObjectType(map[string]expr.Type{}),
 	}
 	for n, t := range more {
 		names[n] = t

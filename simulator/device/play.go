@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/internal/clock"
 )
 
@@ -139,7 +140,7 @@ func failureOf(ctx context.Context, c engine.Command, err error) *engine.Error {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
-		return &engine.Error{Kind: engine.KindTimeout, Message: "did not end within " + engine.FormatDuration(c.Timeout)}
+		return &engine.Error{Kind: engine.KindTimeout, Message: "did not end within " + expr.FormatDuration(c.Timeout)}
 	case ctx.Err() != nil:
 		return &engine.Error{Kind: engine.KindCancelled}
 	}
@@ -153,7 +154,7 @@ func (p *play) tell(notes []engine.Note) {
 		case n.Kind == engine.NoteLog:
 			text := n.Log.Message
 			if len(n.Log.Fields) > 0 {
-				text += " " + engine.Show(n.Log.Fields)
+				text += " " + expr.Show(n.Log.Fields)
 			}
 			p.device.log(n.Log.Level, "%s", text)
 		case n.Kind == engine.NoteStepEnded && n.Status == engine.Failed && n.Step.ContinueOnError:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
@@ -132,7 +133,7 @@ func parseObject(body []byte) (map[string]any, error) {
 	if len(body) > maxBody {
 		return nil, fmt.Errorf("it has %d bytes; %d are read", len(body), maxBody)
 	}
-	value, err := engine.ParseJSON(body)
+	value, err := expr.ParseJSON(body)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/engine/journal"
 )
 
@@ -38,7 +39,7 @@ func appendNumbers(t *testing.T, j journal.Journal) {
 func appendKeepsEverything(t *testing.T, j journal.Journal) {
 	failure := &engine.Error{
 		Kind: engine.KindAssertion, Message: "ünïcode \u2028 <&>", Step: "a", Where: "f.yaml:1:2", Device: "dev-1", MaybeDone: true, RetryAfter: 1.5,
-		Failed: []engine.CheckFailure{{Where: "f.yaml:3:4", Source: "a > b", Message: "m", Reason: "is false", Parts: []engine.Part{{Source: "a", Value: 1.0, Type: "number"}, {Source: "b", Missing: true}}}},
+		Failed: []engine.CheckFailure{{Where: "f.yaml:3:4", Source: "a > b", Message: "m", Reason: "is false", Parts: []expr.Part{{Source: "a", Value: 1.0, Type: "number"}, {Source: "b", Missing: true}}}},
 		Also:   []*engine.Error{{Kind: engine.KindTimeout, Message: "too"}},
 	}
 	first := begun("r1")

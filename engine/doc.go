@@ -1,0 +1,14 @@
+// Package engine is the language: from a file to a checked program, and from a program and what has
+// happened so far to what is to be done next.
+//
+// Compile turns YAML into a Program, or into Problems that each know their place in the file. A Run
+// of a Program is asked with Next: events in, commands out, or how the run ended.
+//
+// The promise: the same program and the same events give the same decisions, so a run may be stopped
+// after any event and continued. Nothing here does I/O, reads a clock or starts a goroutine; time
+// comes with events. Values that enter a run are JSON.
+//
+// What it is not: it knows no device and no hub (that is what step types are for: see Define), it
+// carries nothing out (package runner) and keeps nothing (package journal). Expressions are a room of
+// their own: package expr.
+package engine

@@ -1,0 +1,116 @@
+package expr
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+)
+
+// TimeLayout is how a time is written when it becomes JSON.
+const TimeLayout = "2006-01-02T15:04:05.000Z07:00"
+
+// ToJSON turns a value of an expression or of a step into plain JSON: nil, bool, float64, string,
+// []any and map[string]any. Times become RFC 3339 in UTC with milliseconds, durations text.
+// Numbers that are not finite are an error.
+func ToJSON(value any) (any, error) {
+	switch value := value.(type) {
+	case nil, bool, string:
+		return value, nil
+	case float64:
+		if math.IsNaN(value) || math.IsInf(value, 0) {
+			return nil, fmt.Errorf("the number is not finite (a division by zero?)")
+		}
+		return value, nil
+	case int:
+		return float64(value), nil
+	case int64:
+		return float64(value), nil
+	case time.Time:
+		return value.UTC().Format(TimeLayout), nil
+	case time.Duration:
+		return FormatDuration(value), nil
+	case map[string]any:
+		object := make(map[string]any, len(value))
+		for k, v := range value {
+			member, err := ToJSON(v)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", k, err)
+			}
+			object[k] = member
+		}
+		return object, nil
+	case []any:
+		list := make([]any, len(value))
+		for i, v := range value {
+			element, err := ToJSON(v)
+			if err != nil {
+				return nil, fmt.Errorf("[%d]: %w", i, err)
+			}
+			list[i] = element
+		}
+		return list, nil
+	}
+	return throughJSON(value)
+}
+
+// throughJSON is for the typed results of steps: what encoding/json makes of them.
+func throughJSON(value any) (any, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	var out any
+	return out, json.Unmarshal(text, &out)
+}
+
+// CompactJSON is value on one line, without escapes that only HTML needs.
+func CompactJSON(value any) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(bytes.TrimRight(b.Bytes(), "\n"))
+}
+
+// mostDepth bounds how deep JSON from outside may be nested.
+const mostDepth = 100
+
+// ParseJSON reads JSON from a device or a server. It refuses what is nested deeper than anything honest.
+func ParseJSON(text []byte) (any, error) {
+	depth, quoted, escaped := 0, false, false
+	for _, c := range text {
+		switch {
+		case escaped:
+			escaped = false
+		case quoted:
+			escaped = c == '\\'
+			quoted = c != '"'
+		case c == '"':
+			quoted = true
+		case c == '{' || c == '[':
+			if depth++; depth > mostDepth {
+				return nil, fmt.Errorf("it is nested deeper than %d levels", mostDepth)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		return nil, fmt.Errorf("it is not: %w", err)
+	}
+	return value, nil
+}
+
+// JoinPath is the path of a member of what stands at path: "desired" and "interval" give
+// "desired.interval". The path of the whole value is "".
+func JoinPath(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
