@@ -124,7 +124,7 @@ func (f *File) width(n *yamlNode) int {
 	if n.kind != nodeScalar {
 		return 1
 	}
-	line := []rune(f.line(n.line))
+	line, _ := f.runes(n.line)
 	if n.col > len(line) {
 		return 1
 	}
@@ -181,7 +181,7 @@ func (f *File) skipProperties(n *yamlNode, anchor string) (line, col int) {
 	}
 	col += 1 + utf8.RuneCountInString(anchor)
 	for line <= len(f.lines) {
-		runes := []rune(f.line(line))
+		runes, _ := f.runes(line)
 		for col <= len(runes) && (runes[col-1] == ' ' || runes[col-1] == '\t') {
 			col++
 		}

@@ -20,15 +20,25 @@ type spot struct{ line, col int32 }
 
 func (f *File) locate(n *yamlNode) *locator {
 	l := &locator{file: f, node: n}
-	line := f.line(n.valueLine)
-	start := byteOffset(line, n.valueCol)
+	line, _ := f.runes(n.valueLine)
 	switch n.style {
 	case stylePlain:
-		l.simple = strings.HasPrefix(line[start:], n.text)
+		l.simple = standsAt(line, n.valueCol-1, n.text)
 	case styleSingle, styleDouble:
-		l.simple = start < len(line) && strings.HasPrefix(line[start+1:], n.text)
+		l.simple = standsAt(line, n.valueCol, n.text)
 	}
 	return l
+}
+
+// standsAt says whether a text stands in a line as it is, from the n-th character on, from 0.
+func standsAt(line []rune, n int, text string) bool {
+	for _, r := range text {
+		if n >= len(line) || line[n] != r {
+			return false
+		}
+		n++
+	}
+	return true
 }
 
 // byteOffset turns a column into an offset in bytes, at most the line's length.
@@ -78,7 +88,7 @@ func (l *locator) walk() []spot {
 	case styleLiteral, styleFolded:
 		w.enterBlock()
 	}
-	w.src = []rune(l.file.line(w.line))
+	w.src, w.end = l.file.runes(w.line)
 	text := []rune(l.node.text)
 	for i := 0; i < len(text); {
 		taken := w.step(text[i:])
@@ -96,6 +106,7 @@ type walker struct {
 	line, col int
 	indent    int // of a block
 	src       []rune
+	end       int // of src, without the blanks at its end
 	spots     []spot
 }
 
@@ -140,20 +151,21 @@ func (w *walker) folds(r rune) bool {
 }
 
 func (w *walker) lineEnds() bool {
-	return w.col > len(w.src) || strings.TrimSpace(string(w.src[w.col-1:])) == ""
+	return w.col > w.end
 }
 
 // nextLine goes to the line with more text; every line break of the text is at the old line's end.
 func (w *walker) nextLine(text []rune) int {
 	w.line++
 	if w.style == styleLiteral {
-		w.src, w.col = []rune(w.file.line(w.line)), w.indent+1
+		w.src, w.end = w.file.runes(w.line)
+		w.col = w.indent + 1
 		return 1
 	}
 	for w.line < len(w.file.lines) && strings.TrimSpace(w.file.line(w.line)) == "" {
 		w.line++
 	}
-	w.src = []rune(w.file.line(w.line))
+	w.src, w.end = w.file.runes(w.line)
 	w.col = w.indent + 1
 	if w.style != styleFolded {
 		source := string(w.src)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -26,6 +27,11 @@ type File struct {
 	lines    []string
 	root     *yamlNode
 	problems Problems
+
+	split struct { // what runes keeps
+		number, end int
+		line        []rune
+	}
 }
 
 // Open reads the YAML of a file. The problems of a file that is no YAML are in Problems.
@@ -75,6 +81,19 @@ func (f *File) line(n int) string {
 		return ""
 	}
 	return f.lines[n-1]
+}
+
+// runes is a line as characters, and how many there are up to the blanks at its end. The last line asked
+// for is kept: of a file that is one long line, each value asks for it.
+func (f *File) runes(n int) (line []rune, end int) {
+	if f.split.number != n || n == 0 {
+		f.split.number, f.split.line = n, []rune(f.line(n))
+		f.split.end = len(f.split.line)
+		for f.split.end > 0 && unicode.IsSpace(f.split.line[f.split.end-1]) {
+			f.split.end--
+		}
+	}
+	return f.split.line, f.split.end
 }
 
 // parse fills f.root, or notes why there is none.
@@ -210,7 +229,7 @@ func (c *converter) alias(y *yaml.Node) *yamlNode {
 }
 
 func (c *converter) refuseTag(y *yaml.Node, n *yamlNode) {
-	line := []rune(c.file.line(n.valueLine))
+	line, _ := c.file.runes(n.valueLine)
 	bare := y.Kind == yaml.ScalarNode && y.Style == 0 && n.valueCol <= len(line) && line[n.valueCol-1] == '!'
 	if y.Style&yaml.TaggedStyle == 0 && !bare {
 		return
