@@ -96,7 +96,7 @@ func (k *fileCheck) callInputs(s *Step, at sight) {
 			}
 		}
 		if !contains(declared, in.Name) {
-			k.at(in.Pos, in.Name, "unknown-input", meant(in.Name, declared), "%s has no input %s", s.Call.Path, in.Name)
+			k.at(in.Pos, in.Name, "unknown-input", Meant(in.Name, declared), "%s has no input %s", s.Call.Path, in.Name)
 		}
 	}
 	for _, want := range wants {

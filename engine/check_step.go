@@ -173,7 +173,7 @@ func (k *fileCheck) settable(name Named[*Value], at sight) {
 	region, declared := at.vars[name.Name]
 	switch {
 	case !declared:
-		hint := meant(name.Name, sortedKeys(at.vars))
+		hint := Meant(name.Name, sortedKeys(at.vars))
 		if hint == "" {
 			hint = "declare it in vars: of the workflow"
 		}

@@ -20,7 +20,7 @@ func (w *decoder) unknownKey(s *Shape, key, in *yamlNode) {
 		w.file.wrong(key, "template-syntax", hint, "YAML takes this for a key")
 		return
 	}
-	w.file.wrong(key, "unknown-key", meant(key.text, allowed), "unknown key %s", quoteKey(key.text))
+	w.file.wrong(key, "unknown-key", Meant(key.text, allowed), "unknown key %s", quoteKey(key.text))
 }
 
 // unknownAction is for a key of a step: where the step has no action, the key must be meant as one.
@@ -28,7 +28,7 @@ func (w *decoder) unknownAction(s *Shape, key, in *yamlNode, allowed []string) {
 	near := nearest(key.text, allowed)
 	for _, action := range s.OneKey {
 		if in.get(action) != nil && near != action {
-			w.file.wrong(key, "unknown-key", meant(key.text, without(allowed, s.OneKey)), "unknown key %s in a step", quoteKey(key.text))
+			w.file.wrong(key, "unknown-key", Meant(key.text, without(allowed, s.OneKey)), "unknown key %s in a step", quoteKey(key.text))
 			return
 		}
 	}
@@ -36,7 +36,7 @@ func (w *decoder) unknownAction(s *Shape, key, in *yamlNode, allowed []string) {
 		w.file.wrong(key, "unknown-key", "did you mean "+near+"?", "unknown key %s in a step", quoteKey(key.text))
 		return
 	}
-	w.file.wrong(key, "unknown-action", meant(key.text, s.OneKey), "unknown action %s", quoteKey(key.text))
+	w.file.wrong(key, "unknown-action", Meant(key.text, s.OneKey), "unknown action %s", quoteKey(key.text))
 }
 
 func quoteKey(text string) string { return fmt.Sprintf("%q", expr.Shorten(text, 60)) }

@@ -17,11 +17,8 @@ func nearest(word string, among []string) string {
 	return expr.Closest(word, among)
 }
 
-// Meant is the hint for a name that a file uses and that is not among those it declares.
-func Meant(name string, declared []string) string { return meant(name, declared) }
-
-// meant is the hint for a word that is not among those allowed.
-func meant(word string, allowed []string) string {
+// Meant is the hint for a word that a file uses and that is not among those allowed.
+func Meant(word string, allowed []string) string {
 	if near := nearest(word, allowed); near != "" {
 		return "did you mean " + near + "?"
 	}

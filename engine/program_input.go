@@ -81,7 +81,7 @@ func (p *Program) inputs(given []string, get func(in *Input, name string) (any, 
 	for _, name := range given {
 		if !contains(declared, name) {
 			msg := fmt.Sprintf("workflow %s has no such input", p.Workflow.Name)
-			if hint := meant(name, declared); hint != "" {
+			if hint := Meant(name, declared); hint != "" {
 				msg += "; " + hint
 			}
 			problems = append(problems, InputProblem{name, msg})

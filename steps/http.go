@@ -144,7 +144,7 @@ func readAnswer(answer *nethttp.Response) (httpResult, error) {
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	if kind == "application/json" || strings.HasSuffix(kind, "+json") {
 		if result.Body, err = expr.ParseJSON(text); err != nil {
-			return httpResult{}, &engine.Error{Kind: engine.KindFailed, Message: "the answer says it is JSON, but " + err.Error()}
+			return httpResult{}, &engine.Error{Kind: engine.KindFailed, Message: "the answer says it is JSON and cannot be read as such: " + err.Error()}
 		}
 	}
 	return result, nil

@@ -68,11 +68,15 @@ func runWaitForTwin(ctx context.Context, env Env, p waitForTwinParams) (waitForT
 	return waitForTwinResult{Twin: twinJSON(twin), Waited: env.Clock.Now().Sub(began)}, nil
 }
 
-// stillWaiting adds what was seen last to the error of a wait that ended without its condition.
+// stillWaiting adds what was seen last to the error of a wait that ended without its condition. A
+// wait that was stopped has nothing else to say.
 func stillWaiting(err error, seen string) error {
 	var failure *hub.Error
 	if seen == "" || !errors.As(err, &failure) || hub.Ends(err) {
 		return err
+	}
+	if failure.Kind == hub.Interrupted {
+		return errors.New(seen)
 	}
 	more := *failure
 	more.Err = fmt.Errorf("%w; %s", failure.Err, seen)
@@ -80,10 +84,13 @@ func stillWaiting(err error, seen string) error {
 }
 
 // describe says what the twin still says: "twin.reported.rebootTime is still 10:31:02". What the
-// condition compares it with does not change while it waits, and is left out; why never is, where
-// the condition cannot come true with values like these.
+// condition compares it with does not change while it waits, and is left out. Where the condition
+// cannot come true with values like these, it says why instead.
 func describe(parts []expr.Part, why string) string {
-	texts := make([]string, 0, len(parts)+1)
+	if slices.ContainsFunc(parts, func(p expr.Part) bool { return p.Type != "" }) {
+		return why
+	}
+	texts := make([]string, 0, len(parts))
 	for _, p := range parts {
 		switch {
 		case !strings.Contains(p.Source, "twin.") || strings.HasPrefix(p.Source, "steps."):
@@ -95,9 +102,6 @@ func describe(parts []expr.Part, why string) string {
 	}
 	if len(texts) == 0 {
 		return "the condition is not met"
-	}
-	if differ := slices.ContainsFunc(parts, func(p expr.Part) bool { return p.Type != "" }); differ {
-		texts = append(texts, why)
 	}
 	return strings.Join(texts, ", ")
 }

@@ -93,17 +93,14 @@ func ParseJSON(text []byte) (any, error) {
 			quoted = true
 		case c == '{' || c == '[':
 			if depth++; depth > mostDepth {
-				return nil, fmt.Errorf("it is nested deeper than %d levels", mostDepth)
+				return nil, fmt.Errorf("nested deeper than %d levels", mostDepth)
 			}
 		case c == '}' || c == ']':
 			depth--
 		}
 	}
 	var value any
-	if err := json.Unmarshal(text, &value); err != nil {
-		return nil, fmt.Errorf("it is not: %w", err)
-	}
-	return value, nil
+	return value, json.Unmarshal(text, &value)
 }
 
 // JoinPath is the path of a member of what stands at path: "desired" and "interval" give

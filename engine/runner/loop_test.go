@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,10 +136,10 @@ func TestManyInParallel(t *testing.T) {
 	const n = 1000
 	for name, c := range map[string]*engine.StepType{"once": once, "read": read} {
 		t.Run(name, func(t *testing.T) {
-			meet := make(chan struct{}, n)
+			var met atomic.Int32
 			all := make(chan struct{})
 			w := world{"a": func(ctx context.Context, c engine.Command) (any, error) {
-				if meet <- struct{}{}; len(meet) == n {
+				if met.Add(1) == n {
 					close(all)
 				}
 				select {
@@ -157,7 +158,7 @@ func TestManyInParallel(t *testing.T) {
 			defer cancel()
 			outcome, err := h.Wait(ctx)
 			if err != nil || outcome.Status != engine.Succeeded {
-				t.Fatalf("outcome %+v, %v; %d of %d met", outcome, err, len(meet), n)
+				t.Fatalf("outcome %+v, %v; %d of %d met", outcome, err, met.Load(), n)
 			}
 			if got := len(eventsOf(t, j, h.ID())); got != 2+2*n {
 				t.Errorf("%d events, want %d", got, 2+2*n)
