@@ -139,6 +139,12 @@ func (s *Shape) written(n *yamlNode) bool {
 }
 
 func (w *decoder) mismatch(s *Shape, n *yamlNode) {
+	if s.Private && n.kind == nodeScalar && !n.isNull() {
+		w.file.hidden = append(w.file.hidden, n.text)
+		w.file.wrong(n, "wrong-kind", "put it into the environment or a file of its own, and name that here",
+			"expected %s; what is secret does not stand in this file", s.expected())
+		return
+	}
 	if hint := templateSlip(w.file, n); hint != "" {
 		w.file.wrong(n, "template-syntax", hint, "YAML takes this expression for %s", n.what())
 		return

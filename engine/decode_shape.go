@@ -18,6 +18,7 @@ type Shape struct {
 	Short   string   // the key that a value which is no mapping stands for
 	OneKey  []string // exactly one of these keys must be there
 	OneWhat string   // what OneKey is: "action"
+	Private bool     // a text in its place is a secret by mistake, and is not shown
 	OneIn   string   // what the mapping is: "step"
 
 	Map     *Shape // a mapping of free names to this

@@ -27,6 +27,7 @@ type File struct {
 	lines    []string
 	root     *yamlNode
 	problems Problems
+	hidden   []string // texts that stand here by mistake and must not be shown
 
 	split struct { // what runes keeps
 		number, end int
@@ -46,7 +47,15 @@ func Open(name string, source []byte) *File {
 }
 
 // Problems is all that is wrong with the file, in its order.
-func (f *File) Problems() Problems { return f.problems.sorted() }
+func (f *File) Problems() Problems {
+	problems := f.problems.sorted()
+	for _, secret := range f.hidden {
+		for i := range problems {
+			problems[i].Line = strings.ReplaceAll(problems[i].Line, secret, strings.Repeat("*", utf8.RuneCountInString(secret)))
+		}
+	}
+	return problems
+}
 
 // Problem notes that something is wrong at a place, in a way that no Shape knows; width is how many
 // characters to underline.

@@ -90,7 +90,7 @@ func configShape() *engine.Shape {
 // originShape is where a text comes from; it never stands in the file itself.
 func originShape(what string) *engine.Shape {
 	return &engine.Shape{
-		What: "{ env: NAME } or { file: FILE }", OneKey: []string{"env", "file"}, OneIn: what,
+		What: "{ env: NAME } or { file: FILE }", Private: true, OneKey: []string{"env", "file"}, OneIn: what,
 		Keys: []engine.Key{
 			{Name: "env", Doc: "The environment variable that holds it.", Shape: engine.Text("")},
 			{Name: "file", Doc: "The file that holds it, beside this one.", Shape: engine.Text("")},
