@@ -307,7 +307,7 @@ func TestDocsLinksLead(t *testing.T) {
 	if err != nil || len(pages) == 0 {
 		t.Fatalf("there are no pages (%v)", err)
 	}
-	for _, page := range pages {
+	for _, page := range append(pages, filepath.Join(root, "README.md")) {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
