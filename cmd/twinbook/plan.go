@@ -21,40 +21,25 @@ func (a *app) planCommand() *cobra.Command {
 		Args:  exactly("one workflow FILE"),
 		RunE:  func(c *cobra.Command, args []string) error { return a.plan(c.Context(), args[0], f) },
 	}
-	a.hubFlag(c, c.Flags(), &f.hub)
-	c.Flags().StringArrayVarP(&f.inputs, "input", "i", nil, "an input, as name=value; may be repeated")
-	c.Flags().StringVar(&f.file, "inputs", "", "a YAML or JSON file of inputs; - reads stdin")
-	c.Flags().StringVarP(&f.output, "output", "o", "", "text or json")
+	a.runFlags(c, &f, "text or json")
 	return c
 }
 
 func (a *app) plan(ctx context.Context, file string, f runFlags) error {
-	format, err := a.outputFormat(f.output, "text", "json")
+	i, err := a.readIntent(ctx, file, f, "text", "json")
 	if err != nil {
 		return err
 	}
-	config, err := a.loadConfig()
+	hub, err := a.planHub(i.config, f.hub)
 	if err != nil {
 		return err
 	}
-	p, err := compile(file, config)
-	if err != nil {
-		return err
-	}
-	inputs, err := a.readInputs(ctx, p, f.file, f.inputs)
-	if err != nil {
-		return err
-	}
-	hub, err := a.planHub(config, f.hub)
-	if err != nil {
-		return err
-	}
-	lines := engine.Preview(p, inputs, time.Now())
-	if format == "json" {
-		writeJSON(a.out, map[string]any{"workflow": p.Workflow.Name, "file": p.File, "hash": p.Hash, "inputs": inputs, "lines": lines})
+	lines := engine.Preview(i.program, i.inputs, time.Now())
+	if p := i.program; i.format == "json" {
+		writeJSON(a.out, map[string]any{"workflow": p.Workflow.Name, "file": p.File, "hash": p.Hash, "inputs": i.inputs, "lines": lines})
 		return nil
 	}
-	a.showPlan(p, lines, hub)
+	a.showPlan(i.program, lines, hub)
 	return nil
 }
 

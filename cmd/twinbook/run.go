@@ -32,36 +32,51 @@ func (a *app) runCommand() *cobra.Command {
 		Args: exactly("one workflow FILE"),
 		RunE: func(c *cobra.Command, args []string) error { return a.runWorkflow(c.Context(), args[0], f) },
 	}
-	a.hubFlag(c, c.Flags(), &f.hub)
-	c.Flags().StringArrayVarP(&f.inputs, "input", "i", nil, "an input, as name=value; may be repeated")
-	c.Flags().StringVar(&f.file, "inputs", "", "a YAML or JSON file of inputs; - reads stdin")
-	c.Flags().StringVarP(&f.output, "output", "o", "", "text, json (one document at the end) or jsonl (a line for each event)")
+	a.runFlags(c, &f, "text, json (one document at the end) or jsonl (a line for each event)")
 	return c
 }
 
+// runFlags gives a command the flags of a run; output says what --output can be.
+func (a *app) runFlags(c *cobra.Command, f *runFlags, output string) {
+	a.hubFlag(c, c.Flags(), &f.hub)
+	c.Flags().StringArrayVarP(&f.inputs, "input", "i", nil, "an input, as name=value; may be repeated")
+	c.Flags().StringVar(&f.file, "inputs", "", "a YAML or JSON file of inputs; - reads stdin")
+	c.Flags().StringVarP(&f.output, "output", "o", "", output)
+}
+
+// An intent is a run that somebody asks for, checked as far as it can be without a hub.
+type intent struct {
+	format  string
+	config  *configuration
+	program *engine.Program
+	inputs  map[string]any
+}
+
+func (a *app) readIntent(ctx context.Context, file string, f runFlags, formats ...string) (i intent, err error) {
+	if i.format, err = a.outputFormat(f.output, formats...); err != nil {
+		return i, err
+	}
+	if i.config, err = a.loadConfig(); err != nil {
+		return i, err
+	}
+	if i.program, err = compile(file, i.config); err != nil {
+		return i, err
+	}
+	i.inputs, err = a.readInputs(ctx, i.program, f.file, f.inputs)
+	return i, err
+}
+
 func (a *app) runWorkflow(ctx context.Context, file string, f runFlags) error {
-	format, err := a.outputFormat(f.output, "text", "json", "jsonl")
+	i, err := a.readIntent(ctx, file, f, "text", "json", "jsonl")
 	if err != nil {
 		return err
 	}
-	config, err := a.loadConfig()
-	if err != nil {
-		return err
-	}
-	p, err := compile(file, config)
-	if err != nil {
-		return err
-	}
-	inputs, err := a.readInputs(ctx, p, f.file, f.inputs)
-	if err != nil {
-		return err
-	}
-	w, err := a.openWorld(ctx, config, p, f.hub)
+	w, err := a.openWorld(ctx, i.config, i.program, f.hub)
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	return a.follow(ctx, w, p, inputs, a.reporter(format, w))
+	return a.follow(ctx, w, i.program, i.inputs, a.reporter(i.format, w))
 }
 
 // outputFormat is what --output asks for, or, among what a command has, TWINBOOK_OUTPUT.
