@@ -48,11 +48,13 @@ type Note struct {
 	Device  string    `json:"device,omitempty"`
 	Attempt int       `json:"attempt,omitempty"`
 	Status  Status    `json:"status,omitempty"`
-	Error   *Error    `json:"error,omitempty"`
-	Value   any       `json:"value,omitempty"` // of a step that ended: its outputs
-	Log     *LogLine  `json:"log,omitempty"`
-	Due     time.Time `json:"due,omitzero"` // when a retry or a sleep goes on
-	Started time.Time `json:"started,omitzero"`
+
+	Tolerated bool      `json:"tolerated,omitempty"` // it failed, and the run goes on
+	Error     *Error    `json:"error,omitempty"`
+	Value     any       `json:"value,omitempty"` // of a step that ended: its outputs
+	Log       *LogLine  `json:"log,omitempty"`
+	Due       time.Time `json:"due,omitzero"` // when a retry or a sleep goes on
+	Started   time.Time `json:"started,omitzero"`
 }
 
 // A NoteKind says what a note is about.

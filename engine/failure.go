@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/twinbook/twinbook/engine/expr"
 )
@@ -44,6 +45,19 @@ type Error struct {
 	Failed     []CheckFailure `json:"failed,omitempty"`     // of an assertion, each line that was not true
 	Also       []*Error       `json:"also,omitempty"`       // errors of finally blocks that came on top
 	RetryAfter float64        `json:"retryAfter,omitempty"` // seconds, as the hub asked
+}
+
+// with is e with other errors beside it. Where one of them may have had an effect, so may the whole.
+func (e *Error) with(others ...*Error) *Error {
+	joined := *e
+	joined.Also = slices.Clone(e.Also)
+	for _, other := range others {
+		if other != nil {
+			joined.Also = append(joined.Also, other)
+			joined.MaybeDone = joined.MaybeDone || other.MaybeDone
+		}
+	}
+	return &joined
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Kind, e.Message) }

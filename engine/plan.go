@@ -205,6 +205,7 @@ type result struct {
 	end       *End // fail or stop: ends the nearest run
 	outputs   map[string]any
 	tolerated bool // failed, and the step says continueOnError
+	effect    bool // something inside is done once and has been, or may have been
 }
 
 // stops says whether what comes after must not be started.

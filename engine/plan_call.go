@@ -19,7 +19,11 @@ func startCall(r *Run, call *Call, path Address, s *scope, done func(result)) no
 	}
 	frame.start(inputs, func(res result) {
 		res.end = nil
-		res.outputs = map[string]any{"outputs": res.outputs}
+		var outputs any // nil, and no empty object, where the workflow failed
+		if res.outputs != nil {
+			outputs = res.outputs
+		}
+		res.outputs = map[string]any{"outputs": outputs}
 		done(res)
 	})
 	return frame

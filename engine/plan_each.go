@@ -31,13 +31,13 @@ func startForEach(r *Run, each *ForEach, path Address, s *scope, done func(resul
 	items, err := each.list(s)
 	window := 1.0
 	if err == nil {
-		window, err = s.number(each.Concurrency, "concurrency", 1, 1)
+		window, err = s.count(each.Concurrency, "concurrency", 1)
 	}
 	if err != nil {
 		r.post(func() { done(result{status: Failed, err: err}) })
 		return run
 	}
-	run.items, run.window = items, int(window)
+	run.items, run.window = items, int(min(window, float64(len(items))))
 	run.results, run.outcome = make([]any, len(items)), make([]result, len(items))
 	r.post(run.fill)
 	return run
@@ -86,7 +86,7 @@ func (p *eachRun) startItem(i int) {
 
 func (p *eachRun) itemDone(i int, inner *scope, res result) {
 	delete(p.active, i)
-	p.outcome[i] = result{status: res.status, err: res.err, end: res.end}
+	p.outcome[i] = result{status: res.status, err: res.err, end: res.end, effect: res.effect}
 	p.results[i] = p.itemRecord(i, res, recordsJSON(inner.records))
 	p.r.note(Note{Kind: NoteItemEnded, At: p.path.item(i), Status: res.outcome(), Error: res.err, Value: p.items[i]})
 	if !p.closing && (res.end != nil || res.status == Failed && p.each.FailFast) {

@@ -92,7 +92,7 @@ func (f *frameRun) bodyDone(res result) { f.guard.after(f.inTime(res)) }
 // inTime makes what the workflow's timeout has cut a failure.
 func (f *frameRun) inTime(res result) result {
 	if f.expired && f.cut == nil && res.status == Cancelled {
-		return result{status: Failed, err: timedOut(res.err)}
+		res.status, res.err = Failed, timedOut(res.err)
 	}
 	return res
 }
@@ -108,16 +108,16 @@ func (f *frameRun) guarded(res result, _ *Error) {
 	f.r.stopTimer(f.timer())
 	res = f.inTime(res)
 	if end := res.end; end != nil {
-		res = result{status: Succeeded, end: end}
+		res = result{status: Succeeded, end: end, effect: res.effect}
 		if end.Failed {
-			res = result{status: Failed, err: end.failure}
+			res = result{status: Failed, err: end.failure, effect: res.effect}
 		}
 	}
 	res.outputs = nil
 	if res.status == Succeeded {
 		outputs, err := f.outputs()
 		if err != nil {
-			res = result{status: Failed, err: err}
+			res.status, res.err = Failed, err
 		}
 		res.outputs = outputs
 	}

@@ -19,6 +19,7 @@ type guard struct {
 	catching  *seqRun
 	finishing *seqRun
 	caught    *Error
+	effect    bool // of steps, catch and finally together
 	over      bool
 }
 
@@ -27,6 +28,7 @@ func (g *guard) active() bool { return g.catching != nil || g.finishing != nil |
 
 // after takes the steps' result: catch if it applies, then finally.
 func (g *guard) after(res result) {
+	g.effect = g.effect || res.effect
 	if g.cut || res.end != nil || res.status != Failed || !g.catch.takes(res.err) {
 		g.finish(res)
 		return
@@ -37,11 +39,14 @@ func (g *guard) after(res result) {
 	g.catching.start()
 }
 
+// catchDone hands on what came of the catch; where that is a failure, what it was to catch stands beside it.
 func (g *guard) catchDone(res result) {
-	if res.status == Failed && res.err != nil && res.end == nil {
-		joined := *res.err
-		joined.Also = append(slices.Clone(joined.Also), g.caught)
-		res.err = &joined
+	g.effect = g.effect || res.effect
+	switch {
+	case res.end != nil && res.end.Failed:
+		res.fail(res.end.failure.with(g.caught))
+	case res.end == nil && res.err != nil && !res.tolerated:
+		res.err = res.err.with(g.caught)
 	}
 	g.finish(res)
 }
@@ -65,6 +70,7 @@ func (g *guard) finish(res result) {
 	path, expired := g.path.child("finally"), false
 	g.finishing = newSeq(g.r, g.finally.Steps, path, inner, func(last result) {
 		g.r.stopTimer(path + "!timeout")
+		g.effect = g.effect || last.effect
 		if expired && last.status == Cancelled {
 			last = result{status: Failed, err: timedOut(last.err)}
 		}
@@ -100,20 +106,26 @@ func joinFinally(res, last result) result {
 	}
 	switch {
 	case res.end != nil && res.end.Failed:
-		first := *res.end.failure
-		first.Also = append(slices.Clone(first.Also), failure)
-		return result{status: Failed, err: &first}
+		res.fail(res.end.failure.with(failure))
+	case res.end != nil:
+		res.fail(failure)
 	case res.err != nil:
-		first := *res.err
-		first.Also = append(slices.Clone(first.Also), failure)
-		res.err = &first
-		return res
+		res.err = res.err.with(failure)
+	default:
+		res = result{status: Failed, err: failure}
 	}
-	return result{status: Failed, err: failure}
+	return res
+}
+
+// fail makes a result end the nearest run with a failure.
+func (res *result) fail(failure *Error) {
+	res.err = failure
+	res.end = &End{Failed: true, Message: failure.Message, failure: failure}
 }
 
 func (g *guard) end(res result) {
 	g.finishing, g.over = nil, true
+	res.effect = g.effect
 	g.done(res, g.caught)
 }
 

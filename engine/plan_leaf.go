@@ -127,20 +127,25 @@ func (l *leafRun) command(t *StepType, params resolved) {
 
 // answer takes the outcome of an attempt.
 func (l *leafRun) answer(e Event) {
+	res := l.judge(e)
+	res.effect = l.s.delivery == Once && (e.Error == nil || e.Error.MaybeDone)
+	l.done(res)
+}
+
+func (l *leafRun) judge(e Event) result {
 	outputs, _ := e.Value.(map[string]any)
 	switch {
 	case e.Error == nil:
-		l.done(l.expect(outputs))
+		return l.expect(outputs)
 	case l.cut != nil && e.Error.Kind == KindCancelled:
 		failure := *e.Error
 		failure.Message = l.cut.text
 		if e.Error.Message != "" {
 			failure.Message += ": " + e.Error.Message
 		}
-		l.done(result{status: Cancelled, err: &failure, outputs: outputs})
-	default:
-		l.done(result{status: Failed, err: l.verdict(e.Error), outputs: outputs})
+		return result{status: Cancelled, err: &failure, outputs: outputs}
 	}
+	return result{status: Failed, err: l.verdict(e.Error), outputs: outputs}
 }
 
 // verdict is the failure of an attempt. A request without an answer matters only where it must not

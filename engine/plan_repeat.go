@@ -21,6 +21,7 @@ type repeatRun struct {
 	began      time.Time
 	body       *seqRun
 	cut        *cause
+	effect     bool
 	waitingFor Address
 }
 
@@ -29,7 +30,7 @@ func startRepeat(r *Run, rep *Repeat, path Address, s *scope, done func(result))
 	every, _, err := s.duration(rep.Every, "every")
 	if err == nil {
 		run.every = every
-		run.max, err = s.number(rep.Max, "max", 1, 0)
+		run.max, err = s.count(rep.Max, "max", 0)
 	}
 	if err != nil {
 		r.post(func() { done(result{status: Failed, err: err}) })
@@ -54,6 +55,7 @@ func (p *repeatRun) again() {
 
 func (p *repeatRun) iterated(res result) {
 	p.body = nil
+	p.effect = p.effect || res.effect
 	if res.stops() {
 		p.finish(res)
 		return
@@ -103,6 +105,7 @@ func condition(e *Expression) string {
 }
 
 func (p *repeatRun) finish(res result) {
+	res.effect = p.effect
 	res.outputs = map[string]any{"iterations": float64(p.iteration), "last": nil}
 	if p.inner != nil {
 		res.outputs["last"] = recordsJSON(p.inner.records)

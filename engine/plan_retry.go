@@ -13,6 +13,9 @@ const (
 	defaultDelay    = 500 * time.Millisecond
 	defaultFactor   = 2
 	defaultMaxDelay = 30 * time.Second
+
+	// longestRetryAfter is how long a hub or server may ask to be left alone; for longer nobody waits.
+	longestRetryAfter = 10 * time.Minute
 )
 
 // retry arranges another attempt after a failure, if there is to be one.
@@ -24,12 +27,12 @@ func (s *stepRun) retry(failure *Error) (bool, *Error) {
 	if rule == nil {
 		rule = &Retry{}
 	}
-	attempts, err := s.scope.number(rule.Attempts, "retry.attempts", 1, defaultAttempts)
+	attempts, err := s.scope.count(rule.Attempts, "retry.attempts", defaultAttempts)
 	if err != nil || float64(s.attempt) >= attempts {
 		return false, err
 	}
 	delay, err := s.delay(rule, failure)
-	if err != nil {
+	if err != nil || delay > longestRetryAfter && failure.RetryAfter > longestRetryAfter.Seconds() {
 		return false, err
 	}
 	due := s.r.now.Add(delay)
@@ -47,7 +50,7 @@ func (s *stepRun) retry(failure *Error) (bool, *Error) {
 }
 
 // retries says whether a failure of this kind may be tried again. An effect that may have happened
-// is repeated only where the file names the kind.
+// is repeated only where the file names the kind; so is a block in which something was done once.
 func (s *stepRun) retries(failure *Error) bool {
 	action, rule := s.step.Do, s.step.Retry
 	delivery := Once // of a block: it may hold anything
@@ -60,7 +63,7 @@ func (s *stepRun) retries(failure *Error) bool {
 	if rule != nil && rule.OnGiven {
 		return slices.Contains(rule.On, failure.Kind)
 	}
-	if failure.MaybeDone && delivery == Once {
+	if failure.MaybeDone && delivery == Once || action == nil && s.guard.effect {
 		return false
 	}
 	switch failure.Kind {
@@ -99,7 +102,8 @@ func (s *stepRun) delay(rule *Retry, failure *Error) (time.Duration, *Error) {
 	if rule.Jitter != "none" {
 		delay *= s.chance()
 	}
-	return max(time.Duration(delay), time.Duration(failure.RetryAfter*float64(time.Second))), nil
+	asked := min(failure.RetryAfter, 2*longestRetryAfter.Seconds())
+	return max(time.Duration(delay), time.Duration(asked*float64(time.Second))), nil
 }
 
 // chance is a number from 0 to 1 that follows from run, step and attempt, so that a resumed run

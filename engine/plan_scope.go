@@ -146,12 +146,21 @@ func (s *scope) duration(v *Value, name string) (d time.Duration, ok bool, err *
 	return d, true, nil
 }
 
+// count evaluates a whole number of at least 1, or gives the default for nil.
+func (s *scope) count(v *Value, name string, otherwise float64) (float64, *Error) {
+	return s.amount(Field{Name: name, Kind: KindInt}, v, 1, otherwise)
+}
+
 // number evaluates a number, or gives the default for nil.
 func (s *scope) number(v *Value, name string, min, otherwise float64) (float64, *Error) {
+	return s.amount(Field{Name: name, Kind: KindNumber}, v, min, otherwise)
+}
+
+func (s *scope) amount(field Field, v *Value, min, otherwise float64) (float64, *Error) {
 	if v == nil {
 		return otherwise, nil
 	}
-	field := Field{Name: name, Kind: KindNumber, Min: &min}
+	field.Min = &min
 	value, err := field.evaluate(v, s.env(), nullIsError)
 	if err != nil {
 		return 0, valueFailure(err)

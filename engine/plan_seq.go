@@ -10,6 +10,7 @@ type seqRun struct {
 	next    int
 	current *stepRun
 	cut     *cause
+	effect  bool
 }
 
 func newSeq(r *Run, steps []*Step, path Address, s *scope, done func(result)) *seqRun {
@@ -21,9 +22,9 @@ func (q *seqRun) start() { q.r.post(q.step) }
 func (q *seqRun) step() {
 	switch {
 	case q.cut != nil:
-		q.done(q.cut.result())
+		q.end(q.cut.result())
 	case q.next == len(q.steps):
-		q.done(succeeded)
+		q.end(succeeded)
 	default:
 		step := q.steps[q.next]
 		q.next++
@@ -34,17 +35,23 @@ func (q *seqRun) step() {
 
 func (q *seqRun) stepDone(res result) {
 	q.current = nil
+	q.effect = q.effect || res.effect
 	switch {
-	case q.cut != nil && res.status == Failed:
+	case q.cut != nil && res.status == Failed && res.end == nil:
 		cut := q.cut.result()
-		cut.err.Also = []*Error{res.err}
-		q.done(cut)
+		cut.err = cut.err.with(res.err)
+		q.end(cut)
 	case res.stops():
 		res.outputs = nil // those are the step's, not the list's
-		q.done(res)
+		q.end(res)
 	default:
 		q.r.post(q.step)
 	}
+}
+
+func (q *seqRun) end(res result) {
+	res.effect = q.effect
+	q.done(res)
 }
 
 func (q *seqRun) cancel(why cause) {

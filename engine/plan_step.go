@@ -13,7 +13,8 @@ type stepRun struct {
 	r     *Run
 	step  *Step
 	path  Address
-	scope *scope
+	scope *scope // with the step's device
+	inner *scope // with its variables, too; new at each attempt
 	done  func(result)
 
 	began   time.Time
@@ -46,14 +47,15 @@ func (s *stepRun) start() {
 		s.otherwise = !holds
 	}
 	scope, err := s.scope.on(s.step.Device, s.step.Hub)
+	if err == nil {
+		s.scope = scope
+	}
+	s.announce()
+	s.guard = &guard{r: s.r, path: s.path, scope: s.scope, catch: s.step.Catch, finally: s.step.Finally, done: s.finish}
 	if err != nil {
-		s.announce()
-		s.finish(result{status: Failed, err: err}, nil)
+		s.guard.after(result{status: Failed, err: s.locate(err)})
 		return
 	}
-	s.scope = scope
-	s.announce()
-	s.guard = &guard{r: s.r, path: s.path, catch: s.step.Catch, finally: s.step.Finally, done: s.finish}
 	if reader := scope.frame.program.deviceReader(); reader != nil && s.step.Device != nil {
 		s.body = readDevice(s.r, reader, s.path, scope, s.enter)
 		return
@@ -61,20 +63,14 @@ func (s *stepRun) start() {
 	s.enter(scope, succeeded)
 }
 
-// enter begins the first attempt in the scope that the step's device and variables make.
+// enter begins the first attempt in the scope of the step's device.
 func (s *stepRun) enter(scope *scope, read result) {
 	s.body = nil
-	s.guard.scope = scope
+	s.scope, s.guard.scope = scope, scope
 	if read.stops() {
 		s.guard.after(read)
 		return
 	}
-	scope, err := scope.declare(s.step.Vars)
-	if err != nil {
-		s.guard.after(result{status: Failed, err: err})
-		return
-	}
-	s.scope, s.guard.scope = scope, scope
 	s.try()
 }
 
@@ -109,9 +105,19 @@ func (s *stepRun) try() {
 		s.body = startLeaf(s, s.bodyDone)
 		return
 	}
-	timeout, bounded, err := s.scope.duration(s.step.Timeout, "timeout")
+	if s.attempt > 1 {
+		s.step.forget(s.scope.records)
+	}
+	inner, err := s.scope.declare(s.step.Vars)
+	if err == nil {
+		s.inner, s.guard.scope = inner, inner
+	}
+	timeout, bounded, failed := s.scope.duration(s.step.Timeout, "timeout")
+	if err == nil {
+		err = failed
+	}
 	if err != nil {
-		s.guard.after(result{status: Failed, err: err})
+		s.guard.after(result{status: Failed, err: s.locate(err)})
 		return
 	}
 	if bounded {
@@ -134,19 +140,19 @@ func (s *stepRun) startFlow() node {
 	path, step := s.flowPath(), s.step
 	switch {
 	case step.Parallel != nil:
-		return startParallel(s.r, step.Parallel, path, s.scope, s.bodyDone)
+		return startParallel(s.r, step.Parallel, path, s.inner, s.bodyDone)
 	case step.ForEach != nil:
-		return startForEach(s.r, step.ForEach, path, s.scope, s.bodyDone)
+		return startForEach(s.r, step.ForEach, path, s.inner, s.bodyDone)
 	case step.Repeat != nil:
-		return startRepeat(s.r, step.Repeat, path, s.scope, s.bodyDone)
+		return startRepeat(s.r, step.Repeat, path, s.inner, s.bodyDone)
 	case step.Call != nil:
-		return startCall(s.r, step.Call, path, s.scope, s.bodyDone)
+		return startCall(s.r, step.Call, path, s.inner, s.bodyDone)
 	}
 	steps := step.Steps
 	if s.otherwise {
 		steps, path = step.Else, path.child("else")
 	}
-	seq := newSeq(s.r, steps, path, s.scope, s.bodyDone)
+	seq := newSeq(s.r, steps, path, s.inner, s.bodyDone)
 	seq.start()
 	return seq
 }
@@ -162,25 +168,34 @@ func (s *stepRun) bodyDone(res result) {
 	if s.step.Do == nil {
 		s.r.stopTimer(s.timer())
 		if s.expired && s.cut == nil && res.status == Cancelled {
-			res = result{status: Failed, err: timedOut(res.err), outputs: res.outputs}
+			res.status, res.err = Failed, timedOut(res.err)
 		}
 		s.expired = false
 	}
 	if res.err != nil {
 		res.err = s.locate(res.err)
 	}
+	s.guard.effect = s.guard.effect || res.effect
 	if s.cut == nil && res.end == nil && res.status == Failed {
 		again, err := s.retry(res.err)
-		if err != nil {
-			s.guard.after(result{status: Failed, err: err})
-			return
-		}
 		if again {
 			return
 		}
+		res.err = res.err.with(err)
 	}
 	s.outputs = res.outputs
 	s.guard.after(res)
+}
+
+// forget takes out what an attempt before has left of the steps inside, but for those of loops,
+// which nobody sees from outside.
+func (s *Step) forget(records map[string]any) {
+	for _, list := range s.lists() {
+		for _, inner := range list {
+			delete(records, inner.ID)
+			inner.forget(records)
+		}
+	}
 }
 
 // locate says where an error happened, if nothing inside has said so.
@@ -221,7 +236,7 @@ func (s *stepRun) finish(res result, caught *Error) {
 	s.record(res, err)
 	s.r.note(Note{
 		Kind: NoteStepEnded, At: s.path, Step: s.step, Title: s.title, Device: s.scope.device(), Started: s.began,
-		Attempt: s.attempt, Status: res.outcome(), Error: res.err, Value: s.outputs,
+		Attempt: s.attempt, Status: res.outcome(), Tolerated: res.tolerated, Error: res.err, Value: s.outputs,
 	})
 	s.done(res)
 }

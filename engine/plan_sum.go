@@ -1,18 +1,26 @@
 package engine
 
 // sum puts the results of branches or items together: an end first, then a cut from outside, then
-// the first failure.
+// the first failure in the order of the file. What others leave behind stands beside it.
 type sum struct {
 	cut    *cause
 	end    *result
 	failed *Error
 	cutErr *Error
+	beside []*Error
+	effect bool
+	maybe  bool // some part may have had an effect of which nothing is known
 }
+
+// mostBeside bounds how many errors stand beside the one that is shown first.
+const mostBeside = 10
 
 func newSum(cut *cause) *sum { return &sum{cut: cut} }
 
 // add takes the next result; who names it in the message of the failure.
 func (s *sum) add(res result, who func() string) {
+	s.effect = s.effect || res.effect
+	s.maybe = s.maybe || res.err != nil && res.err.MaybeDone && !res.tolerated
 	switch {
 	case res.end != nil && s.end == nil:
 		s.end = &res
@@ -20,24 +28,71 @@ func (s *sum) add(res result, who func() string) {
 		e := *res.err
 		e.Message = who() + ": " + e.Message
 		s.failed = &e
-	case res.status == Cancelled && s.cutErr == nil:
+	case res.status == Cancelled && s.cut != nil && s.cutErr == nil:
 		s.cutErr = res.err
+	case res.status == Cancelled && res.err.MaybeDone:
+		s.keep(res.err)
+	case res.status == Cancelled:
+		s.keep(res.err.Also...)
 	}
 }
 
+// keep has errors shown beside the first one.
+func (s *sum) keep(errs ...*Error) {
+	s.beside = append(s.beside, errs[:min(len(errs), mostBeside-len(s.beside))]...)
+}
+
 func (s *sum) result(outputs map[string]any) result {
+	res := s.first()
+	if res.err != nil {
+		joined := res.err.with(s.beside...)
+		joined.MaybeDone = joined.MaybeDone || s.maybe
+		res.err = joined
+		if res.end != nil {
+			res.fail(joined)
+		}
+	}
+	res.outputs, res.effect = outputs, s.effect
+	return res
+}
+
+// first is the result that decides.
+func (s *sum) first() result {
 	switch {
 	case s.end != nil:
-		return *s.end
+		return s.ended()
 	case s.cut != nil:
 		res := s.cut.result()
 		if s.cutErr != nil {
 			res.err = s.cutErr
 		}
-		res.outputs = outputs
+		if s.failed != nil {
+			res.err = res.err.with(s.failed)
+		}
 		return res
 	case s.failed != nil:
-		return result{status: Failed, err: s.failed, outputs: outputs}
+		return result{status: Failed, err: s.failed}
 	}
-	return result{status: Succeeded, outputs: outputs}
+	return succeeded
+}
+
+// ended is an end by fail or stop. A stop does not hide that something had failed, or that a finally
+// did while the others were ended.
+func (s *sum) ended() result {
+	res := *s.end
+	switch {
+	case res.end.Failed:
+		res.err = res.end.failure
+	case s.failed != nil:
+		res.fail(s.failed)
+	default:
+		for i, e := range s.beside {
+			if e.Kind != KindCancelled {
+				s.beside = append(s.beside[:i:i], s.beside[i+1:]...)
+				res.fail(e)
+				break
+			}
+		}
+	}
+	return res
 }
