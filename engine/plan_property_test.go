@@ -60,11 +60,14 @@ type driver struct {
 	stopped  map[Address]bool
 	answered []Address // in the latest batch: a stop may cross its answer
 	done     map[Address]bool
+	last     map[Address]*Error // how the latest attempt of a step ended; nil: well
+	begun    []Note             // steps with a finally
+	finished map[Address]bool   // whose finally began
 }
 
 func playRandom(p *Program, r *rand.Rand) (*recording, error) {
 	run := NewRun(p)
-	d := &driver{r: r, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), stopped: map[Address]bool{}, done: map[Address]bool{}}
+	d := &driver{r: r, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), stopped: map[Address]bool{}, done: map[Address]bool{}, last: map[Address]*Error{}, finished: map[Address]bool{}}
 	rec := &recording{}
 	batch := []Event{{Kind: RunStarted, Start: &RunStart{ID: "r", Inputs: map[string]any{}}}}
 	cancelAt := r.IntN(60)
@@ -72,6 +75,9 @@ func playRandom(p *Program, r *rand.Rand) (*recording, error) {
 		for i := range batch {
 			d.seq++
 			batch[i].Time, batch[i].Seq = d.now, d.seq
+			if batch[i].Kind == StepDone {
+				d.last[batch[i].At.Step()] = batch[i].Error
+			}
 		}
 		decision := run.Next(batch...)
 		rec.batches = append(rec.batches, batch)
@@ -79,12 +85,13 @@ func playRandom(p *Program, r *rand.Rand) (*recording, error) {
 		if err := d.take(decision.Commands); err != nil {
 			return nil, err
 		}
+		d.listen(decision.Notes)
 		if decision.End != nil {
 			rec.end = decision.End
 			if len(d.actions) > 0 || len(d.timers) > 0 || len(run.pending) > 0 {
 				return nil, fmt.Errorf("the run ended %s with %v %v %v still under way", rec.end.Status, d.actions, d.timers, run.pending)
 			}
-			return rec, nil
+			return rec, d.allFinished(p)
 		}
 		if len(rec.batches) == cancelAt {
 			batch = []Event{{Kind: CancelRequested, Reason: "cancelled by the test"}}
@@ -104,6 +111,9 @@ func (d *driver) take(commands []Command) error {
 		case CommandDo:
 			if d.done[c.At] {
 				return fmt.Errorf("%s is started twice", c.At)
+			}
+			if err := d.mayRepeat(c); err != nil {
+				return err
 			}
 			d.done[c.At] = true
 			d.actions = append(d.actions, c)
@@ -125,6 +135,47 @@ func (d *driver) take(commands []Command) error {
 				return fmt.Errorf("timer %s is stopped, and was not running", c.At)
 			}
 			d.timers = slices.Delete(d.timers, i, i+1)
+		}
+	}
+	return nil
+}
+
+// mayRepeat holds another attempt of something done once against how the one before ended.
+func (d *driver) mayRepeat(c Command) error {
+	before, again := d.last[c.At.Step()]
+	if c.Delivery != Once || !again {
+		return nil
+	}
+	if before == nil {
+		return fmt.Errorf("%s is done again, and had succeeded", c.At)
+	}
+	named := c.Step.Retry != nil && c.Step.Retry.OnGiven && slices.Contains(c.Step.Retry.On, before.Kind)
+	if before.MaybeDone && !named {
+		return fmt.Errorf("%s is done again although it may have happened (%s)", c.At, before.Kind)
+	}
+	return nil
+}
+
+// listen notes which steps have a finally, and which finally began.
+func (d *driver) listen(notes []Note) {
+	for _, n := range notes {
+		if n.Kind == NoteStepStarted && n.Step.Finally != nil {
+			d.begun = append(d.begun, n)
+		}
+		if i := strings.LastIndex(string(n.At), "finally/"); i >= 0 {
+			d.finished[n.At[:i]] = true
+		}
+	}
+}
+
+// allFinished holds that whatever began and has a finally has come to it.
+func (d *driver) allFinished(p *Program) error {
+	if p.Workflow.Finally != nil && !d.finished[""] {
+		return fmt.Errorf("the workflow's finally did not run")
+	}
+	for _, n := range d.begun {
+		if !d.finished[n.At+"/"] {
+			return fmt.Errorf("the finally of %s did not run", n.At)
 		}
 	}
 	return nil
