@@ -193,7 +193,7 @@ func (r *Run) stopAttempt(at Address) {
 func (r *Run) note(n Note) {
 	n.Time = r.now
 	if r.decision.Notes == nil {
-		r.decision.Notes = make([]Note, 0, 4)
+		r.decision.Notes = make([]Note, 0, 2)
 	}
 	r.decision.Notes = append(r.decision.Notes, n)
 }

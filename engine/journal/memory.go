@@ -21,8 +21,34 @@ type Memory struct {
 
 type memoryRun struct {
 	line    Run
-	events  []engine.Event
+	chunks  [][]engine.Event // each of chunkLength but the last, so that no event is ever moved
 	sources []memorySource
+}
+
+const chunkLength = 256
+
+// last is the number of the latest event.
+func (run *memoryRun) last() int64 {
+	if len(run.chunks) == 0 {
+		return 0
+	}
+	full := len(run.chunks) - 1
+	return int64(full*chunkLength + len(run.chunks[full]))
+}
+
+// add numbers an event and keeps it.
+func (run *memoryRun) add(e *engine.Event) {
+	e.Seq = run.last() + 1
+	if (e.Seq-1)%chunkLength == 0 {
+		size := chunkLength
+		if e.Seq == 1 {
+			size = 8 // most runs are short
+		}
+		run.chunks = append(run.chunks, make([]engine.Event, 0, size))
+	}
+	last := &run.chunks[len(run.chunks)-1]
+	*last = append(*last, *e)
+	run.line.Apply(*e)
 }
 
 type memorySource struct{ file, text string }
@@ -40,13 +66,13 @@ func (m *Memory) Begin(ctx context.Context, started engine.Event, sources []Sour
 	if err != nil {
 		return err
 	}
-	started.Seq = 1
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.runs[line.ID] != nil {
 		return fmt.Errorf("run %s: %w", line.ID, ErrExists)
 	}
-	run := &memoryRun{line: line, events: []engine.Event{started}, sources: make([]memorySource, len(sources))}
+	run := &memoryRun{line: line, sources: make([]memorySource, len(sources))}
+	run.add(&started)
 	for i, s := range sources {
 		run.sources[i] = memorySource{file: s.File, text: m.keep(s.Text)}
 	}
@@ -79,9 +105,7 @@ func (m *Memory) Append(ctx context.Context, id string, events []engine.Event) e
 		return fmt.Errorf("run %s: %w", id, err)
 	}
 	for i := range events {
-		events[i].Seq = int64(len(run.events)) + 1
-		run.events = append(run.events, events[i])
-		run.line.Apply(events[i])
+		run.add(&events[i])
 	}
 	return nil
 }
@@ -106,8 +130,13 @@ func (m *Memory) Events(ctx context.Context, id string, after int64) ([]engine.E
 	if err != nil {
 		return nil, err
 	}
-	from := min(max(after, 0), int64(len(run.events)))
-	return append([]engine.Event{}, run.events[from:]...), nil
+	from := min(max(after, 0), run.last())
+	events := make([]engine.Event, 0, run.last()-from)
+	for i, chunk := range run.chunks {
+		before := int64(i * chunkLength)
+		events = append(events, chunk[min(max(from-before, 0), int64(len(chunk))):]...)
+	}
+	return events, nil
 }
 
 func (m *Memory) Sources(ctx context.Context, id string) ([]Source, error) {

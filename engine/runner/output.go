@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -63,11 +64,30 @@ func plainSize(value any) (size int, plain bool) {
 
 // maskParams are parameters as they may be kept: with *** in place of each secret.
 func maskParams(params map[string]any) map[string]any {
-	if len(params) == 0 {
+	switch {
+	case len(params) == 0:
 		return nil
+	case !hidesSecret(params):
+		return params // nobody changes them
 	}
 	masked, _ := mask(params).(map[string]any)
 	return masked
+}
+
+func hidesSecret(value any) bool {
+	switch value := value.(type) {
+	case fmt.Stringer: // engine.Masked
+		return true
+	case map[string]any:
+		for _, member := range value {
+			if hidesSecret(member) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(value, hidesSecret)
+	}
+	return false
 }
 
 func mask(value any) any {
