@@ -80,3 +80,9 @@ func (f *Field) evaluate(v *Value, env expr.Env, null nulls) (any, error) {
 func escapeQuery(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `'`, `\'`, `"`, `\"`).Replace(text)
 }
+
+// escapeQueryPart makes text safe inside a name or a value of a URL's query. A space is %20, which
+// every server reads; + is one for some only.
+func escapeQueryPart(text string) string {
+	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
+}

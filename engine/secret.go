@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -97,64 +96,3 @@ func hidesSecret(value any) bool {
 	}
 	return false
 }
-
-// Mask is value with every secret's text replaced by ***: a server may echo what it was sent.
-func Mask(value any, secrets map[string]string) any {
-	r := masker(secrets)
-	if r == nil {
-		return value
-	}
-	return maskValue(value, r)
-}
-
-// MaskError is an error whose text holds no secret.
-func MaskError(err error, secrets map[string]string) error {
-	r := masker(secrets)
-	if err == nil || r == nil || r.Replace(err.Error()) == err.Error() {
-		return err
-	}
-	return maskedError{text: r.Replace(err.Error()), err: err}
-}
-
-// masker is nil if there is nothing to mask. Texts so short that they stand in ordinary words are left alone.
-func masker(secrets map[string]string) *strings.Replacer {
-	var pairs []string
-	for _, name := range slices.Sorted(maps.Keys(secrets)) {
-		if text := secrets[name]; len(text) >= 4 {
-			pairs = append(pairs, text, "***")
-		}
-	}
-	if pairs == nil {
-		return nil
-	}
-	return strings.NewReplacer(pairs...)
-}
-
-func maskValue(value any, r *strings.Replacer) any {
-	switch value := value.(type) {
-	case string:
-		return r.Replace(value)
-	case map[string]any:
-		object := make(map[string]any, len(value))
-		for k, v := range value {
-			object[r.Replace(k)] = maskValue(v, r)
-		}
-		return object
-	case []any:
-		list := make([]any, len(value))
-		for i, v := range value {
-			list[i] = maskValue(v, r)
-		}
-		return list
-	}
-	return value
-}
-
-// maskedError says the masked text and passes on what kind of error it is.
-type maskedError struct {
-	text string
-	err  error
-}
-
-func (e maskedError) Error() string { return e.text }
-func (e maskedError) Unwrap() error { return e.err }

@@ -21,6 +21,7 @@ type Env struct {
 	HTTP    *nethttp.Client
 	Key     string            // names this attempt of this run, for servers that take an idempotency key
 	Waiting func(what string) // tells people what a waiting step sees
+	Mask    *engine.Masker    // of the run's secrets: expressions see no secret that a device or server echoes
 }
 
 func (e Env) target(module string) hub.Target { return hub.Target{Device: e.Device, Module: module} }
@@ -35,6 +36,7 @@ type World struct {
 	Secrets map[string]string
 
 	catalog engine.Catalog[Env]
+	mask    *engine.Masker
 }
 
 // A Fleet is a hub with the watcher that everybody who waits for its twins shares.
@@ -49,7 +51,7 @@ func NewFleet(c clock.Clock, h hub.Hub) Fleet {
 }
 
 // Do carries out a command; it returns the step's outputs as JSON. waiting is told what a waiting
-// step sees. Neither outputs nor error hold a secret.
+// step sees. Neither outputs nor error nor what a waiting step sees hold a secret.
 func (w *World) Do(ctx context.Context, c engine.Command, waiting func(what string)) (any, error) {
 	name := c.Hub
 	if name == "" {
@@ -61,14 +63,16 @@ func (w *World) Do(ctx context.Context, c engine.Command, waiting func(what stri
 	}
 	env := Env{
 		Clock: w.Clock, Hub: fleet.Hub, Twins: fleet.Twins, Device: c.Device, Timeout: c.Timeout,
-		HTTP: w.HTTP, Key: w.Run + "/" + string(c.At), Waiting: waiting,
+		HTTP: w.HTTP, Key: w.Run + "/" + string(c.At), Mask: w.mask,
+		Waiting: func(what string) { waiting(w.mask.Text(what)) },
 	}
 	value, err := w.catalog.Do(ctx, env, c, func(name string) string { return w.Secrets[name] })
-	return engine.Mask(value, w.Secrets), engine.MaskError(err, w.Secrets)
+	return w.mask.Value(value), w.mask.Error(err)
 }
 
 // NewWorld is a World with every step type.
 func NewWorld(w World) *World {
 	w.catalog = All()
+	w.mask = engine.NewMasker(w.Secrets)
 	return &w
 }

@@ -91,7 +91,7 @@ func (p queryDevicesParams) keeps(env Env, row map[string]any) (bool, error) {
 	if p.Where == nil {
 		return true, nil
 	}
-	keep, err := p.Where.Test(env.Clock.Now(), map[string]any{"twin": row})
+	keep, err := p.Where.Test(env.Clock.Now(), map[string]any{"twin": env.Mask.Value(row)})
 	var fault *expr.Error
 	if errors.As(err, &fault) && !fault.Missing {
 		return false, &engine.Error{Kind: engine.KindExpression, Message: fmt.Sprintf("where: %s: %v", p.Where.Source(), err)}

@@ -50,7 +50,7 @@ func runWaitForTwin(ctx context.Context, env Env, p waitForTwinParams) (waitForT
 	}
 	seen := ""
 	twin, err := env.Twins.Await(ctx, env.target(p.Module), again, func(t hub.Twin) (bool, error) {
-		now, names := env.Clock.Now(), map[string]any{"twin": twinJSON(t)}
+		now, names := env.Clock.Now(), map[string]any{"twin": env.Mask.Value(twinJSON(t))}
 		done, err := p.Until.Test(now, names)
 		var fault *expr.Error
 		if errors.As(err, &fault) && !fault.Missing {

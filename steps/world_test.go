@@ -29,6 +29,7 @@ type bench struct {
 	*testing.T
 	hub   *simulator.Hub
 	world *steps.World
+	seen  atomic.Value // what a waiting step told last
 }
 
 func newBench(t *testing.T, secrets map[string]string) *bench {
@@ -88,7 +89,7 @@ func (b *bench) do(list string, inputs map[string]any) (map[string]any, error) {
 		}
 		ctx, cancel := b.world.Clock.WithTimeout(b.Context(), cmp.Or(c.Limit, time.Minute))
 		defer cancel()
-		value, err := b.world.Do(ctx, c, func(string) {})
+		value, err := b.world.Do(ctx, c, func(what string) { b.seen.Store(what) })
 		outputs, _ := value.(map[string]any)
 		return outputs, err
 	}
@@ -144,6 +145,23 @@ func TestWaitForTwinSaysWhatItLastSaw(t *testing.T) {
 	}
 	if _, err = b.do(`  - { waitForTwin: { until: twin.desired.interval }, timeout: 100ms }`, nil); err == nil || hub.KindOf(err) != "" {
 		t.Errorf("a condition that is no boolean: %v", err)
+	}
+}
+
+func TestAWaitingStepSaysNoSecret(t *testing.T) {
+	b := newBench(t, map[string]string{"token": "s3cr3t-token", "long": strings.Repeat("long-", 40)})
+	if _, err := b.do(`  - updateTwin: { desired: { token: "${{ secrets.token }}", long: "${{ secrets.long }}" } }`, nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, path := range map[string]string{"token": "twin.desired.token", "one that is too long to be shown": "twin.desired.long"} {
+		_, err := b.do(`  - { waitForTwin: { until: `+path+` == "x" }, timeout: 100ms }`, nil)
+		if want := path + ` is still "***"`; b.seen.Load() != want || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: told %v and %v, want %s", name, b.seen.Load(), err, want)
+		}
+	}
+	got, err := b.do(`  - queryDevices: { query: SELECT * FROM devices, where: twin.desired.token == "s3cr3t-token" }`, nil)
+	if err != nil || got["count"] != 0.0 {
+		t.Errorf("a condition that guesses a secret: %v, %v", got["count"], err)
 	}
 }
 

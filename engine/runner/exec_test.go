@@ -206,7 +206,7 @@ type kindOnly string
 func (e kindOnly) Error() string     { return "broken" }
 func (e kindOnly) ErrorKind() string { return string(e) }
 
-// masking hides what it wraps, as engine.MaskError does.
+// masking hides what it wraps, as engine.Masker does.
 type masking struct{ error }
 
 func (e masking) Error() string { return strings.ReplaceAll(e.error.Error(), "secret", "***") }
