@@ -185,15 +185,32 @@ var (
 )
 
 func (k *fileCheck) behindHost(v *Value) {
-	first, _ := v.Lit.(string)
-	if v.Kind == ValueTemplate {
-		first = v.Parts[0].Text
-		if !urlHost.MatchString(first) {
-			k.at(v.Pos, "", "url-injection", "write the server out: https://server/… and use ${{ }} behind it", "in a URL, ${{ }} may stand only behind the server's name")
-		}
+	text := skeleton(v)
+	switch {
+	case v.Kind == ValueTemplate && !urlHost.MatchString(v.Parts[0].Text):
+		k.at(v.Pos, "", "url-injection", "write the server out: https://server/… and use ${{ }} behind it", "in a URL, ${{ }} may stand only behind the server's name")
+		return
+	case !urlStart.MatchString(text):
+		k.at(v.Pos, text, "wrong-value", "", "expected a URL that begins with https:// or http://")
 		return
 	}
-	if !urlStart.MatchString(strings.TrimSpace(first)) {
-		k.at(v.Pos, first, "wrong-value", "", "expected a URL that begins with https:// or http://")
+	if _, err := ParseURL(text); err != nil {
+		k.at(v.Pos, "", "wrong-value", "", "%s", err)
 	}
+}
+
+// skeleton is a text as the file has it, with an x in place of each ${{ }}.
+func skeleton(v *Value) string {
+	if v.Kind != ValueTemplate {
+		text, _ := scalarText(v.Lit)
+		return text
+	}
+	var b strings.Builder
+	for _, part := range v.Parts {
+		if part.Expr != nil || part.Secret != "" {
+			b.WriteByte('x')
+		}
+		b.WriteString(part.Text)
+	}
+	return b.String()
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"net/url"
 	"strings"
 
 	"github.com/twinbook/twinbook/engine/expr"
@@ -63,7 +62,7 @@ func (f *Field) evaluate(v *Value, env expr.Env, null nulls) (any, error) {
 	case v.Kind == ValueTemplate && f.Kind == KindQuery:
 		value, err = v.evalText(env, f.Name, escapeQuery)
 	case v.Kind == ValueTemplate && f.Kind == KindURL:
-		value, err = v.evalText(env, f.Name, url.PathEscape)
+		value, err = v.evalURL(env, f.Name)
 	default:
 		value, err = v.evalAt(env, null, f.Name)
 	}
@@ -79,10 +78,4 @@ func (f *Field) evaluate(v *Value, env expr.Env, null nulls) (any, error) {
 // escapeQuery makes text safe inside a quoted literal of the hub's query language.
 func escapeQuery(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `'`, `\'`, `"`, `\"`).Replace(text)
-}
-
-// escapeQueryPart makes text safe inside a name or a value of a URL's query. A space is %20, which
-// every server reads; + is one for some only.
-func escapeQueryPart(text string) string {
-	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
 }

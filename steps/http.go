@@ -26,7 +26,7 @@ var http = engine.Define(engine.Spec{
 	Name:    "http",
 	Summary: "ask another server over HTTP",
 	Doc: "GET and HEAD are reads and may be repeated; any other method is sent once, with an Idempotency-Key header that names run and step. " +
-		"In the URL, `${{ }}` may stand only from the path on, and is escaped there. Header names in the answer are in lower case.",
+		"In the URL, `${{ }}` may stand only from the path on. It is escaped there: it adds neither a part to the path nor a parameter to the query, and a part of the path that becomes `.` or `..` is refused. Header names in the answer are in lower case.",
 	Example: `
 - id: weather
   http: { url: "https://example.com/weather/${{ inputs.city }}" }
@@ -93,9 +93,9 @@ func runHTTP(ctx context.Context, env Env, p httpParams) (httpResult, error) {
 }
 
 func (p *httpParams) request(ctx context.Context, key string) (*nethttp.Request, error) {
-	where, err := url.Parse(string(p.URL))
-	if err != nil || where.Host == "" || where.Scheme != "http" && where.Scheme != "https" {
-		return nil, fmt.Errorf("url: %q is no address of a server; write one like https://example.com/path", p.URL)
+	where, err := engine.ParseURL(string(p.URL))
+	if err != nil {
+		return nil, fmt.Errorf("url: %w", err)
 	}
 	body, isJSON, err := p.payload()
 	if err != nil {

@@ -250,6 +250,37 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
+func TestHTTPTakesDataInAURLAsText(t *testing.T) {
+	var asked atomic.Value
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked.Store(r.RequestURI) }))
+	defer server.Close()
+	const secret = "p/w?d&x=1 #+%"
+	b := newBench(t, map[string]string{"token": secret, "up": ".."})
+	for _, c := range []struct{ url, input, want string }{
+		{"/a/${{ inputs.x }}?q=${{ inputs.x }}&z=${{ inputs.x }}", "b/../c d", "/a/b%2F..%2Fc%20d?q=b%2F..%2Fc%20d&z=b%2F..%2Fc%20d"},
+		{"?q=${{ inputs.x }}", "1&admin=true#f", "/?q=1%26admin%3Dtrue%23f"},
+		{"/a?${{ inputs.x }}=1", "1+1=2;", "/a?1%2B1%3D2%3B=1"},
+		{"/a#${{ inputs.x }}", "?b", "/a"},
+		{"/${{ inputs.x }}/${{ secrets.token }}?t=${{ secrets.token }}", "é", "/%C3%A9/p%2Fw%3Fd&x=1%20%23+%25?t=p%2Fw%3Fd%26x%3D1%20%23%2B%25"},
+		{"/a/..${{ inputs.x }}", "b", "/a/..b"},
+		{"/a/${{ inputs.x }}", "%2e%2e", "/a/%252e%252e"},
+	} {
+		if _, err := b.do(`  - http: { url: "`+server.URL+c.url+`" }`, map[string]any{"x": c.input}); err != nil || asked.Load() != c.want {
+			t.Errorf("%s with %q: asked %v, want %s (%v)", c.url, c.input, asked.Load(), c.want, err)
+		}
+	}
+	asked.Store("nothing")
+	for url, input := range map[string]string{
+		"/a/${{ inputs.x }}/b": "..", "/a/${{ inputs.x }}": ".", "/a/.${{ inputs.x }}?b": ".", "/a/${{ secrets.up }}/${{ inputs.x }}": "b",
+	} {
+		_, err := b.do(`  - http: { url: "`+server.URL+url+`" }`, map[string]any{"x": input})
+		var failure *engine.Error
+		if !errors.As(err, &failure) || failure.Kind != engine.KindInvalid || !strings.Contains(failure.Message, "another place on the server") || asked.Load() != "nothing" {
+			t.Errorf("%s with %q: %v, asked %v", url, input, err, asked.Load())
+		}
+	}
+}
+
 func TestHTTPWithNobodyThere(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
