@@ -19,7 +19,7 @@ type Env struct {
 	Device  string        // empty: none in scope
 	Timeout time.Duration // of the attempt
 	HTTP    *nethttp.Client
-	Key     string            // names this attempt of this run, for servers that take an idempotency key
+	Key     string            // names this step of this run, the same in each attempt, for servers that take an idempotency key
 	Waiting func(what string) // tells people what a waiting step sees
 	Mask    *engine.Masker    // of the run's secrets: expressions see no secret that a device or server echoes
 }
@@ -63,7 +63,7 @@ func (w *World) Do(ctx context.Context, c engine.Command, waiting func(what stri
 	}
 	env := Env{
 		Clock: w.Clock, Hub: fleet.Hub, Twins: fleet.Twins, Device: c.Device, Timeout: c.Timeout,
-		HTTP: w.HTTP, Key: w.Run + "/" + string(c.At), Mask: w.mask,
+		HTTP: w.HTTP, Key: w.Run + "/" + string(c.At.Step()), Mask: w.mask,
 		Waiting: func(what string) { waiting(w.mask.Text(what)) },
 	}
 	value, err := w.catalog.Do(ctx, env, c, func(name string) string { return w.Secrets[name] })

@@ -26,6 +26,7 @@ var http = engine.Define(engine.Spec{
 	Name:    "http",
 	Summary: "ask another server over HTTP",
 	Doc: "GET and HEAD are reads and may be repeated; any other method is sent once, with an Idempotency-Key header that names run and step. " +
+		"The key is the same in each attempt of the step, so that a server can tell a repeated request; where a block around it is tried again, it is a new one. " +
 		"In the URL, `${{ }}` may stand only from the path on. It is escaped there: it adds neither a part to the path nor a parameter to the query, and a part of the path that becomes `.` or `..` is refused. Header names in the answer are in lower case.",
 	Example: `
 - id: weather

@@ -70,8 +70,19 @@ func (b *bench) connect(status int) wire.Conn {
 	return conn
 }
 
-// do carries out the first step of a list through the planner's own resolving of parameters.
+// do carries out the first step of a list.
 func (b *bench) do(list string, inputs map[string]any) (map[string]any, error) {
+	b.Helper()
+	c := b.command(list, inputs)
+	ctx, cancel := b.world.Clock.WithTimeout(b.Context(), cmp.Or(c.Limit, time.Minute))
+	defer cancel()
+	value, err := b.world.Do(ctx, c, func(what string) { b.seen.Store(what) })
+	outputs, _ := value.(map[string]any)
+	return outputs, err
+}
+
+// command is the first step of a list after the planner's own resolving of parameters.
+func (b *bench) command(list string, inputs map[string]any) engine.Command {
 	b.Helper()
 	source := "version: 1\nworkflow: one\ndevice: dev-1\ntimeout: 1h\ninputs: { x: { type: string, default: \"\" } }\nsteps:\n" + list
 	program, problems := engine.Compile("one.yaml", []byte(source), engine.Options{Types: steps.All().Types})
@@ -84,17 +95,12 @@ func (b *bench) do(list string, inputs map[string]any) (map[string]any, error) {
 	}
 	d := engine.NewRun(program).Next(engine.Event{Kind: engine.RunStarted, Time: time.Now(), Start: &engine.RunStart{ID: "r1", Inputs: checked}})
 	for _, c := range d.Commands {
-		if c.Kind != engine.CommandDo {
-			continue
+		if c.Kind == engine.CommandDo {
+			return c
 		}
-		ctx, cancel := b.world.Clock.WithTimeout(b.Context(), cmp.Or(c.Limit, time.Minute))
-		defer cancel()
-		value, err := b.world.Do(ctx, c, func(what string) { b.seen.Store(what) })
-		outputs, _ := value.(map[string]any)
-		return outputs, err
 	}
 	b.Fatalf("the step gave no command: %+v", d)
-	return nil, nil
+	return engine.Command{}
 }
 
 func TestInvokeMethod(t *testing.T) {
@@ -231,7 +237,7 @@ func TestHTTP(t *testing.T) {
 		t.Errorf("an input in a path: %v, %v", got, err)
 	}
 	got, err = b.do(`  - http: { url: "`+server.URL+`/echo", method: POST, headers: { Authorization: "Bearer ${{ secrets.token }}" }, body: { n: 1 } }`, nil)
-	if body, _ := got["body"].(map[string]any); err != nil || body["auth"] != "Bearer ***" || body["key"] != "r1/http@1#1" {
+	if body, _ := got["body"].(map[string]any); err != nil || body["auth"] != "Bearer ***" || body["key"] != "r1/http@1" {
 		t.Errorf("an answer that echoes a secret: %v, %v", got, err)
 	}
 	for path, want := range map[string]string{"/huge": "larger than 1 MiB", "/garbage": "says it is JSON", "/deep": "nested deeper"} {
@@ -247,6 +253,23 @@ func TestHTTP(t *testing.T) {
 	var failure *hub.Error
 	if !errors.As(err, &failure) || failure.Kind != hub.Interrupted || !failure.Sent || posts.Load() != 1 {
 		t.Errorf("a POST whose connection is cut: %v after %d requests", err, posts.Load())
+	}
+}
+
+func TestHTTPKeyIsOfTheStepAndNotOfItsAttempt(t *testing.T) {
+	var keys []string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { keys = append(keys, r.Header.Get("Idempotency-Key")) }))
+	defer server.Close()
+	b := newBench(t, nil)
+	c := b.command(`  - { id: order, http: { url: "`+server.URL+`", method: POST } }`, nil)
+	for _, at := range []engine.Address{"order#1", "order#2", "block#2/order#3", "each[1]/order#1"} {
+		c.At = at
+		if _, err := b.world.Do(t.Context(), c, func(string) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := strings.Join(keys, " "), "r1/order r1/order r1/block#2/order r1/each[1]/order"; got != want {
+		t.Errorf("keys %s, want %s", got, want)
 	}
 }
 
