@@ -77,7 +77,10 @@ func Define[Env, P, R any](spec Spec, run func(ctx context.Context, env Env, p P
 			return nil, &Error{Kind: KindInvalid, Message: err.Error()}
 		}
 		result, err := run(ctx, env, params)
-		return resultJSON(result, t.Outputs), err
+		if err != nil {
+			return nil, err
+		}
+		return resultJSON(result, t.Outputs), nil
 	}}
 }
 
@@ -134,8 +137,9 @@ func NewCatalog[Env any](defs ...Definition[Env]) Catalog[Env] {
 	return c
 }
 
-// Do carries out a command in env, with secrets filled in, and returns the step's outputs as JSON;
-// they may come beside an error.
+// Do carries out a command in env, with secrets filled in, and returns the step's outputs as JSON.
+// Beside an error there are none: a step that got no answer must not show the zeros of its struct as
+// one. The planner would take outputs beside an error; no step of ours has any.
 func (c Catalog[Env]) Do(ctx context.Context, env Env, cmd Command, secret func(name string) string) (any, error) {
 	d, ok := c.defs[cmd.Type.Name]
 	if !ok || d.run == nil {

@@ -21,5 +21,5 @@
 //	func runPing(ctx context.Context, env Env, p pingParams) (pingResult, error) { … }
 //
 // A step returns what it knows and never tries again: retries, expectations and timeouts are the
-// planner's. Its errors say whether the effect may have happened (see hub.Error).
+// planner's. Beside an error it has no outputs. Its errors say whether the effect may have happened (see hub.Error).
 package steps

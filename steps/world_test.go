@@ -118,6 +118,26 @@ func TestInvokeMethod(t *testing.T) {
 	}
 }
 
+func TestAStepWithoutAnAnswerHasNoOutputs(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, _ := w.(http.Hijacker).Hijack()
+		conn.Close()
+	}))
+	defer server.Close()
+	b := newBench(t, nil)
+	for _, list := range []string{
+		`  - invokeMethod: { method: ping }`,
+		`  - getTwin: { module: none }`,
+		`  - { waitForTwin: { until: twin.reported.x == 1 }, timeout: 10ms }`,
+		`  - queryDevices: { query: SELECT nonsense }`,
+		`  - http: { url: "` + server.URL + `" }`,
+	} {
+		if got, err := b.do(list, nil); err == nil || got != nil {
+			t.Errorf("%s: outputs %v beside %v", list, got, err)
+		}
+	}
+}
+
 func TestUpdateTwinThatIsRepeatedAfterItsOwnChange(t *testing.T) {
 	b := newBench(t, nil)
 	before, err := b.do(`  - getTwin: {}`, nil)
