@@ -53,7 +53,7 @@ type queryResult struct {
 type httpParams struct {
 	Method  string            `yaml:"method" oneof:"GET POST PUT PATCH DELETE" default:"GET" doc:"The method."`
 	URL     URLText           `yaml:"url" required:"true" doc:"Where."`
-	Headers map[string]string `yaml:"headers" doc:"Headers."`
+	Headers map[string]string `yaml:"headers" headers:"true" doc:"Headers."`
 	Body    any               `yaml:"body" doc:"Sent as JSON."`
 	Roles   []string          `yaml:"roles" doc:"A list of texts."`
 }

@@ -133,7 +133,7 @@ func (k *fileCheck) seeing(t *StepType, f *Field, at sight) sight {
 	return at.with(names)
 }
 
-// placed notes an expression where data could become code.
+// placed notes an expression where data could become code, and text that cannot be sent.
 func (k *fileCheck) placed(p *Param) {
 	if p.Value == nil {
 		return
@@ -143,6 +143,8 @@ func (k *fileCheck) placed(p *Param) {
 		k.quotedInQuery(p.Value)
 	case KindURL:
 		k.behindHost(p.Value)
+	case KindTextMap:
+		k.headers(p)
 	}
 }
 
@@ -196,6 +198,18 @@ func (k *fileCheck) behindHost(v *Value) {
 	}
 	if _, err := ParseURL(text); err != nil {
 		k.at(v.Pos, "", "wrong-value", "", "%s", err)
+	}
+}
+
+// headers notes header fields that no server would get.
+func (k *fileCheck) headers(p *Param) {
+	if !p.Field.Headers {
+		return
+	}
+	for _, field := range p.Value.Keys {
+		if err := CheckHeader(field.Name, skeleton(field.Value)); err != nil {
+			k.at(field.Pos, field.Name, "wrong-value", "", "%s", err)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 //	oneof:"a b"       the only texts allowed
 //	min:"…" max:"…"   bounds of a number, of a duration in seconds
 //	sees:"twin"       of a condition: names it sees beside the usual ones
+//	headers:"true"    of a mapping of texts: the header fields of an HTTP request (see CheckHeader)
 type Field struct {
 	Name     string
 	Kind     FieldKind
@@ -32,6 +33,7 @@ type Field struct {
 	OneOf    []string
 	Min, Max *float64
 	Sees     []string
+	Headers  bool
 	Type     expr.Type // of an output: what an expression knows of it
 
 	index int // of the struct field
@@ -99,6 +101,7 @@ func paramFields(t reflect.Type) []Field {
 			Required: sf.Tag.Get("required") != "", Short: sf.Tag.Get("short") != "",
 			Default: sf.Tag.Get("default"), OneOf: strings.Fields(sf.Tag.Get("oneof")),
 			Min: bound(sf.Tag.Get("min")), Max: bound(sf.Tag.Get("max")), Sees: strings.Fields(sf.Tag.Get("sees")),
+			Headers: sf.Tag.Get("headers") != "",
 		})
 	}
 	return fields

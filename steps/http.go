@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	nethttp "net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -48,7 +50,7 @@ var http = engine.Define(engine.Spec{
 type httpParams struct {
 	URL     engine.URLText    `yaml:"url" required:"true" doc:"Where to; http or https."`
 	Method  string            `yaml:"method" oneof:"GET HEAD POST PUT PATCH DELETE" default:"GET" doc:"The method."`
-	Headers map[string]string `yaml:"headers" doc:"Header fields."`
+	Headers map[string]string `yaml:"headers" headers:"true" doc:"Header fields."`
 	Body    any               `yaml:"body" doc:"Text is sent as it is, anything else as JSON."`
 }
 
@@ -113,8 +115,11 @@ func (p *httpParams) request(ctx context.Context, key string) (*nethttp.Request,
 		request.Header.Set("Idempotency-Key", key)
 		request.GetBody = nil // the transport must not send it a second time on its own
 	}
-	for name, value := range p.Headers {
-		request.Header.Set(name, value)
+	for _, name := range slices.Sorted(maps.Keys(p.Headers)) {
+		if err := engine.CheckHeader(name, p.Headers[name]); err != nil {
+			return nil, fmt.Errorf("headers: %w", err)
+		}
+		request.Header.Set(name, p.Headers[name])
 	}
 	return request, nil
 }

@@ -293,6 +293,21 @@ func TestHTTPKeyIsOfTheStepAndNotOfItsAttempt(t *testing.T) {
 	}
 }
 
+func TestHTTPRefusesAHeaderThatCannotBeSent(t *testing.T) {
+	b := newBench(t, map[string]string{"lines": "s3cr3t\nEvil: 1"})
+	for headers, want := range map[string]string{
+		`{ X-A: "${{ inputs.x }}" }`:            "the value of X-A has a line break",
+		`"${{ fromJSON('{\"X A\": \"b\"}') }}"`: `"X A" is no name of a header field`,
+		`{ X-A: "${{ secrets.lines }}" }`:       "the value of X-A has a line break",
+	} {
+		_, err := b.do(`  - http: { url: "http://127.0.0.1:1/", headers: `+headers+` }`, map[string]any{"x": "a\r\nEvil: 1"})
+		var failure *engine.Error
+		if !errors.As(err, &failure) || failure.Kind != engine.KindInvalid || !strings.Contains(failure.Message, want) || strings.Contains(failure.Message, "Evil") {
+			t.Errorf("%s: %v, want %s", headers, err, want)
+		}
+	}
+}
+
 func TestHTTPTakesDataInAURLAsText(t *testing.T) {
 	var asked atomic.Value
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked.Store(r.RequestURI) }))
