@@ -3,9 +3,12 @@ package expr
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // TimeLayout is how a time is written when it becomes JSON.
@@ -80,6 +83,7 @@ func CompactJSON(value any) string {
 const mostDepth = 100
 
 // ParseJSON reads JSON from a device or a server. It refuses what is nested deeper than anything honest.
+// Its errors are clauses for people: "it ends too early".
 func ParseJSON(text []byte) (any, error) {
 	depth, quoted, escaped := 0, false, false
 	for _, c := range text {
@@ -100,7 +104,31 @@ func ParseJSON(text []byte) (any, error) {
 		}
 	}
 	var value any
-	return value, json.Unmarshal(text, &value)
+	if err := json.Unmarshal(text, &value); err != nil {
+		return nil, plainJSONError(text, err)
+	}
+	return value, nil
+}
+
+// plainJSONError says what is wrong with JSON without the words of Go's decoder.
+func plainJSONError(text []byte, err error) error {
+	var number *json.UnmarshalTypeError // the only type that can fail to become any
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &number):
+		return fmt.Errorf("the %s is too large", Shorten(number.Value, 40))
+	case !errors.As(err, &syntax):
+		return err
+	case len(bytes.TrimSpace(text)) == 0:
+		return errors.New("it is empty")
+	case syntax.Offset >= int64(len(text)) && strings.HasPrefix(syntax.Error(), "unexpected end"):
+		return errors.New("it ends too early")
+	}
+	at := max(syntax.Offset-1, 0)
+	c, _ := utf8.DecodeRune(text[at:])
+	line := 1 + bytes.Count(text[:at], []byte("\n"))
+	column := 1 + utf8.RuneCount(text[bytes.LastIndexByte(text[:at], '\n')+1:at])
+	return fmt.Errorf("%q is unexpected at line %d, column %d", c, line, column)
 }
 
 // JoinPath is the path of a member of what stands at path: "desired" and "interval" give
