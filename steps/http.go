@@ -141,7 +141,7 @@ func readAnswer(answer *nethttp.Response) (httpResult, error) {
 		return httpResult{}, err
 	}
 	if len(text) > mostBody {
-		return httpResult{}, &engine.Error{Kind: engine.KindInvalid, Message: "the answer is larger than 1 MiB"}
+		return httpResult{}, &engine.Error{Kind: engine.KindInvalid, MaybeDone: true, Message: "the answer is larger than 1 MiB"}
 	}
 	result := httpResult{Status: answer.StatusCode, Headers: map[string]any{}, Body: string(text)}
 	for name, values := range answer.Header {
@@ -150,7 +150,7 @@ func readAnswer(answer *nethttp.Response) (httpResult, error) {
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	if kind == "application/json" || strings.HasSuffix(kind, "+json") {
 		if result.Body, err = expr.ParseJSON(text); err != nil {
-			return httpResult{}, &engine.Error{Kind: engine.KindFailed, Message: "the answer says it is JSON and cannot be read as such: " + err.Error()}
+			return httpResult{}, &engine.Error{Kind: engine.KindFailed, MaybeDone: true, Message: "the answer says it is JSON and cannot be read as such: " + err.Error()}
 		}
 	}
 	return result, nil

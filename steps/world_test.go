@@ -265,6 +265,11 @@ func TestHTTP(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", path, err, want)
 		}
 	}
+	_, err = b.do(`  - http: { url: "`+server.URL+`/garbage", method: POST }`, nil)
+	var unreadable *engine.Error
+	if !errors.As(err, &unreadable) || !unreadable.MaybeDone {
+		t.Errorf("a POST whose answer cannot be read: %v", err)
+	}
 	got, err = get("/busy")
 	if err != nil || got["status"] != 429.0 {
 		t.Errorf("429 is an answer, and what it means is the planner's: %v, %v", got, err)

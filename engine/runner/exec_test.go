@@ -221,6 +221,8 @@ func TestErrorsSayWhatTheyAre(t *testing.T) {
 		{engine.Once, hubError{kind: "offline"}, engine.Error{Kind: "offline", Message: "call reboot: broken"}},
 		{engine.Once, hubError{kind: "failed"}, engine.Error{Kind: "failed", Message: "call reboot: broken"}},
 		{engine.Once, fmt.Errorf("more: %w", hubError{kind: "timeout", sent: true}), engine.Error{Kind: "timeout", Message: "more: call reboot: broken", MaybeDone: true}},
+		{engine.Read, hubError{kind: "interrupted", sent: true}, engine.Error{Kind: "interrupted", Message: "call reboot: broken"}},
+		{engine.Repeatable, &engine.Error{Kind: "timeout", Message: "late", MaybeDone: true}, engine.Error{Kind: "timeout", Message: "late"}},
 		{engine.Read, hubError{kind: "throttled", wait: 1500 * time.Millisecond}, engine.Error{Kind: "throttled", Message: "call reboot: broken", RetryAfter: 1.5}},
 		{engine.Once, kindOnly("notFound"), engine.Error{Kind: "notFound", Message: "broken"}},
 		{engine.Once, kindOnly("timeout"), engine.Error{Kind: "timeout", Message: "broken", MaybeDone: true}},

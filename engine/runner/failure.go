@@ -36,9 +36,8 @@ func unusable(c engine.Command, message string) *engine.Error {
 // only says so becomes a timeout or a cancel; one that the other side decided stays what it is.
 func failureOf(ctx context.Context, c engine.Command, err error) *engine.Error {
 	failure, told := classify(err)
-	if !told {
-		failure.MaybeDone = c.Delivery == engine.Once && unsure(failure.Kind)
-	}
+	maybe := failure.MaybeDone || !told && unsure(failure.Kind)
+	failure.MaybeDone = maybe && c.Delivery == engine.Once // a read that was sent has changed nothing
 	if ctx.Err() == nil || decided(failure.Kind) {
 		return failure
 	}
