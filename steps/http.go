@@ -4,24 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"mime"
-	"net"
 	nethttp "net/http"
 	"net/http/httptrace"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
-	"github.com/twinbook/twinbook/engine/expr"
-	"github.com/twinbook/twinbook/hub"
 )
 
 var http = engine.Define(engine.Spec{
@@ -29,7 +22,8 @@ var http = engine.Define(engine.Spec{
 	Summary: "ask another server over HTTP",
 	Doc: "GET and HEAD are reads and may be repeated; any other method is sent once, with an Idempotency-Key header that names run and step. " +
 		"The key is the same in each attempt of the step, so that a server can tell a repeated request; where a block around it is tried again, it is a new one. " +
-		"In the URL, `${{ }}` may stand only from the path on. It is escaped there: it adds neither a part to the path nor a parameter to the query, and a part of the path that becomes `.` or `..` is refused. Header names in the answer are in lower case.",
+		"In the URL, `${{ }}` may stand only from the path on. It is escaped there: it adds neither a part to the path nor a parameter to the query, and a part of the path that becomes `.` or `..` is refused. Header names in the answer are in lower case. " +
+		"A read follows up to 10 redirects, and sends its headers and body only to the server that it was meant for; any other method takes a redirect for the answer.",
 	Example: `
 - id: weather
   http: { url: "https://example.com/weather/${{ inputs.city }}" }
@@ -81,7 +75,9 @@ func runHTTP(ctx context.Context, env Env, p httpParams) (httpResult, error) {
 		if err != nil {
 			return &engine.Error{Kind: engine.KindInvalid, Message: err.Error()}
 		}
-		answer, err := env.HTTP.Do(request)
+		client := *env.HTTP
+		client.CheckRedirect = redirect
+		answer, err := client.Do(request)
 		if err != nil {
 			return p.failure(ctx, err, sent.Load())
 		}
@@ -133,78 +129,4 @@ func (p *httpParams) payload() (body io.Reader, isJSON bool, err error) {
 	}
 	text, err := json.Marshal(p.Body)
 	return bytes.NewReader(text), true, err
-}
-
-func readAnswer(answer *nethttp.Response) (httpResult, error) {
-	text, err := io.ReadAll(io.LimitReader(answer.Body, mostBody+1))
-	if err != nil {
-		return httpResult{}, err
-	}
-	if len(text) > mostBody {
-		return httpResult{}, &engine.Error{Kind: engine.KindInvalid, MaybeDone: true, Message: "the answer is larger than 1 MiB"}
-	}
-	result := httpResult{Status: answer.StatusCode, Headers: map[string]any{}, Body: string(text)}
-	for name, values := range answer.Header {
-		result.Headers[strings.ToLower(name)] = strings.Join(values, ", ")
-	}
-	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
-	if kind == "application/json" || strings.HasSuffix(kind, "+json") {
-		if result.Body, err = expr.ParseJSON(text); err != nil {
-			return httpResult{}, &engine.Error{Kind: engine.KindFailed, MaybeDone: true, Message: "the answer says it is JSON and cannot be read as such: " + err.Error()}
-		}
-	}
-	return result, nil
-}
-
-// failure is a request that got no answer.
-func (p *httpParams) failure(ctx context.Context, err error, sent bool) error {
-	var known *engine.Error
-	if errors.As(err, &known) {
-		return known
-	}
-	e := &hub.Error{Op: p.Method + " " + string(p.URL), Kind: hub.Unavailable, Sent: sent, Err: plainCause(err)}
-	switch {
-	case ctx.Err() != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded):
-		e.Kind = hub.Timeout
-	case sent:
-		e.Kind = hub.Interrupted
-	}
-	return e
-}
-
-// plainCause is the innermost reason of a failed request, without the URL that the outer ones repeat.
-func plainCause(err error) error {
-	var outer *url.Error
-	if errors.As(err, &outer) {
-		err = outer.Err
-	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return fmt.Errorf("%s: %w", op.Op, op.Err)
-	}
-	return err
-}
-
-// unmetHTTP says what an answer outside the expectation means: a server that is overloaded or away
-// is worth another attempt.
-func unmetHTTP(outputs map[string]any) *engine.Error {
-	status, _ := outputs["status"].(float64)
-	switch int(status) {
-	case nethttp.StatusTooManyRequests:
-		return &engine.Error{Kind: engine.KindThrottled, RetryAfter: retryAfter(outputs)}
-	case nethttp.StatusBadGateway, nethttp.StatusServiceUnavailable, nethttp.StatusGatewayTimeout:
-		return &engine.Error{Kind: engine.KindUnavailable, MaybeDone: true, RetryAfter: retryAfter(outputs)}
-	}
-	return nil
-}
-
-// retryAfter reads the header in seconds; a date in it is ignored.
-func retryAfter(outputs map[string]any) float64 {
-	headers, _ := outputs["headers"].(map[string]any)
-	text, _ := headers["retry-after"].(string)
-	seconds, err := strconv.Atoi(text)
-	if err != nil || seconds < 0 {
-		return 0
-	}
-	return float64(seconds)
 }
