@@ -80,13 +80,22 @@ func unmetHTTP(outputs map[string]any) *engine.Error {
 	return nil
 }
 
-// retryAfter reads the header in seconds; a date in it is ignored.
+// retryAfter reads the header: seconds, or a date, which is held against the time that the answer
+// itself names, so that a resumed run waits as long.
 func retryAfter(outputs map[string]any) float64 {
 	headers, _ := outputs["headers"].(map[string]any)
 	text, _ := headers["retry-after"].(string)
-	seconds, err := strconv.Atoi(text)
-	if err != nil || seconds < 0 {
+	if seconds, err := strconv.Atoi(text); err == nil {
+		return max(float64(seconds), 0)
+	}
+	answered, _ := headers["date"].(string)
+	from, err := nethttp.ParseTime(answered)
+	if err != nil {
 		return 0
 	}
-	return float64(seconds)
+	due, err := nethttp.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	return max(due.Sub(from).Seconds(), 0)
 }

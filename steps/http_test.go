@@ -14,6 +14,7 @@ import (
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/hub"
+	"github.com/twinbook/twinbook/steps"
 )
 
 func TestHTTP(t *testing.T) {
@@ -205,5 +206,29 @@ func TestHTTPWithNobodyThere(t *testing.T) {
 	var failure *hub.Error
 	if !errors.As(err, &failure) || failure.Kind != hub.Unavailable || failure.Sent {
 		t.Errorf("nobody listens: %#v", err)
+	}
+}
+
+func TestHTTPRetryAfter(t *testing.T) {
+	const date = "Wed, 21 Oct 2026 07:28:00 GMT"
+	for _, c := range []struct {
+		after, date string
+		want        float64
+	}{
+		{"7", date, 7},
+		{"-7", date, 0},
+		{"Wed, 21 Oct 2026 07:29:30 GMT", date, 90},
+		{"Wednesday, 21-Oct-26 07:29:30 GMT", date, 90},
+		{"Wed, 21 Oct 2026 07:20:00 GMT", date, 0},
+		{"Wed, 21 Oct 2026 07:29:30 GMT", "", 0},
+		{"soon", date, 0},
+		{"", date, 0},
+	} {
+		failure := steps.All().Types.Lookup("http").Unmet(map[string]any{
+			"status": 503.0, "headers": map[string]any{"retry-after": c.after, "date": c.date},
+		})
+		if failure == nil || failure.RetryAfter != c.want {
+			t.Errorf("Retry-After %q at %q: %+v, want %v s", c.after, c.date, failure, c.want)
+		}
 	}
 }
