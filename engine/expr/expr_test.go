@@ -81,7 +81,7 @@ func TestExpressionsHaveTheValuesThatTheLanguageSays(t *testing.T) {
 		{`steps.after.twin.reported.rebootTime`, nil}, {`steps.reboot.payload.null`, nil}, {`steps.reboot.payload["null"].x`, nil},
 		{`twin.reported.x == nil`, true}, {`twin.reported.x != nil`, false}, {`twin.reported.x == null`, true},
 		{`twin.reported.x.y != twin.reported.rebootTime`, true}, {`x == x`, true}, {`twin.reported.x ?? "none"`, "none"},
-		{`x ?? twin.reported.q ?? 7`, 7.0}, {`[x, 1]`, []any{nil, 1.0}}, {`inputs.deep ? x : 1`, nil}, {`x in [nil]`, true},
+		{`x ?? twin.reported.q ?? 7`, 7.0}, {`[x, 1]`, []any{nil, 1.0}}, {`inputs.deep ? x : 1`, nil}, {`1 in [nil]`, false},
 		{`first([])`, nil}, {`last([])`, nil}, {`find([1, 2], # > 5)`, nil},
 		// Numbers compare by value, objects and lists deeply; text and number never equal.
 		{`1 == 1.0`, true}, {`steps.reboot.payload.n == 3`, true}, {`index == 1.0`, true}, {`steps.reboot.payload.text == steps.reboot.payload.n`, false},
@@ -140,7 +140,8 @@ func TestAnyOtherUseOfNilIsMissing(t *testing.T) {
 		`twin.reported.x > 3`: "twin.reported.x", `3 < twin.reported.x.y`: "twin.reported.x", `twin.reported.x + 1`: "twin.reported.x",
 		`"a" + twin.reported.x`: "twin.reported.x", `-twin.reported.x`: "twin.reported.x", `len(twin.reported.x)`: "twin.reported.x",
 		`upper(x)`: "x", `x and true`: "x", `true and x`: "x", `false or x`: "x", `not x`: "x", `x ? 1 : 2`: "x", `any(x, true)`: "x",
-		`sum(x)`: "x", `count(x)`: "x", `filter(x, true)`: "x", `1 in x`: "x", `x in {a: 1}`: "x", `x contains "a"`: "x", `"a" contains x`: "x",
+		`sum(x)`: "x", `count(x)`: "x", `filter(x, true)`: "x", `1 in x`: "x", `x in {a: 1}`: "x", `x in [nil]`: "x",
+		`twin.reported.x in ["a"]`: "twin.reported.x", `x not in []`: "x", `x contains "a"`: "x", `"a" contains x`: "x",
 		`x startsWith "a"`: "x", `x matches "a"`: "x", `"a" matches x`: "x", `x[0:1]`: "x", `inputs.list[x:]`: "x", `inputs.list[:x]`: "x", `1..x`: "x",
 		`{(x): 1}`: "x", `toJSON(x)`: "x", `diff(x, 1)`: "x", `time(x)`: "x", `age(first([]))`: "first([])", `semver(x)`: "x",
 		`lastUpdated(steps.after.twin, "reported.a")`: "steps.after", `any(inputs.list, #.y > 3)`: "#.y", `any(inputs.list, x)`: "x",
