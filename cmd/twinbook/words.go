@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -49,15 +48,13 @@ func orWords(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// jsonLine is a value as JSON on one line, its characters as they are.
+// jsonLine is a value as JSON on one line.
 func jsonLine(value any) string {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(value); err != nil {
+	text, err := jsonText(value, "")
+	if err != nil {
 		return fmt.Sprintf("%v", value)
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return strings.TrimSuffix(text, "\n")
 }
 
 // valueText is a value as one line for people: text as it is, everything else as JSON.
