@@ -155,6 +155,7 @@ func (w *world) learn(c engine.Command, err error) {
 		}
 	case failure.Sent:
 		w.touched.Store(true)
+	case c.Type.NoDevice && !c.Type.NeedsHub: // another server said so, not a hub
 	case failure.Kind == hub.Unavailable || failure.Kind == hub.Unauthorized:
 		w.refused.Store(true)
 	}
