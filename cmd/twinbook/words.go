@@ -78,13 +78,17 @@ func gave(s *engine.Step, value any) string {
 		twin, _ := outputs["twin"].(map[string]any)
 		return labelled("", twin["connectionState"])
 	case "queryDevices":
-		devices, _ := outputs["devices"].([]any)
-		return counted(len(devices), "device")
+		if devices, ok := outputs["devices"].([]any); ok {
+			return counted(len(devices), "device")
+		}
 	case "forEach":
-		return items(outputs["results"])
+		if results, ok := outputs["results"].([]any); ok { // none where stop ended the run inside it
+			return items(results)
+		}
 	case "repeat":
-		n, _ := outputs["iterations"].(float64)
-		return counted(int(n), "time")
+		if n, ok := outputs["iterations"].(float64); ok {
+			return counted(int(n), "time")
+		}
 	}
 	return ""
 }
@@ -114,18 +118,17 @@ func answer(payload any) string {
 }
 
 // items says how the items of a loop ended.
-func items(results any) string {
-	list, _ := results.([]any)
+func items(results []any) string {
 	ok := 0
-	for _, r := range list {
+	for _, r := range results {
 		if record, _ := r.(map[string]any); record["outcome"] == string(engine.Succeeded) {
 			ok++
 		}
 	}
-	if ok == len(list) {
+	if ok == len(results) {
 		return counted(ok, "item")
 	}
-	return fmt.Sprintf("%d of %s", ok, counted(len(list), "item"))
+	return fmt.Sprintf("%d of %s", ok, counted(len(results), "item"))
 }
 
 // itemLabel names an item of a loop: a text as it is, an object by its id, everything else by its place.
