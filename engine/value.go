@@ -160,7 +160,16 @@ func nullMessage(e *Expression, value any, path string, env expr.Env) string {
 	} else if strings.ContainsAny(path, ".[") {
 		todo = "only a literal null sends null"
 	}
-	return fmt.Sprintf("${{ %s }} %s%s; %s", e.Source, is, e.Expr.MissingNote(env), todo)
+	return fmt.Sprintf("${{ %s }} %s%s; %s", e.Source, is, missingNote(e, env), todo)
+}
+
+// missingNote says which part of an expression was missing, unless that is the whole and null itself.
+func missingNote(e *Expression, env expr.Env) string {
+	note := e.Expr.MissingNote(env)
+	if note == " ("+e.Source+" is null)" {
+		return ""
+	}
+	return note
 }
 
 // hasNull says whether there is a null anywhere in a JSON value.
@@ -229,7 +238,7 @@ func (v *Value) evalText(env expr.Env, path string, escape func(string) string) 
 
 func textMessage(e *Expression, value any, env expr.Env) string {
 	if value == nil {
-		return fmt.Sprintf("${{ %s }} is null%s and cannot stand within text; give another value with ??", e.Source, e.Expr.MissingNote(env))
+		return fmt.Sprintf("${{ %s }} is null%s and cannot stand within text; give another value with ??", e.Source, missingNote(e, env))
 	}
 	return fmt.Sprintf("${{ %s }} is %s and cannot stand within text; use toJSON(…)", e.Source, expr.Describe(value))
 }
