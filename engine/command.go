@@ -14,6 +14,7 @@ type Command struct {
 	// Of CommandDo; the answer is StepDone at the same address.
 	Step     *Step
 	Type     *StepType
+	Title    string // the step's name with its expressions filled in
 	Device   string // empty: none in scope
 	Hub      string // empty: the run's
 	Params   map[string]any

@@ -22,10 +22,14 @@ func (f *File) Decode(s *Shape) *Decoded {
 		return nil
 	}
 	if f.root.kind != nodeMap {
-		f.wrong(f.root, "wrong-kind", "", "expected keys like version: and %s:, found %s", s.Leading, f.root.what())
+		expected := "keys like version: and " + s.Leading + ":"
+		if s.Leading == "" {
+			expected = s.expected()
+		}
+		f.wrong(f.root, "wrong-kind", "", "expected %s, found %s", expected, f.root.what())
 		return nil
 	}
-	if !f.leads(s) {
+	if s.Leading != "" && !f.leads(s) {
 		return nil
 	}
 	w := decoder{file: f}

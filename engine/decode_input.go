@@ -78,7 +78,7 @@ func (b *builder) bound(in *Input, d *Decoded) *float64 {
 		}
 		d.Problem("wrong-value", "", "expected a number, found "+d.node.what())
 	default:
-		d.Problem("wrong-value", "", fmt.Sprintf("a %s has no min and no max", in.Type))
+		d.Problem("wrong-value", "", article(string(in.Type))+" has no min and no max")
 	}
 	return nil
 }

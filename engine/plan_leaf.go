@@ -108,7 +108,7 @@ func (l *leafRun) command(t *StepType, params resolved) {
 		return
 	}
 	c := Command{
-		Kind: CommandDo, At: l.at, Step: l.s.step, Type: t, Device: l.s.scope.device(), Hub: l.s.scope.hub,
+		Kind: CommandDo, At: l.at, Step: l.s.step, Type: t, Title: l.s.title, Device: l.s.scope.device(), Hub: l.s.scope.hub,
 		Params: params.values, Conds: params.conds, Timeout: timeout, Delivery: t.Delivery,
 	}
 	if t.delivery != nil {

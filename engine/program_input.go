@@ -127,7 +127,7 @@ func (in *Input) parse(text string) (any, error) {
 	switch in.Type {
 	case InputInteger, InputNumber:
 		n, err := strconv.ParseFloat(text, 64)
-		if err != nil || math.IsInf(n, 0) || math.IsNaN(n) {
+		if err != nil || !in.numeral().MatchString(text) {
 			return nil, wrong
 		}
 		return n, nil
@@ -146,7 +146,18 @@ func (in *Input) parse(text string) (any, error) {
 	return text, nil
 }
 
-// accept holds a JSON value against type, oneOf, min, max and pattern.
+var wholeNumeral, decimalNumeral = regexp.MustCompile(`^[-+]?\d+$`), regexp.MustCompile(`^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$`)
+
+// numeral is how a number is written: as in YAML, not with the underscores and hexadecimal digits of Go.
+func (in *Input) numeral() *regexp.Regexp {
+	if in.Type == InputInteger {
+		return wholeNumeral
+	}
+	return decimalNumeral
+}
+
+// accept holds a JSON value against type, oneOf, min, max and pattern. It gives the value as it enters the
+// run: a time becomes what expressions make of times, so that one instant is always one text.
 func (in *Input) accept(value any) (any, error) {
 	size, ok := in.size(value)
 	if !ok {
@@ -164,10 +175,21 @@ func (in *Input) accept(value any) (any, error) {
 			return nil, fmt.Errorf("%s does not match the pattern %s", expr.Describe(value), in.Pattern)
 		}
 	}
+	if text, _ := value.(string); in.Type == InputTime {
+		t, _ := inputTime(text)
+		value = t.Format(expr.TimeLayout)
+	}
 	if len(in.OneOf) > 0 && !in.isChoice(value) {
 		return nil, fmt.Errorf("expected %s, got %s", in.choices(), expr.Describe(value))
 	}
 	return value, nil
+}
+
+// inputTime reads a time; in UTC, too, its year must have four digits.
+func inputTime(text string) (t time.Time, ok bool) {
+	t, err := time.Parse(time.RFC3339, text)
+	t = t.UTC()
+	return t, err == nil && t.Year() >= 0 && t.Year() <= 9999
 }
 
 func (in *Input) isChoice(value any) bool {
@@ -216,8 +238,8 @@ func (in *Input) textSize(text string) (size float64, ok bool) {
 		d, err := expr.ParseDuration(text)
 		return d.Seconds(), err == nil
 	case InputTime:
-		_, err := time.Parse(time.RFC3339, text)
-		return 0, err == nil
+		_, ok := inputTime(text)
+		return 0, ok
 	}
 	return float64(utf8.RuneCountInString(text)), in.Type == InputString
 }

@@ -44,11 +44,51 @@ func TestParseInputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"device": "010", "count": 5.0, "ratio": 0.5, "deep": true, "wait": "1m", "at": "2026-03-01T02:30:00Z",
+		"device": "010", "count": 5.0, "ratio": 0.5, "deep": true, "wait": "1m", "at": "2026-03-01T02:30:00.000Z",
 		"tags": map[string]any{"a": 1.0}, "sites": []any{"a", 2.0}, "version": "3.10",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestTimesEnterTheRunInUTC(t *testing.T) {
+	p := compileText(t, `version: 1
+workflow: w
+inputs:
+  at: { type: time, default: 2026-01-01T00:00:00+02:00 }
+  one: { type: time, default: 2026-01-01T00:00:00Z, oneOf: [2026-01-01T00:00:00Z, 2027-01-01T00:00:00Z] }
+  wait: { type: duration, default: 0090s }
+steps:
+  - log: ${{ inputs.at }}
+`)
+	defaults := map[string]any{"at": "2025-12-31T22:00:00.000Z", "one": "2026-01-01T00:00:00.000Z", "wait": "0090s"}
+	if got, err := p.ParseInputs(nil); err != nil || !reflect.DeepEqual(got, defaults) {
+		t.Errorf("defaults: got %v, %v, want %v", got, err, defaults)
+	}
+	given := map[string]any{"at": "2026-01-01T00:00:00.120Z", "one": "2027-01-01T00:00:00.000Z", "wait": "60s"}
+	raw := map[string]any{"at": "2026-01-01T01:00:00.12+01:00", "one": "2026-12-31T22:00:00-02:00", "wait": "60s"}
+	if got, err := p.CheckInputs(raw); err != nil || !reflect.DeepEqual(got, given) {
+		t.Errorf("given: got %v, %v, want %v", got, err, given)
+	}
+	if got, err := p.CheckInputs(map[string]any{"at": "0000-01-01T00:00:00+01:00"}); err == nil {
+		t.Errorf("a year before 0 in UTC: got %v, want an error", got)
+	}
+}
+
+func TestNumbersAreWrittenInDigits(t *testing.T) {
+	p := compileText(t, inputsSource)
+	for text, want := range map[string]any{"+5": 5.0, "007": 7.0, "1_0": nil, "0x5": nil, "5.0": nil, "1e0": nil, "": nil, " 5": nil} {
+		got, err := p.ParseInputs(map[string]string{"device": "d", "count": text})
+		if got["count"] != want {
+			t.Errorf("count %q: got %v, %v, want %v", text, got["count"], err, want)
+		}
+	}
+	for text, want := range map[string]any{"-1.5e3": -1500.0, ".5": 0.5, "3": 3.0, "1_0.5": nil, "0x1p4": nil, "inf": nil, "1e999": nil} {
+		got, err := p.ParseInputs(map[string]string{"device": "d", "ratio": text})
+		if got["ratio"] != want {
+			t.Errorf("ratio %q: got %v, %v, want %v", text, got["ratio"], err, want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/twinbook/twinbook/engine/expr"
@@ -142,17 +143,66 @@ func (v *Value) evalAt(env expr.Env, null nulls, path string) (any, error) {
 func (v *Value) evalTemplate(env expr.Env, null nulls, path string) (any, error) {
 	if e := v.Whole(); e != nil {
 		value, err := evalJSON(e, env, path)
-		if err == nil && value == nil && null == nullIsError {
-			return nil, &ValueError{Pos: e.Pos, Path: path, Msg: nullMessage(e, env)}
+		if err == nil && null == nullIsError && hasNull(value) {
+			return nil, &ValueError{Pos: e.Pos, Path: nullPath(value, path), Msg: nullMessage(e, value, path, env)}
 		}
 		return value, err
 	}
 	return v.evalText(env, path, nil)
 }
 
-// nullMessage says which part of an expression was missing.
-func nullMessage(e *Expression, env expr.Env) string {
-	return fmt.Sprintf("${{ %s }} is null%s; only a literal null sends null", e.Source, e.Expr.MissingNote(env))
+// nullMessage says which part of an expression was missing, and what to do. Only inside a parameter can a
+// null be meant: a device, a timeout or a method's name is never null.
+func nullMessage(e *Expression, value any, path string, env expr.Env) string {
+	is, todo := "is null", "give another value with ??"
+	if value != nil {
+		is, todo = "has a null there", "only a literal null sends null: leave it out, or give another value with ??"
+	} else if strings.ContainsAny(path, ".[") {
+		todo = "only a literal null sends null"
+	}
+	return fmt.Sprintf("${{ %s }} %s%s; %s", e.Source, is, missingNote(e, env), todo)
+}
+
+// missingNote says which part of an expression was missing, unless that is the whole and null itself.
+func missingNote(e *Expression, env expr.Env) string {
+	note := e.Expr.MissingNote(env)
+	if note == " ("+e.Source+" is null)" {
+		return ""
+	}
+	return note
+}
+
+// hasNull says whether there is a null anywhere in a JSON value.
+func hasNull(value any) bool {
+	switch value := value.(type) {
+	case nil:
+		return true
+	case map[string]any:
+		for _, member := range value {
+			if hasNull(member) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(value, hasNull)
+	}
+	return false
+}
+
+// nullPath is where the first null of a value is, by the names' order; the value itself stands at path.
+func nullPath(value any, path string) string {
+	switch value := value.(type) {
+	case map[string]any:
+		for _, name := range sortedKeys(value) {
+			if member := value[name]; hasNull(member) {
+				return nullPath(member, expr.JoinPath(path, name))
+			}
+		}
+	case []any:
+		i := slices.IndexFunc(value, hasNull)
+		return nullPath(value[i], fmt.Sprintf("%s[%d]", path, i))
+	}
+	return path
 }
 
 // evalText puts a template together; escape, if any, is applied to what expressions and secrets give.
@@ -188,7 +238,7 @@ func (v *Value) evalText(env expr.Env, path string, escape func(string) string) 
 
 func textMessage(e *Expression, value any, env expr.Env) string {
 	if value == nil {
-		return nullMessage(e, env)
+		return fmt.Sprintf("${{ %s }} is null%s and cannot stand within text; give another value with ??", e.Source, missingNote(e, env))
 	}
 	return fmt.Sprintf("${{ %s }} is %s and cannot stand within text; use toJSON(…)", e.Source, expr.Describe(value))
 }

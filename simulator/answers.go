@@ -57,5 +57,5 @@ func (v invocation) offline() *fault {
 
 func (v invocation) tooLate() *fault {
 	return responseTimeout.fault("Timed out waiting for the response from device.").
-		saying("device %s took the call and did not answer within %v; look at what it did before calling again", v.device, v.response).afterSending()
+		saying("device %s took the call and did not answer within %s; look at what it did before calling again", v.device, length(v.response)).afterSending()
 }

@@ -110,7 +110,7 @@ func (h *Hub) converse(sock *socket, s *session, idle time.Duration) error {
 func explain(err error, idle time.Duration) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("nothing came for %v, which is 1.5 times the keep-alive", idle)
+		return fmt.Errorf("nothing came for %s, which is 1.5 times the keep-alive", length(idle))
 	case errors.Is(err, io.EOF):
 		return errLeft
 	}

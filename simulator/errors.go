@@ -3,6 +3,8 @@ package simulator
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/twinbook/twinbook/hub"
 )
@@ -78,4 +80,19 @@ func asFault(err error) *fault {
 		panic(fmt.Sprintf("simulator: an error that is no fault: %v", err))
 	}
 	return f
+}
+
+// length is a duration as files write it: 5m and 7d, where Go has 5m0s and 168h0m0s.
+func length(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d > 0 && d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	text := d.String()
+	for _, none := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, none) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }

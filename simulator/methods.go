@@ -81,10 +81,10 @@ func (v invocation) check() error {
 			saying("%q cannot be a method's name: it has 1 to %d letters, digits and signs other than $ ( ) < > @ , ; : \\ \" / [ ] ? = { } and blanks", printable(v.method), maxMethodName)
 	case v.response < minResponse || v.response > maxResponse:
 		return argumentInvalid.fault("responseTimeoutInSeconds must be from 5 to 300").
-			saying("the time for the answer must be from %v to %v, not %v", minResponse, maxResponse, v.response)
+			saying("the time for the answer must be from %s to %s, not %s", length(minResponse), length(maxResponse), length(v.response))
 	case v.connect < 0 || v.connect > maxConnect:
 		return argumentInvalid.fault("connectTimeoutInSeconds must be from 0 to 300").
-			saying("the time to wait for an offline device must be from 0s to %v, not %v", maxConnect, v.connect)
+			saying("the time to wait for an offline device must be from 0s to %s, not %s", length(maxConnect), length(v.connect))
 	case len(v.payload) > maxMethodBody:
 		return argumentInvalid.fault("The method payload has %d bytes, and %d are allowed", len(v.payload), maxMethodBody)
 	}

@@ -68,7 +68,7 @@ func (l *lines) failure(e *engine.Error) string {
 	}
 	b.WriteString(l.paint(red, head))
 	if e.Where != "" {
-		b.WriteString(l.paint(dim, fmt.Sprintf("  step %s, %s", e.Step, clean(e.Where))))
+		b.WriteString(l.paint(dim, "  "+place(e)))
 	}
 	b.WriteString("\n")
 	if len(e.Failed) == 0 {
@@ -84,6 +84,14 @@ func (l *lines) failure(e *engine.Error) string {
 		fmt.Fprintf(&b, "  %s %s\n", l.paint(cyan, "to do:"), what)
 	}
 	return b.String()
+}
+
+// place is where an error happened. Outputs, and the workflow's own vars and device, belong to no step.
+func place(e *engine.Error) string {
+	if e.Step == "" {
+		return clean(e.Where)
+	}
+	return fmt.Sprintf("step %s, %s", e.Step, clean(e.Where))
 }
 
 // check shows one line of an assert that was not true, and the values it came from.

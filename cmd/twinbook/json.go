@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
@@ -120,12 +122,40 @@ func (j *jsonReporter) end(s summary) {
 	writeJSON(j.out, documentJSON{Run: runOf(s.start, s.hubs), endJSON: endOf(s), Steps: steps})
 }
 
-// writeJSON writes a value for people's tools: indented, characters as they are.
+// writeJSON writes a value for people's tools: indented.
 func writeJSON(w io.Writer, value any) {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(value); err != nil {
+	text, err := jsonText(value, "  ")
+	if err != nil {
 		panic("twinbook: " + err.Error()) // all that is written is JSON already
 	}
+	io.WriteString(w, text)
+}
+
+// jsonText is a value as JSON with a line break at its end. Its characters are as they are, but for those that
+// would do something to a terminal: JSON allows what a device says to hold them, and they mean the same escaped.
+func jsonText(value any, indent string) (string, error) {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", indent)
+	err := e.Encode(value)
+	return escapeHidden(b.String()), err
+}
+
+// escapeHidden writes characters that people do not see as \uXXXX. In JSON they can only stand within texts;
+// its own line breaks stay.
+func escapeHidden(text string) string {
+	escaped := func(r rune) bool { return r != '\n' && hidden(r) }
+	if !strings.ContainsFunc(text, escaped) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if escaped(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }

@@ -53,8 +53,8 @@ func (j *jsonlReporter) update(u runner.Update) {
 	case u.Progress != nil:
 		p := u.Progress
 		j.write(eventJSON{
-			Type: "stepWaits", Time: u.Time, At: p.At.Step(), Action: p.Step.Action, Where: p.Step.Pos.String(),
-			Device: p.Device, Seen: p.Text,
+			Type: "stepWaits", Time: u.Time, At: p.At.Step(), Title: p.Title, Action: p.Step.Action,
+			Where: p.Step.Pos.String(), Device: p.Device, Seen: p.Text,
 		})
 	}
 }

@@ -107,7 +107,7 @@ func (l *lines) ended(t *tracker, n *engine.Note) string {
 		return l.line(t, n.At, mark, title, "", "skipped", dim)
 	case engine.Failed:
 		text, st = failureText(n.Error), red
-		if n.Step.ContinueOnError {
+		if n.Tolerated {
 			mark, text, st = l.paint(yellow, "!"), "tolerated: "+text, yellow
 		}
 	case engine.Cancelled:

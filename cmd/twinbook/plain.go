@@ -87,7 +87,7 @@ func (p *plainReporter) ended(n *engine.Note, title string) {
 		p.say(n.Time, "succeeded", title+took)
 	case engine.Failed:
 		word := "failed"
-		if n.Step.ContinueOnError {
+		if n.Tolerated {
 			word = "tolerated"
 		}
 		p.say(n.Time, word, title+": "+failureText(n.Error)+took)

@@ -63,11 +63,18 @@ func clean(text string) string {
 		switch {
 		case r == '\n' || r == '\t' || r == '\u2028' || r == '\u2029':
 			return ' '
-		case unicode.IsControl(r) || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0xfeff:
+		case hidden(r):
 			return unicode.ReplacementChar
 		}
 		return r
 	}, text)
+}
+
+// hidden says whether a character is not seen itself but moves the cursor or changes the order of letters:
+// controls (C0, DEL and C1), line separators, the marks of bidirectional text and the byte order mark. All
+// have four hexadecimal digits.
+func hidden(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == 0x2028 || r == 0x2029 || r == 0xfeff
 }
 
 // width is how many columns a text takes on a terminal. Where terminals differ it is the larger

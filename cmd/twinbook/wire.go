@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
@@ -109,7 +110,7 @@ func (w *world) close() {
 func (a *app) readSecrets(config *configuration, p *engine.Program) (map[string]string, error) {
 	secrets := map[string]string{}
 	var problems engine.Problems
-	var missing []error
+	var wrong []error
 	for _, use := range p.Secrets() {
 		i := slices.IndexFunc(config.secrets, func(s engine.Named[origin]) bool { return s.Name == use.Name })
 		if i < 0 {
@@ -122,12 +123,15 @@ func (a *app) readSecrets(config *configuration, p *engine.Program) (map[string]
 			continue
 		}
 		text, err := a.read(config.secrets[i].Value)
+		if err == nil && utf8.RuneCountInString(text) < engine.ShortestSecret {
+			err = fmt.Errorf("it has fewer than %d characters, so it would stand in ordinary words and cannot be hidden where it is shown; use a longer one", engine.ShortestSecret)
+		}
 		if err != nil {
-			missing = append(missing, fmt.Errorf("secret %s: %w", use.Name, err))
+			wrong = append(wrong, fmt.Errorf("secret %s: %w", use.Name, err))
 		}
 		secrets[use.Name] = text
 	}
-	return secrets, errors.Join(problems.Err(), errors.Join(missing...))
+	return secrets, errors.Join(problems.Err(), errors.Join(wrong...))
 }
 
 // newRunner makes the runner of one run.
@@ -155,6 +159,7 @@ func (w *world) learn(c engine.Command, err error) {
 		}
 	case failure.Sent:
 		w.touched.Store(true)
+	case c.Type.NoDevice && !c.Type.NeedsHub: // another server said so, not a hub
 	case failure.Kind == hub.Unavailable || failure.Kind == hub.Unauthorized:
 		w.refused.Store(true)
 	}

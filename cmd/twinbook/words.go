@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -49,15 +48,13 @@ func orWords(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// jsonLine is a value as JSON on one line, its characters as they are.
+// jsonLine is a value as JSON on one line.
 func jsonLine(value any) string {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(value); err != nil {
+	text, err := jsonText(value, "")
+	if err != nil {
 		return fmt.Sprintf("%v", value)
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return strings.TrimSuffix(text, "\n")
 }
 
 // valueText is a value as one line for people: text as it is, everything else as JSON.
@@ -81,13 +78,17 @@ func gave(s *engine.Step, value any) string {
 		twin, _ := outputs["twin"].(map[string]any)
 		return labelled("", twin["connectionState"])
 	case "queryDevices":
-		devices, _ := outputs["devices"].([]any)
-		return counted(len(devices), "device")
+		if devices, ok := outputs["devices"].([]any); ok {
+			return counted(len(devices), "device")
+		}
 	case "forEach":
-		return items(outputs["results"])
+		if results, ok := outputs["results"].([]any); ok { // none where stop ended the run inside it
+			return items(results)
+		}
 	case "repeat":
-		n, _ := outputs["iterations"].(float64)
-		return counted(int(n), "time")
+		if n, ok := outputs["iterations"].(float64); ok {
+			return counted(int(n), "time")
+		}
 	}
 	return ""
 }
@@ -117,18 +118,17 @@ func answer(payload any) string {
 }
 
 // items says how the items of a loop ended.
-func items(results any) string {
-	list, _ := results.([]any)
+func items(results []any) string {
 	ok := 0
-	for _, r := range list {
+	for _, r := range results {
 		if record, _ := r.(map[string]any); record["outcome"] == string(engine.Succeeded) {
 			ok++
 		}
 	}
-	if ok == len(list) {
+	if ok == len(results) {
 		return counted(ok, "item")
 	}
-	return fmt.Sprintf("%d of %s", ok, counted(len(list), "item"))
+	return fmt.Sprintf("%d of %s", ok, counted(len(results), "item"))
 }
 
 // itemLabel names an item of a loop: a text as it is, an object by its id, everything else by its place.

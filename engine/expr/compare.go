@@ -138,9 +138,13 @@ func atLeast(a, b any) (any, error) { c, err := compare(a, b); return c >= 0, er
 
 // contains is `a in b`: an item of a list, or the name of an object's member.
 func (ev *evaluation) contains(a, b any) (any, error) {
-	switch list := b.(type) {
-	case nil:
+	switch {
+	case a == nil:
+		return nil, missing(0)
+	case b == nil:
 		return nil, missing(1)
+	}
+	switch list := b.(type) {
 	case []any:
 		for _, item := range list {
 			if err := ev.spend(workPerItem); err != nil {
@@ -153,9 +157,6 @@ func (ev *evaluation) contains(a, b any) (any, error) {
 		return false, nil
 	case map[string]any:
 		name, ok := a.(string)
-		if a == nil {
-			return nil, missing(0)
-		}
 		if !ok {
 			return nil, wrong(0, a, "the name of a member is a text, not %s")
 		}

@@ -70,7 +70,7 @@ func (e *Expr) follow(p *part, env Env) (value any, source string, missing bool)
 	}
 	for i, key := range p.keys {
 		value, found = memberFound(value, key)
-		if !found {
+		if variable := i == 0 && p.root == "vars"; !found && !variable { // variables are all declared: nil is their value
 			return nil, e.parts.source.text(p.steps[i+1]), true
 		}
 	}

@@ -121,7 +121,7 @@ func (j *job) waiting(what string) {
 		j.seen = ""
 		j.mu.Unlock()
 		if c := j.command; j.loop.jobs[c.At] == j && text != "" {
-			j.loop.observe(Update{Time: at, Progress: &Progress{At: c.At, Step: c.Step, Device: c.Device, Text: text}})
+			j.loop.observe(Update{Time: at, Progress: &Progress{At: c.At, Step: c.Step, Title: c.Title, Device: c.Device, Text: text}})
 		}
 		return engine.Event{}, false
 	})

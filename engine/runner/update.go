@@ -22,6 +22,7 @@ type Update struct {
 type Progress struct {
 	At     engine.Address
 	Step   *engine.Step
+	Title  string
 	Device string // empty: none in scope
 	Text   string
 }

@@ -90,6 +90,8 @@ profiles:
         - report: ${{ payload }}
       deleteFirmware:
         - report: { firmware: null }
+      deleteNested:
+        - report: { nested: { b: null } }
       slow:
         - sleep: ${{ payload.time }}
         - respond: { payload: "${{ payload.name }}" }
@@ -325,7 +327,8 @@ func (i intruder) Closed(_ wire.Conn, reason error) { i.closed.Resolve(reason) }
 
 // A fleet that is started again on the same hub adds what is missing and resets nothing.
 func startedAgain(w *world) {
-	w.answer("d", "set", object{"firmware": "2.0", "nested": object{"a": 7, "b": nil}})
+	w.answer("d", "set", object{"firmware": "2.0", "nested": object{"a": 7}})
+	w.answer("d", "deleteNested", nil)
 	w.end()
 	w.start()
 	t := w.twin("d")
