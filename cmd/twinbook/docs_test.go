@@ -124,7 +124,7 @@ func exampleProblems(t *testing.T, example string) engine.Problems {
 		return problems
 	}
 	config := &configuration{secrets: []engine.Named[origin]{{Name: "apiToken", Value: origin{env: "API_TOKEN"}}}}
-	a := &app{env: func(string) (string, bool) { return "x", true }}
+	a := &app{env: func(string) (string, bool) { return "a secret", true }}
 	_, err := a.readSecrets(config, program)
 	if err != nil && !errors.As(err, &problems) {
 		t.Fatal(err)

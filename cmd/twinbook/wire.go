@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
@@ -105,11 +106,14 @@ func (w *world) close() {
 	}
 }
 
+// leastSecret is how many characters a secret has at least: a shorter text is not masked.
+const leastSecret = 4
+
 // readSecrets reads the secrets that a program uses, and no other.
 func (a *app) readSecrets(config *configuration, p *engine.Program) (map[string]string, error) {
 	secrets := map[string]string{}
 	var problems engine.Problems
-	var missing []error
+	var wrong []error
 	for _, use := range p.Secrets() {
 		i := slices.IndexFunc(config.secrets, func(s engine.Named[origin]) bool { return s.Name == use.Name })
 		if i < 0 {
@@ -122,12 +126,15 @@ func (a *app) readSecrets(config *configuration, p *engine.Program) (map[string]
 			continue
 		}
 		text, err := a.read(config.secrets[i].Value)
+		if err == nil && utf8.RuneCountInString(text) < leastSecret {
+			err = fmt.Errorf("it has fewer than %d characters, so it would stand in ordinary words and cannot be hidden where it is shown; use a longer one", leastSecret)
+		}
 		if err != nil {
-			missing = append(missing, fmt.Errorf("secret %s: %w", use.Name, err))
+			wrong = append(wrong, fmt.Errorf("secret %s: %w", use.Name, err))
 		}
 		secrets[use.Name] = text
 	}
-	return secrets, errors.Join(problems.Err(), errors.Join(missing...))
+	return secrets, errors.Join(problems.Err(), errors.Join(wrong...))
 }
 
 // newRunner makes the runner of one run.
