@@ -47,15 +47,19 @@ type Error struct {
 	RetryAfter float64        `json:"retryAfter,omitempty"` // seconds, as the hub asked
 }
 
-// with is e with other errors beside it. Where one of them may have had an effect, so may the whole.
+// with is e with other errors, and what stood beside them, beside it. Where one of them may have had
+// an effect, so may the whole.
 func (e *Error) with(others ...*Error) *Error {
 	joined := *e
 	joined.Also = slices.Clone(e.Also)
 	for _, other := range others {
-		if other != nil {
-			joined.Also = append(joined.Also, other)
-			joined.MaybeDone = joined.MaybeDone || other.MaybeDone
+		if other == nil {
+			continue
 		}
+		alone := *other
+		alone.Also = nil
+		joined.Also = append(append(joined.Also, &alone), other.Also...)
+		joined.MaybeDone = joined.MaybeDone || other.MaybeDone
 	}
 	return &joined
 }

@@ -96,9 +96,9 @@ func (p *eachRun) itemDone(i int, inner *scope, res result) {
 }
 
 func (p *eachRun) itemRecord(i int, res result, steps any) map[string]any {
-	return map[string]any{
-		"item": p.items[i], "index": float64(i), "outcome": string(res.outcome()), "error": res.err.record(), "steps": steps,
-	}
+	record := map[string]any{"item": p.items[i], "index": float64(i), "outcome": string(res.outcome()), "steps": steps}
+	res.err.recordIn(record)
+	return record
 }
 
 // close starts no further item and ends those under way, in the order of the list.

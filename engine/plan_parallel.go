@@ -51,7 +51,9 @@ func (p *parallelRun) result() result {
 	branches := make(map[string]any, len(p.results))
 	for i, b := range p.parallel.Branches {
 		res := *p.results[i]
-		branches[b.Name] = map[string]any{"outcome": string(res.outcome()), "error": res.err.record()}
+		record := map[string]any{"outcome": string(res.outcome())}
+		res.err.recordIn(record)
+		branches[b.Name] = record
 		sum.add(res, func() string { return "branch " + b.Name })
 	}
 	return sum.result(map[string]any{"branches": branches})

@@ -177,12 +177,13 @@ func valueFailure(err error) *Error {
 	return e
 }
 
-// record is what expressions see of an error.
+// record is what expressions see of an error. What is not there is missing, and so nil; a null would
+// keep the record from being sent anywhere.
 func (e *Error) record() any {
 	if e == nil {
 		return nil
 	}
-	object := map[string]any{"kind": string(e.Kind), "message": e.Message, "maybeDone": e.MaybeDone, "step": nil, "device": nil}
+	object := map[string]any{"kind": string(e.Kind), "message": e.Message, "maybeDone": e.MaybeDone}
 	if e.Step != "" {
 		object["step"] = e.Step
 	}
@@ -190,6 +191,13 @@ func (e *Error) record() any {
 		object["device"] = e.Device
 	}
 	return object
+}
+
+// recordIn puts the error into the record of what failed with it, if it did.
+func (e *Error) recordIn(record map[string]any) {
+	if e != nil {
+		record["error"] = e.record()
+	}
 }
 
 // conditionFailure is the failure of a step whose condition has no boolean answer.

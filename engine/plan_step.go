@@ -249,7 +249,7 @@ func (s *stepRun) record(res result, err *Error) {
 	record := make(map[string]any, len(s.outputs)+5)
 	maps.Copy(record, s.outputs)
 	record["outcome"] = string(res.outcome())
-	record["error"] = err.record()
+	err.recordIn(record)
 	record["startedAt"] = s.began
 	record["finishedAt"] = s.r.now
 	record["attempts"] = float64(s.attempt)

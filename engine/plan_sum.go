@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // sum puts the results of branches or items together: an end first, then a cut from outside, then
 // the first failure in the order of the file. What others leave behind stands beside it.
 type sum struct {
@@ -30,11 +32,20 @@ func (s *sum) add(res result, who func() string) {
 		s.failed = &e
 	case res.status == Cancelled && s.cut != nil && s.cutErr == nil:
 		s.cutErr = res.err
-	case res.status == Cancelled && res.err.MaybeDone:
-		s.keep(res.err)
 	case res.status == Cancelled:
-		s.keep(res.err.Also...)
+		s.leftBehind(res.err)
 	}
+}
+
+// leftBehind keeps what a part that was ended says beside that: an effect of its own that may have
+// happened, and what its finally failed with.
+func (s *sum) leftBehind(err *Error) {
+	if err.MaybeDone && !slices.ContainsFunc(err.Also, func(e *Error) bool { return e.MaybeDone }) {
+		own := *err
+		own.Also = nil
+		s.keep(&own)
+	}
+	s.keep(err.Also...)
 }
 
 // keep has errors shown beside the first one.
