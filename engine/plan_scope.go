@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/twinbook/twinbook/engine/expr"
@@ -109,7 +110,7 @@ func (s *scope) on(device *Value, hub string) (*scope, *Error) {
 			return nil, valueFailure(err)
 		}
 		id, ok := scalarText(value)
-		if !ok || id == "" {
+		if !ok || strings.TrimSpace(id) == "" {
 			return nil, &Error{Kind: KindExpression, Where: device.Pos.String(), Message: fmt.Sprintf("device: expected a device id, got %s", expr.Describe(value))}
 		}
 		inner = s.with(map[string]any{"device": map[string]any{"id": id}})
