@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // A Run decides what one execution of a program does. It is a pure function of the run's events:
@@ -23,6 +25,7 @@ type Run struct {
 	queue     []func()
 	tolerated int
 	decision  Decision
+	machine   expr.Machine
 }
 
 // A Decision is what follows from the events just applied.

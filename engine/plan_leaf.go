@@ -167,7 +167,7 @@ func (l *leafRun) expect(outputs map[string]any) result {
 		return met
 	}
 	wanted, words := a.Type.expect, a.Type.ExpectText
-	env := expr.Env{Names: map[string]any{"response": outputs}, Now: l.s.r.now}
+	env := expr.Env{Names: map[string]any{"response": outputs}, Now: l.s.r.now, Machine: &l.s.r.machine}
 	if given := a.expectation(); given != nil {
 		wanted, words = given.Expr, given.Source
 		env = l.s.scope.with(env.Names).env()

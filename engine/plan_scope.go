@@ -61,7 +61,7 @@ func (s *scope) env() expr.Env {
 		names = maps.Clone(names)
 		maps.Copy(names, r.around.Live())
 	}
-	return expr.Env{Names: names, Now: r.now, Noise: r.around.Noise}
+	return expr.Env{Names: names, Now: r.now, Noise: r.around.Noise, Machine: &r.machine}
 }
 
 // body is a scope for one pass of a loop's body: ids inside are not seen outside.

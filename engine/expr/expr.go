@@ -57,7 +57,13 @@ type Env struct {
 	Names map[string]any // plain JSON, times, durations and Getters
 	Now   time.Time      // what now() gives
 	Noise func() float64 // what noise() gives; nil: there is none
+
+	// Machine is used for one evaluation after another, to spare memory; nil: each has a new one.
+	Machine *Machine
 }
+
+// A Machine evaluates expressions, one at a time.
+type Machine struct{ vm vm.VM }
 
 // A Getter is an object whose members are looked up when an expression asks for them
 // (steps and vars, whose values sit in nested scopes). A missing member is nil. A member's value
@@ -126,7 +132,11 @@ func (e *Expr) MissingNote(env Env) string {
 // run evaluates a program; numbers of the machine become what all numbers are.
 func (e *Expr) run(program *vm.Program, env Env) (any, error) {
 	ev := &evaluation{env: env}
-	value, err := new(vm.VM).Run(program, ev)
+	machine := env.Machine
+	if machine == nil {
+		machine = new(Machine)
+	}
+	value, err := machine.vm.Run(program, ev)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -18,6 +19,33 @@ const TimeLayout = "2006-01-02T15:04:05.000Z07:00"
 // []any and map[string]any. Times become RFC 3339 in UTC with milliseconds, durations text.
 // Numbers that are not finite are an error.
 func ToJSON(value any) (any, error) {
+	if isJSON(value) {
+		return value, nil
+	}
+	return makeJSON(value)
+}
+
+// isJSON says whether a value is plain JSON already; values are never changed, so it need not be copied.
+func isJSON(value any) bool {
+	switch value := value.(type) {
+	case nil, bool, string:
+		return true
+	case float64:
+		return !math.IsNaN(value) && !math.IsInf(value, 0)
+	case map[string]any:
+		for _, member := range value {
+			if !isJSON(member) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		return !slices.ContainsFunc(value, func(item any) bool { return !isJSON(item) })
+	}
+	return false
+}
+
+func makeJSON(value any) (any, error) {
 	switch value := value.(type) {
 	case nil, bool, string:
 		return value, nil
@@ -37,7 +65,7 @@ func ToJSON(value any) (any, error) {
 	case map[string]any:
 		object := make(map[string]any, len(value))
 		for k, v := range value {
-			member, err := ToJSON(v)
+			member, err := makeJSON(v)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", k, err)
 			}
@@ -47,7 +75,7 @@ func ToJSON(value any) (any, error) {
 	case []any:
 		list := make([]any, len(value))
 		for i, v := range value {
-			element, err := ToJSON(v)
+			element, err := makeJSON(v)
 			if err != nil {
 				return nil, fmt.Errorf("[%d]: %w", i, err)
 			}
