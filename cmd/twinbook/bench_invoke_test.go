@@ -141,8 +141,7 @@ steps:
           device: "dev-${{ lane.device }}"
           steps:
             - repeat:
-                while: index + 1 < lane.calls
-                max: 1000000000
+                until: index == lane.last
                 steps:
                   - invokeMethod: { method: ping }
 `), engine.Options{Types: steps.All().Types})
@@ -151,7 +150,7 @@ steps:
 	}
 	lanes := make([]any, inFlight)
 	for i := range lanes {
-		lanes[i] = map[string]any{"device": float64(i), "calls": float64(share(b.N, inFlight, i))}
+		lanes[i] = map[string]any{"device": float64(i), "calls": float64(share(b.N, inFlight, i)), "last": float64(share(b.N, inFlight, i) - 1)}
 	}
 	world := steps.NewWorld(steps.World{Clock: c, Hub: "bench", Run: "r", Hubs: map[string]steps.Fleet{"bench": steps.NewFleet(c, h)}})
 	var times latencies

@@ -80,7 +80,7 @@ func (c *Client) exchange(ctx context.Context, r request, httpReq *http.Request)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return answer{}, c.refusal(r, resp)
 	}
-	body, err := readBounded(resp.Body, r.maxBody)
+	body, err := readBounded(resp.Body, resp.ContentLength, r.maxBody)
 	if err != nil {
 		return answer{}, c.lost(ctx, r, true, err)
 	}
@@ -128,12 +128,17 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-func readBounded(from io.Reader, max int64) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(from, max+1))
-	if err == nil && int64(len(body)) > max {
+// readBounded reads all there is, up to max bytes; length is how many there should be, or -1.
+func readBounded(from io.Reader, length, max int64) ([]byte, error) {
+	if length > max {
 		return nil, errTooLarge(max)
 	}
-	return body, err
+	body := bytes.NewBuffer(make([]byte, 0, bytes.MinRead+length+1)) // room for all, so that it never grows
+	n, err := body.ReadFrom(io.LimitReader(from, max+1))
+	if err == nil && n > max {
+		return nil, errTooLarge(max)
+	}
+	return body.Bytes(), err
 }
 
 // twinPath is the path of a twin. Ids may hold ? # % + and more, so all but letters, digits and

@@ -20,7 +20,7 @@ const (
 
 // refusal is the error of an answer that is not a success.
 func (c *Client) refusal(r request, resp *http.Response) error {
-	body, _ := readBounded(resp.Body, maxRefusal) // cut short, it still has its status
+	body, _ := readBounded(resp.Body, resp.ContentLength, maxRefusal) // cut short, it still has its status
 	code, text := readRefusal(resp, body)
 	kind, sent := meaning(resp.StatusCode, code)
 	e := r.fail(kind, sent, c.explain(resp, code, text))
