@@ -128,7 +128,7 @@ func splitPage(text string) (script string, files map[string]string) {
 	return script, files
 }
 
-// parseEvent reads "+5s done call#1 {…}"; failed has a kind and perhaps "maybe" before its message.
+// parseEvent reads "+5s done call#1 {…}"; failed has a kind, and perhaps "maybe" and "after=7s" (Retry-After), before its message.
 func parseEvent(line string, now *time.Time, p *Program) (Event, error) {
 	words := strings.Fields(line)
 	if d, ok := strings.CutPrefix(words[0], "+"); ok {
@@ -163,6 +163,13 @@ func parseEvent(line string, now *time.Time, p *Program) (Event, error) {
 		n := 3
 		if len(words) > 3 && words[3] == "maybe" {
 			e.Error.MaybeDone, n = true, 4
+		}
+		if n < len(words) && strings.HasPrefix(words[n], "after=") {
+			wait, err := time.ParseDuration(strings.TrimPrefix(words[n], "after="))
+			if err != nil {
+				return e, err
+			}
+			e.Error.RetryAfter, n = wait.Seconds(), n+1
 		}
 		e.Error.Message = rest(n)
 	case "fired":
