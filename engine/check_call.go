@@ -10,19 +10,11 @@ import (
 
 // calls compiles every workflow that this one calls.
 func (k *fileCheck) calls(w *Workflow) {
-	var visit func(lists ...[]*Step)
-	visit = func(lists ...[]*Step) {
-		for _, list := range lists {
-			for _, s := range list {
-				if s.Call != nil && s.Call.Path != "" {
-					k.call(s)
-				}
-				visit(s.body())
-				visit(s.lists()...)
-			}
+	eachStep(w, func(s *Step) {
+		if s.Call != nil && s.Call.Path != "" {
+			k.call(s)
 		}
-	}
-	visit(w.Steps, w.Catch.steps(), w.Finally.steps())
+	})
 }
 
 func (k *fileCheck) call(s *Step) {

@@ -30,17 +30,18 @@ func (p *parallelRun) branchDone(i int, res result) {
 	p.results[i] = &res
 	p.open--
 	if res.end != nil || res.status == Failed && p.parallel.FailFast {
-		p.stopOthers(fmt.Sprintf("branch %s ended the others", p.parallel.Branches[i].Name))
+		p.stop(cause{text: fmt.Sprintf("branch %s ended the others", p.parallel.Branches[i].Name)})
 	}
 	if p.open == 0 {
 		p.done(p.result())
 	}
 }
 
-func (p *parallelRun) stopOthers(text string) {
+// stop ends the branches that have not ended, in the order of the file.
+func (p *parallelRun) stop(why cause) {
 	for i, b := range p.branches {
 		if p.results[i] == nil {
-			b.cancel(cause{text: text})
+			b.cancel(why)
 		}
 	}
 }
@@ -62,10 +63,6 @@ func (p *parallelRun) result() result {
 func (p *parallelRun) cancel(why cause) {
 	if p.cut == nil {
 		p.cut = &why
-		for i, b := range p.branches {
-			if p.results[i] == nil {
-				b.cancel(why)
-			}
-		}
+		p.stop(why)
 	}
 }

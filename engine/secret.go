@@ -47,33 +47,45 @@ func (m Masked) MarshalJSON() ([]byte, error) { return json.Marshal(m.String()) 
 
 // Reveal is value with every secret filled in; value itself is not changed.
 func Reveal(value any, secret func(name string) string) any {
+	return replaceMasked(value, func(m Masked) string { return m.reveal(secret) })
+}
+
+// Conceal is value as it may be kept and shown: with *** in place of each secret.
+func Conceal(value any) any { return replaceMasked(value, Masked.String) }
+
+func (m Masked) reveal(secret func(name string) string) string {
+	var b strings.Builder
+	for _, p := range m.Parts {
+		text := p.Text
+		if p.Secret != "" {
+			text = secret(p.Secret)
+			if p.escape != nil {
+				text = p.escape(text)
+			}
+		}
+		b.WriteString(text)
+	}
+	return b.String()
+}
+
+// replaceMasked is value with a text in place of each Masked; where there is none it is value itself.
+func replaceMasked(value any, text func(Masked) string) any {
 	if !hidesSecret(value) {
 		return value
 	}
 	switch value := value.(type) {
 	case Masked:
-		var b strings.Builder
-		for _, p := range value.Parts {
-			text := p.Text
-			if p.Secret != "" {
-				text = secret(p.Secret)
-				if p.escape != nil {
-					text = p.escape(text)
-				}
-			}
-			b.WriteString(text)
-		}
-		return b.String()
+		return text(value)
 	case map[string]any:
 		object := make(map[string]any, len(value))
 		for k, v := range value {
-			object[k] = Reveal(v, secret)
+			object[k] = replaceMasked(v, text)
 		}
 		return object
 	case []any:
 		list := make([]any, len(value))
 		for i, v := range value {
-			list[i] = Reveal(v, secret)
+			list[i] = replaceMasked(v, text)
 		}
 		return list
 	}

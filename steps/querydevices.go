@@ -2,7 +2,6 @@ package steps
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -91,12 +90,7 @@ func (p queryDevicesParams) keeps(env Env, row map[string]any) (bool, error) {
 	if p.Where == nil {
 		return true, nil
 	}
-	keep, err := p.Where.Test(env.Clock.Now(), map[string]any{"twin": env.Mask.Value(row)})
-	var fault *expr.Error
-	if errors.As(err, &fault) && !fault.Missing {
-		return false, &engine.Error{Kind: engine.KindExpression, Message: fmt.Sprintf("where: %s: %v", p.Where.Source(), err)}
-	}
-	return keep && err == nil, nil
+	return isMet(p.Where, "where", env.Clock.Now(), map[string]any{"twin": env.Mask.Value(row)})
 }
 
 // full is the end of a query that found more than its limit.

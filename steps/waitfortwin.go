@@ -51,16 +51,12 @@ func runWaitForTwin(ctx context.Context, env Env, p waitForTwinParams) (waitForT
 	seen := ""
 	twin, err := env.Twins.Await(ctx, env.target(p.Module), again, func(t hub.Twin) (bool, error) {
 		now, names := env.Clock.Now(), map[string]any{"twin": env.Mask.Value(twinJSON(t))}
-		done, err := p.Until.Test(now, names)
-		var fault *expr.Error
-		if errors.As(err, &fault) && !fault.Missing {
-			return false, &engine.Error{Kind: engine.KindExpression, Message: fmt.Sprintf("until: %s: %v", p.Until.Source(), err)}
-		}
-		if !done {
+		done, err := isMet(p.Until, "until", now, names)
+		if err == nil && !done {
 			seen = describe(p.Until.Explain(now, names), p.Until.Why(now, names))
 			env.Waiting(seen)
 		}
-		return done, nil
+		return done, err
 	})
 	if err != nil {
 		return waitForTwinResult{}, stillWaiting(err, seen)

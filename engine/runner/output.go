@@ -2,12 +2,11 @@ package runner
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/expr"
 )
 
@@ -62,50 +61,11 @@ func plainSize(value any) (size int, plain bool) {
 	return 0, false
 }
 
-// maskParams are parameters as they may be kept: with *** in place of each secret.
+// maskParams are parameters as they may be kept.
 func maskParams(params map[string]any) map[string]any {
-	switch {
-	case len(params) == 0:
+	if len(params) == 0 {
 		return nil
-	case !hidesSecret(params):
-		return params // nobody changes them
 	}
-	masked, _ := mask(params).(map[string]any)
+	masked, _ := engine.Conceal(params).(map[string]any)
 	return masked
-}
-
-func hidesSecret(value any) bool {
-	switch value := value.(type) {
-	case fmt.Stringer: // engine.Masked
-		return true
-	case map[string]any:
-		for _, member := range value {
-			if hidesSecret(member) {
-				return true
-			}
-		}
-	case []any:
-		return slices.ContainsFunc(value, hidesSecret)
-	}
-	return false
-}
-
-func mask(value any) any {
-	switch value := value.(type) {
-	case fmt.Stringer: // engine.Masked
-		return value.String()
-	case map[string]any:
-		object := make(map[string]any, len(value))
-		for k, v := range value {
-			object[k] = mask(v)
-		}
-		return object
-	case []any:
-		list := make([]any, len(value))
-		for i, v := range value {
-			list[i] = mask(v)
-		}
-		return list
-	}
-	return value
 }
