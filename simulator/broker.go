@@ -154,7 +154,6 @@ func (h *Hub) takePublish(sock *socket, s *session, p *packets.PublishPacket) er
 	return nil
 }
 
-// takeSubscribe answers before what was subscribed to can come.
 func (h *Hub) takeSubscribe(sock *socket, s *session, p *packets.SubscribePacket) {
 	ack := packets.NewControlPacket(packets.Suback).(*packets.SubackPacket)
 	ack.MessageID = p.MessageID
@@ -168,8 +167,7 @@ func (h *Hub) takeSubscribe(sock *socket, s *session, p *packets.SubscribePacket
 		feeds |= feed
 		ack.ReturnCodes = append(ack.ReturnCodes, min(p.Qoss[i], 1))
 	}
-	sock.write(ack)
-	h.subscribe(s, feeds, 0)
+	h.subscribe(s, feeds, 0, func() { sock.write(ack) })
 }
 
 func (h *Hub) takeUnsubscribe(sock *socket, s *session, p *packets.UnsubscribePacket) {
@@ -178,8 +176,7 @@ func (h *Hub) takeUnsubscribe(sock *socket, s *session, p *packets.UnsubscribePa
 		feed, _ := wire.ParseFilter(sock.id, text)
 		feeds |= feed
 	}
-	h.subscribe(s, 0, feeds)
 	ack := packets.NewControlPacket(packets.Unsuback).(*packets.UnsubackPacket)
 	ack.MessageID = p.MessageID
-	sock.write(ack)
+	h.subscribe(s, 0, feeds, func() { sock.write(ack) })
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -35,20 +36,8 @@ type reply struct {
 	header map[string]string
 }
 
-// routes are the calls that a service has, so far.
-var routes = []route{
-	{method: "GET", path: "devices/*", need: registryRead, serve: (*request).getIdentity},
-	{method: "POST", path: "devices/query", need: serviceConnect, serve: (*request).query},
-	{method: "GET", path: "twins/*", need: serviceConnect, serve: (*request).getTwin},
-	{method: "PATCH", path: "twins/*", need: serviceConnect, serve: (*request).patchTwin},
-	{method: "PUT", path: "twins/*", need: serviceConnect, serve: (*request).putTwin},
-	{method: "POST", path: "twins/*/methods", need: serviceConnect, serve: (*request).invoke, inside: true},
-	{method: "GET", path: "devices/*/modules/*", need: registryRead, serve: (*request).noModule},
-	{method: "GET", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).noModule},
-	{method: "PATCH", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).noModule},
-	{method: "PUT", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).noModule},
-	{method: "POST", path: "twins/*/modules/*/methods", need: serviceConnect, serve: (*request).noModule, inside: true},
-}
+// routes are the calls that a service has.
+var routes = slices.Concat(registryRoutes, twinRoutes, methodRoutes, queryRoutes)
 
 // Handler answers the service's REST calls, over plain HTTP as it stands.
 func (h *Hub) Handler() http.Handler { return http.HandlerFunc(h.serveREST) }

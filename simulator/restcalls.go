@@ -6,6 +6,29 @@ import (
 	"time"
 )
 
+var registryRoutes = []route{
+	{method: "GET", path: "devices/*", need: registryRead, serve: (*request).getIdentity},
+	{method: "GET", path: "devices/*/modules/*", need: registryRead, serve: (*request).noModule},
+}
+
+var twinRoutes = []route{
+	{method: "GET", path: "twins/*", need: serviceConnect, serve: (*request).getTwin},
+	{method: "PATCH", path: "twins/*", need: serviceConnect, serve: (*request).patchTwin},
+	{method: "PUT", path: "twins/*", need: serviceConnect, serve: (*request).putTwin},
+	{method: "GET", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).noModule},
+	{method: "PATCH", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).noModule},
+	{method: "PUT", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).noModule},
+}
+
+var methodRoutes = []route{
+	{method: "POST", path: "twins/*/methods", need: serviceConnect, serve: (*request).invoke, inside: true},
+	{method: "POST", path: "twins/*/modules/*/methods", need: serviceConnect, serve: (*request).noModule, inside: true},
+}
+
+var queryRoutes = []route{
+	{method: "POST", path: "devices/query", need: serviceConnect, serve: (*request).query},
+}
+
 func (r *request) getIdentity() (reply, error) {
 	doc, err := r.hub.identity(r.path[1])
 	return reply{doc, map[string]string{"ETag": quoted(doc.ETag)}}, err

@@ -114,9 +114,9 @@ func (s *session) takeCalls() []*call {
 func (h *Hub) receive(s *session, m wire.Message) error {
 	switch m := m.(type) {
 	case wire.Subscribe:
-		h.subscribe(s, m.Feeds, 0)
+		h.subscribe(s, m.Feeds, 0, nil)
 	case wire.Unsubscribe:
-		h.subscribe(s, 0, m.Feeds)
+		h.subscribe(s, 0, m.Feeds, nil)
 	case wire.TwinGet:
 		h.answerTwin(s, m)
 	case wire.ReportedPatch:
@@ -150,8 +150,13 @@ func (h *Hub) whileLive(s *session, f func() (changed bool)) {
 	})
 }
 
-func (h *Hub) subscribe(s *session, more, less wire.Feeds) {
+// subscribe changes what the device of s hears. The acknowledgement, where there is one, is queued under
+// the same lock: before all that was subscribed to, and so that whoever has it can be called at once.
+func (h *Hub) subscribe(s *session, more, less wire.Feeds, acknowledge func()) {
 	h.whileLive(s, func() bool {
+		if acknowledge != nil {
+			acknowledge()
+		}
 		s.device.feeds = s.device.feeds&^less | more
 		s.device.wakeCallers()
 		return false
