@@ -218,7 +218,7 @@ func (m *mqttConn) listen() {
 			m.acks <- p
 			continue
 		}
-		message, err := wire.ParseFromHub(publish.TopicName, publish.Payload)
+		message, err := wire.ParseFromHub(m.id, publish.TopicName, publish.Payload)
 		if err != nil {
 			panic(err)
 		}

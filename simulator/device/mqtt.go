@@ -110,7 +110,7 @@ func lossReason(err error) error {
 
 // receive drops what no hub sends.
 func (c *mqttConn) receive(m mqtt.Message) {
-	message, err := wire.ParseFromHub(m.Topic(), m.Payload())
+	message, err := wire.ParseFromHub(c.id, m.Topic(), m.Payload())
 	if err != nil {
 		return
 	}

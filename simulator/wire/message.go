@@ -68,6 +68,13 @@ type (
 		Version int64
 		Body    []byte // JSON: the change, with "$version"
 	}
+
+	// Devicebound is a message from the cloud. The device that has acknowledged it (over MQTT by a
+	// PUBACK) does not get it again.
+	Devicebound struct {
+		Properties []Property // "$.to" among them, as Azure sends it
+		Body       []byte
+	}
 )
 
 func (Subscribe) message()      {}
@@ -79,6 +86,7 @@ func (Telemetry) message()      {}
 func (MethodRequest) message()  {}
 func (TwinResponse) message()   {}
 func (DesiredPatch) message()   {}
+func (Devicebound) message()    {}
 
 // Feeds is a set of things that a hub sends only to those who subscribed.
 type Feeds uint8
@@ -87,7 +95,7 @@ const (
 	MethodFeed       Feeds = 1 << iota // MethodRequest
 	TwinResponseFeed                   // TwinResponse
 	DesiredFeed                        // DesiredPatch
-	DeviceboundFeed                    // messages from the cloud
+	DeviceboundFeed                    // Devicebound
 	InputFeed                          // messages from other modules of an edge device
 )
 

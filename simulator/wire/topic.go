@@ -37,6 +37,8 @@ func Topic(id Identity, m Message) (topic string, body []byte, err error) {
 		topic, body = methodPrefix+escapeMethod(m.Method)+"/?$rid="+m.RID, m.Body
 	case TwinResponse:
 		topic, body = twinResPrefix+strconv.Itoa(m.Status)+"/?$rid="+m.RID+versionSuffix(m.Version), m.Body
+	case Devicebound:
+		topic, body = base(id)+deviceboundPart+FormatBag(m.Properties), m.Body
 	case DesiredPatch:
 		topic, body = desiredPrefix+"?$version="+strconv.FormatInt(m.Version, 10), m.Body
 	default:
@@ -122,7 +124,7 @@ func ParseFromDevice(id Identity, topic string, body []byte) (Message, error) {
 }
 
 // ParseFromHub reads what a hub published to one of its devices. The message keeps body.
-func ParseFromHub(topic string, body []byte) (Message, error) {
+func ParseFromHub(id Identity, topic string, body []byte) (Message, error) {
 	if rest, ok := strings.CutPrefix(topic, methodPrefix); ok {
 		name, query, _ := strings.Cut(rest, "/")
 		method, err := url.PathUnescape(name)
@@ -140,7 +142,10 @@ func ParseFromHub(topic string, body []byte) (Message, error) {
 		q, err := parseQuery(rest, false)
 		return DesiredPatch{Version: q.version, Body: body}, err
 	}
-	return nil, fmt.Errorf("no hub publishes to %.80q", topic)
+	if bag, ok := strings.CutPrefix(topic, base(id)+deviceboundPart); ok {
+		return Devicebound{Properties: ParseBag(bag), Body: body}, nil
+	}
+	return nil, fmt.Errorf("no hub publishes to %.80q for %s", topic, id)
 }
 
 func parseStatus(s string) (int, query, error) {

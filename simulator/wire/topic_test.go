@@ -30,12 +30,14 @@ func TestTopics(t *testing.T) {
 		{dev, TwinResponse{RID: "1", Status: 200, Body: []byte("{}")}, "$iothub/twin/res/200/?$rid=1", "{}"},
 		{dev, TwinResponse{RID: "7", Status: 204, Version: 6}, "$iothub/twin/res/204/?$rid=7&$version=6", ""},
 		{dev, DesiredPatch{Version: 9, Body: []byte("{}")}, "$iothub/twin/PATCH/properties/desired/?$version=9", "{}"},
+		{dev, Devicebound{Properties: []Property{{Key: "$.to", Value: "/devices/dev-1/messages/deviceBound"}, {Key: "a b", Value: "c&d"}}, Body: []byte("x")}, "devices/dev-1/messages/devicebound/%24.to=%2Fdevices%2Fdev-1%2Fmessages%2FdeviceBound&a%20b=c%26d", "x"},
+		{module, Devicebound{Body: []byte("x")}, "devices/dev-1/modules/m/messages/devicebound/", "x"},
 	} {
 		topic, body, err := Topic(c.id, c.m)
 		if err != nil || topic != c.topic || string(body) != c.body {
 			t.Errorf("Topic(%v, %+v) = %q %q %v, want %q %q", c.id, c.m, topic, body, err, c.topic, c.body)
 		}
-		got, err := ParseFromHub(topic, body)
+		got, err := ParseFromHub(c.id, topic, body)
 		if err != nil {
 			got, err = ParseFromDevice(c.id, topic, body)
 		}
@@ -98,7 +100,7 @@ func TestParseRefuses(t *testing.T) {
 		}
 	}
 	for _, topic := range []string{"", "$iothub/methods/POST/", "$iothub/methods/POST/%zz/?$rid=1", "$iothub/methods/POST/a/?", "$iothub/twin/res/200/"} {
-		if m, err := ParseFromHub(topic, nil); err == nil {
+		if m, err := ParseFromHub(dev, topic, nil); err == nil {
 			t.Errorf("%q was taken for %+v", topic, m)
 		}
 	}
@@ -137,11 +139,12 @@ func FuzzTopic(f *testing.F) {
 	f.Add("$iothub/methods/res/200/?$rid=1&$version=2")
 	f.Add("$iothub/methods/POST/re%20boot/?$rid=1")
 	f.Add("$iothub/twin/PATCH/properties/reported/?$version=4&%24rid=a")
+	f.Add("devices/dev-1/messages/devicebound/%24.to=a&b")
 	f.Add("devices/dev-1/messages/events/a=b&c&%24.ct=%zz")
 	f.Fuzz(func(t *testing.T, topic string) {
 		for _, parse := range []func() (Message, error){
 			func() (Message, error) { return ParseFromDevice(dev, topic, nil) },
-			func() (Message, error) { return ParseFromHub(topic, nil) },
+			func() (Message, error) { return ParseFromHub(dev, topic, nil) },
 		} {
 			m, err := parse()
 			if err != nil {
@@ -153,7 +156,7 @@ func FuzzTopic(f *testing.F) {
 			}
 			m2, err := ParseFromDevice(dev, again, nil)
 			if err != nil {
-				m2, err = ParseFromHub(again, nil)
+				m2, err = ParseFromHub(dev, again, nil)
 			}
 			if err != nil || !sameMessage(m, m2) {
 				t.Errorf("%q = %+v, printed %q = %+v, %v", topic, m, again, m2, err)
@@ -166,6 +169,10 @@ func sameMessage(a, b Message) bool {
 	ta, isTelemetry := a.(Telemetry)
 	if tb, ok := b.(Telemetry); ok && isTelemetry {
 		return FormatBag(ta.Properties) == FormatBag(tb.Properties)
+	}
+	ca, isDevicebound := a.(Devicebound)
+	if cb, ok := b.(Devicebound); ok && isDevicebound {
+		return FormatBag(ca.Properties) == FormatBag(cb.Properties)
 	}
 	if get, ok := b.(TwinGet); ok {
 		return a == Message(get)

@@ -1,0 +1,56 @@
+package simulator
+
+import (
+	"encoding/json"
+	"time"
+)
+
+var methodRoutes = []route{
+	{method: "POST", path: "twins/*/methods", need: serviceConnect, serve: (*request).invoke, inside: true},
+	{method: "POST", path: "twins/*/modules/*/methods", need: serviceConnect, serve: (*request).noModule, inside: true},
+}
+
+// methodBody is the body of a method call. Times are in seconds.
+type methodBody struct {
+	MethodName string          `json:"methodName"`
+	Payload    json.RawMessage `json:"payload"`
+	Response   *float64        `json:"responseTimeoutInSeconds"`
+	Connect    *float64        `json:"connectTimeoutInSeconds"`
+}
+
+type methodReply struct {
+	Status  int             `json:"status"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+func (r *request) invoke() (reply, error) {
+	body, err := r.readBody()
+	if err != nil {
+		return reply{}, err
+	}
+	var b methodBody
+	if err := json.Unmarshal(body, &b); err != nil {
+		return reply{}, argumentInvalid.fault("The request body is not a method call: %s", printable(err.Error()))
+	}
+	a, err := r.hub.invoke(r.Context(), invocation{
+		device: r.path[1], method: b.MethodName, payload: compact(b.Payload),
+		response: seconds(b.Response, defaultResponse), connect: seconds(b.Connect, 0),
+	})
+	return reply{body: methodReply{a.status, a.payload}}, err
+}
+
+// compact prints a payload anew; a null is as good as none.
+func compact(payload json.RawMessage) []byte {
+	if len(payload) == 0 {
+		return nil
+	}
+	return encodeJSON(payload)
+}
+
+// seconds of a request; what is out of all range stays out of range.
+func seconds(given *float64, otherwise time.Duration) time.Duration {
+	if given == nil {
+		return otherwise
+	}
+	return time.Duration(min(max(*given, -1), 1e6) * float64(time.Second))
+}
