@@ -24,7 +24,7 @@ func twinGet(b *bench) {
 	b.update(map[string]any{"interval": 5, "deep": map[string]any{"a": "<b>"}})
 	f.send(wire.TwinGet{RID: "any.Thing-1"})
 	got := next[wire.TwinResponse](f)
-	want := `{"desired":{"$version":2,"deep":{"a":"<b>"},"interval":5},"reported":{"$version":1}}`
+	want := `{"desired":{"deep":{"a":"<b>"},"interval":5,"$version":2},"reported":{"$version":1}}`
 	if got.RID != "any.Thing-1" || got.Status != 200 || string(got.Body) != want {
 		b.Errorf("twin %+v %s, want %s", got, got.Body, want)
 	}

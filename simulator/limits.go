@@ -169,8 +169,8 @@ func textSize(s string) int {
 	return size
 }
 
-func checkSize(section string, values map[string]any, limit int) error {
-	if size := sizeOf(values); size > limit {
+func checkSize(section string, t *tree, limit int) error {
+	if size := t.size(); size > limit {
 		return tooManyProps.fault("'%s' size should be less than %d bytes.", section, limit).
 			saying("%s would have %d bytes, and %d are allowed; send less, or delete properties with null", section, size, limit)
 	}

@@ -8,20 +8,19 @@ import (
 	"time"
 )
 
-// A twin is a device's three sections of JSON. Maps in it never change once they are in: a write
-// makes new ones along its way and shares the rest, so that a copy of a twin is a snapshot.
+// A twin is a device's three sections of JSON. A write makes new trees along its way and shares the
+// rest, so that a copy of a twin is a snapshot.
 type twin struct {
-	tags     map[string]any
+	tags     *tree
 	desired  section
 	reported section
 	version  int64  // rises with every write
 	etag     uint64 // rises with every write of the service
 }
 
-// A section is desired or reported properties, with metadata that mirrors them.
+// A section is desired or reported properties.
 type section struct {
-	values  map[string]any
-	meta    map[string]any // nil while the section is as it was made
+	root    *tree // nil while the section is as it was made
 	version int64
 	since   time.Time // when the section was made
 }
@@ -54,18 +53,17 @@ func (t *twin) apply(w serviceWrite, now time.Time) (notice map[string]any, err 
 	}
 	next := *t
 	if c := w.tags; c != nil {
-		next.tags, _ = c.to(t.tags, nil, nil)
+		next.tags = c.to(t.tags, &stamp{at: now})
 		if err := checkSize("Tags", next.tags, maxTags); err != nil {
 			return nil, err
 		}
 	}
 	if c := w.desired; c != nil {
-		stamp := map[string]any{"$lastUpdated": timeText(now), "$lastUpdatedVersion": float64(t.desired.version + 1)}
-		next.desired = t.desired.after(*c, stamp)
-		if err := checkSize("Properties.Desired", next.desired.values, maxProperties); err != nil {
+		next.desired = t.desired.after(*c, &stamp{now, t.desired.version + 1})
+		if err := checkSize("Properties.Desired", next.desired.root, maxProperties); err != nil {
 			return nil, err
 		}
-		notice = maps.Clone(c.notice(t.desired.values))
+		notice = c.notice(t.desired.root, next.desired.root)
 		notice["$version"] = float64(next.desired.version)
 	}
 	next.version++
@@ -79,8 +77,8 @@ func (t *twin) report(patch map[string]any, version int64, now time.Time) error 
 	if version != 0 && version != t.reported.version {
 		return etagMismatch.fault("Precondition failed: reported $version is %d, not %d", t.reported.version, version)
 	}
-	s := t.reported.after(change{values: patch}, map[string]any{"$lastUpdated": timeText(now)})
-	if err := checkSize("Properties.Reported", s.values, maxProperties); err != nil {
+	s := t.reported.after(change{values: patch}, &stamp{at: now})
+	if err := checkSize("Properties.Reported", s.root, maxProperties); err != nil {
 		return err
 	}
 	t.reported = s
@@ -88,76 +86,46 @@ func (t *twin) report(patch map[string]any, version int64, now time.Time) error 
 	return nil
 }
 
-func (s section) after(c change, stamp map[string]any) section {
-	s.values, s.meta = c.to(s.values, s.metadata(), stamp)
+func (s section) after(c change, st *stamp) section {
+	s.root = c.to(s.root, st)
 	s.version++
 	return s
 }
 
 // metadata of a section that was never written has its age and nothing else.
 func (s section) metadata() map[string]any {
-	if s.meta == nil {
-		return map[string]any{"$lastUpdated": timeText(s.since)}
+	if s.root == nil {
+		return (&stamp{at: s.since}).doc()
 	}
-	return s.meta
+	return s.root.metadata()
 }
 
 // to is what a section becomes.
-func (c change) to(values, meta, stamp map[string]any) (newValues, newMeta map[string]any) {
+func (c change) to(old *tree, s *stamp) *tree {
 	if c.replace || c.clear {
-		values, meta = nil, nil
+		old = nil
 	}
-	return merge(values, meta, c.values, stamp)
+	return old.merge(c.values, s)
 }
 
-// notice is what a device has to merge to get from old to the new state.
-func (c change) notice(old map[string]any) map[string]any {
+// notice is what a device has to merge to get from the old to the new state. The caller may change it
+// at its top.
+func (c change) notice(old, now *tree) map[string]any {
 	switch {
 	case c.clear:
-		gone := make(map[string]any, len(old))
-		for key := range old {
-			gone[key] = nil
+		gone := make(map[string]any, len(old.list()))
+		for _, m := range old.list() {
+			gone[m.key] = nil
 		}
 		return gone
 	case c.replace: // the complete new document, as Azure sends after a PUT
-		values, _ := merge(nil, nil, c.values, nil)
-		return values
-	case c.values == nil:
-		return map[string]any{}
+		return now.plain()
 	}
-	return c.values
-}
-
-// merge applies a patch as RFC 7396 says: objects merge, null deletes, all else replaces. The old
-// maps stay as they are. Stamp goes to the metadata of all that is written and of what it lies in;
-// leaves share it, since nobody changes it.
-func merge(values, meta, patch, stamp map[string]any) (newValues, newMeta map[string]any) {
-	newValues, newMeta = cloneOf(values), cloneOf(meta)
-	maps.Copy(newMeta, stamp)
-	for key, v := range patch {
-		switch v := v.(type) {
-		case nil:
-			delete(newValues, key)
-			delete(newMeta, key)
-		case map[string]any:
-			old, isObject := newValues[key].(map[string]any)
-			var oldMeta map[string]any
-			if isObject {
-				oldMeta, _ = newMeta[key].(map[string]any)
-			}
-			newValues[key], newMeta[key] = merge(old, oldMeta, v, stamp)
-		default:
-			newValues[key], newMeta[key] = v, stamp
-		}
+	notice := maps.Clone(c.values)
+	if notice == nil {
+		notice = map[string]any{}
 	}
-	return newValues, newMeta
-}
-
-func cloneOf(m map[string]any) map[string]any {
-	if m == nil {
-		return map[string]any{}
-	}
-	return maps.Clone(m)
+	return notice
 }
 
 // matches compares an If-Match header with the etag. Clients send it quoted or bare, weak or

@@ -37,11 +37,12 @@ func TestMerge(t *testing.T) {
 		{`{"a":[1,2]}`, `{"a":[3]}`, `{"a":[3]}`},
 	} {
 		old, patch := parsed(t, c.old), parsed(t, c.patch)
-		got, _ := merge(old, nil, patch, nil)
-		if text, _ := json.Marshal(got); string(text) != c.want {
+		before := (*tree)(nil).merge(old, &stamp{})
+		got := before.merge(patch, &stamp{})
+		if text := encodeJSON(got); string(text) != c.want || !reflect.DeepEqual(got.plain(), parsed(t, c.want)) {
 			t.Errorf("%s merged into %s = %s, want %s", c.patch, c.old, text, c.want)
 		}
-		if !reflect.DeepEqual(old, parsed(t, c.old)) || !reflect.DeepEqual(patch, parsed(t, c.patch)) {
+		if !reflect.DeepEqual(before.plain(), parsed(t, c.old)) || !reflect.DeepEqual(patch, parsed(t, c.patch)) {
 			t.Errorf("merging %s into %s changed them", c.patch, c.old)
 		}
 	}
@@ -90,11 +91,11 @@ func TestTwinLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("replaced", 6, 4, 2, "AAAAAAAAAAQ=", `{"t":"1","v":4,"o":{"t":"1","v":4}}`, `{"t":"3","r":{"t":"3"}}`)
-	if fmt.Sprint(tw.tags) != "map[a:1]" {
-		t.Errorf("tags %v: a PUT leaves absent sections alone", tw.tags)
+	if tags := tw.tags.plain(); fmt.Sprint(tags) != "map[a:1]" {
+		t.Errorf("tags %v: a PUT leaves absent sections alone", tags)
 	}
-	if _, err := tw.apply(write(t, `{"tags":null}`, false, ""), day1); err != nil || len(tw.tags) != 0 {
-		t.Errorf("tags %v, %v after null", tw.tags, err)
+	if _, err := tw.apply(write(t, `{"tags":null}`, false, ""), day1); err != nil || len(tw.tags.list()) != 0 {
+		t.Errorf("tags %v, %v after null", tw.tags.plain(), err)
 	}
 	check("tags cleared", 7, 4, 2, "AAAAAAAAAAU=", `{"t":"1","v":4,"o":{"t":"1","v":4}}`, `{"t":"3","r":{"t":"3"}}`)
 }
@@ -207,7 +208,7 @@ func FuzzTwinWrite(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second []byte, replace bool) {
 		tw := newTwin(day1)
 		for _, body := range [][]byte{first, second} {
-			before, old := tw, encodeJSON(orEmpty(tw.desired.values))
+			before, old := tw, encodeJSON(tw.desired.root.plain())
 			w, err := parseWrite(body, replace, "")
 			var notice map[string]any
 			if err == nil {
@@ -220,30 +221,30 @@ func FuzzTwinWrite(f *testing.F) {
 				}
 				continue
 			}
-			if string(encodeJSON(orEmpty(before.desired.values))) != string(old) {
+			if string(encodeJSON(before.desired.root.plain())) != string(old) {
 				t.Errorf("%s changed what others may read", body)
 			}
-			if sizeOf(tw.desired.values) > maxProperties || sizeOf(tw.tags) > maxTags {
+			if sizeOf(tw.desired.root.plain()) > maxProperties || sizeOf(tw.tags.plain()) > maxTags {
 				t.Errorf("%s: over the limit", body)
 			}
-			checkNotice(t, before.desired.values, notice, tw.desired.values, replace)
-			checkMirror(t, tw.desired.values, tw.desired.metadata())
+			checkNotice(t, before.desired.root, notice, tw.desired.root, replace)
+			checkMirror(t, tw.desired.root.plain(), tw.desired.metadata())
 		}
 	})
 }
 
 // checkNotice says that a device that merges a notice, or takes a replacement, has what the hub has.
-func checkNotice(t *testing.T, old, notice, want map[string]any, replace bool) {
+func checkNotice(t *testing.T, old *tree, notice map[string]any, want *tree, replace bool) {
 	if notice == nil {
 		return
 	}
 	patch := maps.Clone(notice)
 	delete(patch, "$version")
-	if replace && len(want) > 0 {
+	if replace && len(want.list()) > 0 {
 		old = nil
 	}
-	if got, _ := merge(old, nil, patch, nil); string(encodeJSON(got)) != string(encodeJSON(want)) {
-		t.Errorf("device has %s, hub %s", encodeJSON(got), encodeJSON(want))
+	if got := encodeJSON(old.merge(patch, &stamp{})); string(got) != string(encodeJSON(want)) {
+		t.Errorf("device has %s, hub %s", got, encodeJSON(want))
 	}
 }
 

@@ -2,14 +2,16 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/twinbook/twinbook/hub"
 	"github.com/twinbook/twinbook/simulator/query"
 )
 
-// A view is a device as it was at one moment. It shares the twin's maps, which nobody changes.
+// A view is a device as it was at one moment. It shares the twin's trees, which nobody changes.
 type view struct {
 	device    *device
 	twin      twin
@@ -51,17 +53,10 @@ func (v view) hubTwin() hub.Twin {
 	return hub.Twin{
 		Target:          hub.Target{Device: v.device.id},
 		ConnectionState: v.connectionState(), Status: v.status(), ETag: v.twin.etagText(),
-		Tags: orEmpty(v.twin.tags), Desired: orEmpty(v.twin.desired.values), Reported: orEmpty(v.twin.reported.values),
+		Tags: v.twin.tags.plain(), Desired: v.twin.desired.root.plain(), Reported: v.twin.reported.root.plain(),
 		DesiredVersion: v.twin.desired.version, ReportedVersion: v.twin.reported.version,
 		DesiredMetadata: v.twin.desired.metadata(), ReportedMetadata: v.twin.reported.metadata(),
 	}
-}
-
-func orEmpty(m map[string]any) map[string]any {
-	if m == nil {
-		return map[string]any{}
-	}
-	return m
 }
 
 // Member makes a view a document for queries: the members of the service's twin.
@@ -70,7 +65,7 @@ func (v view) Member(name string) (any, bool) {
 	case "deviceId":
 		return v.device.id, true
 	case "tags":
-		return orEmpty(v.twin.tags), true
+		return v.twin.tags, true
 	case "properties":
 		return query.Map{"desired": v.twin.desired.doc(), "reported": v.twin.reported.doc()}, true
 	case "connectionState":
@@ -112,15 +107,27 @@ func (s sectionDoc) Member(name string) (any, bool) {
 	case "$metadata":
 		return s.metadata(), true
 	}
-	v, ok := s.values[name]
-	return v, ok
+	return s.root.Member(name)
 }
 
 // MarshalJSON is the section as the service shows it.
 func (s sectionDoc) MarshalJSON() ([]byte, error) {
-	m := cloneOf(s.values)
-	m["$metadata"], m["$version"] = s.metadata(), s.version
-	return json.Marshal(m)
+	return s.print(true), nil
+}
+
+// print has $version, and $metadata if that is wanted, behind the members.
+func (s section) print(metadata bool) []byte {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	s.root.printMembers(&b)
+	if len(s.root.list()) > 0 {
+		b.WriteByte(',')
+	}
+	if metadata {
+		fmt.Fprintf(&b, `"$metadata":%s,`, encodeJSON(s.metadata()))
+	}
+	fmt.Fprintf(&b, `"$version":%d}`, s.version)
+	return b.Bytes()
 }
 
 // twinDoc is a twin as the service shows it.
@@ -137,7 +144,7 @@ type twinDoc struct {
 	X509             thumbprints     `json:"x509Thumbprint"`
 	ModelID          string          `json:"modelId"`
 	Version          int64           `json:"version"`
-	Tags             map[string]any  `json:"tags"`
+	Tags             *tree           `json:"tags"`
 	Properties       propertiesDoc   `json:"properties"`
 	Capabilities     map[string]bool `json:"capabilities"`
 }
@@ -152,7 +159,7 @@ func (v view) doc() twinDoc {
 		DeviceID: v.device.id, ETag: v.twin.etagText(), DeviceETag: v.device.etag(),
 		Status: v.status(), StatusTime: zeroTime,
 		ConnectionState: v.connectionState(), LastActivityTime: timeText(v.active),
-		AuthType: "sas", Version: v.twin.version, Tags: orEmpty(v.twin.tags),
+		AuthType: "sas", Version: v.twin.version, Tags: cmp.Or(v.twin.tags, &tree{}),
 		Properties:   propertiesDoc{v.twin.desired.doc(), v.twin.reported.doc()},
 		Capabilities: map[string]bool{"iotEdge": false},
 	}
@@ -160,13 +167,7 @@ func (v view) doc() twinDoc {
 
 // deviceDoc is the twin as its device reads it: no tags and no metadata.
 func (t twin) deviceDoc() []byte {
-	return encodeJSON(map[string]any{"desired": t.desired.versioned(), "reported": t.reported.versioned()})
-}
-
-func (s section) versioned() map[string]any {
-	m := cloneOf(s.values)
-	m["$version"] = s.version
-	return m
+	return fmt.Appendf(nil, `{"desired":%s,"reported":%s}`, t.desired.print(false), t.reported.print(false))
 }
 
 // encodeJSON prints a value that holds nothing but JSON types.
