@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"internal/clock":             {},
 	"internal/clock/clockrule":   {},
 	"simulator":                  {"hub", "simulator/query", "simulator/wire", "internal/clock"},
+	"simulator/authority":        {},
 	"simulator/device":           {"engine", "engine/expr", "simulator/wire", "internal/clock"},
 	"simulator/query":            {},
 	"simulator/wire":             {},

@@ -40,7 +40,7 @@ func newPolicies(key func(...string) []byte) map[string]policy {
 // isHost says whether host is a name of this hub: its own, or the machine's for itself, since a
 // hub on a desk is reached by address as well.
 func (h *Hub) isHost(host string) bool {
-	for _, name := range []string{h.config.HostName, "localhost", "127.0.0.1", "::1"} {
+	for _, name := range append([]string{h.config.HostName, "localhost", "127.0.0.1", "::1"}, h.config.Aliases...) {
 		if wire.SameHost(host, name) {
 			return true
 		}

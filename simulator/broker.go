@@ -7,49 +7,12 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"github.com/twinbook/twinbook/simulator/wire"
 )
-
-// ServeMQTT lets devices in that connect to l, until ctx ends. It then closes l and all of their
-// connections, and returns nil when everything it started has ended.
-func (h *Hub) ServeMQTT(ctx context.Context, l net.Listener) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var conns sync.WaitGroup
-	defer conns.Wait()
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { l.Close() })
-	defer stop()
-	for {
-		conn, err := l.Accept()
-		switch {
-		case ctx.Err() != nil:
-			if err == nil {
-				conn.Close()
-			}
-			return nil
-		case errors.Is(err, net.ErrClosed):
-			return fmt.Errorf("simulator: the MQTT listener was closed: %w", err)
-		case err != nil: // out of descriptors, for one: others may leave
-			pause(ctx, 20*time.Millisecond)
-			continue
-		}
-		conns.Go(func() { h.Attach(ctx, conn) })
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
-}
 
 // Attach speaks MQTT with the device at the other end of conn until the connection ends, and says
 // why it did: nil after the device's DISCONNECT. It closes conn, and does so when ctx ends.

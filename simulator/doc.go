@@ -7,13 +7,14 @@
 // codes and bodies. A device may also be attached: the same conversation in the same process
 // without any bytes, cheap enough for a hundred thousand of them.
 //
-// Different: MQTT and HTTP come without TLS. Everything a hub sends goes at QoS 0, which its
-// protocol allows. Telemetry and wills are checked, acknowledged and dropped. Queries see changes at
-// once, where Azure's lag by seconds. There are no quotas, no modules, no messages to devices, no
-// jobs and no changes of the registry over REST; what is asked for and not there is answered 404
-// or 501, never 200. Nothing outlives the process.
+// Devices come over MQTT, also over TLS and over WebSocket; services over HTTP and HTTPS.
+//
+// Different: everything a hub sends goes at QoS 0, which its protocol allows. Telemetry and wills are
+// checked, acknowledged and dropped. Queries see changes at once, where Azure's lag by seconds. There is no
+// AMQP. There are no quotas, no modules, no messages to devices, no jobs and no changes of the registry over
+// REST; what is asked for and not there is answered 404 or 501, never 200. Nothing outlives the process.
 //
 // Code here takes its time from a clock.Clock and waits only through it, so that a hub with attached
 // devices and the Client runs in virtual time, too. Goroutines and socket deadlines are in
-// broker.go, socket.go and serve.go only.
+// broker.go, socket.go, websocket.go, servemqtt.go and serve.go only.
 package simulator

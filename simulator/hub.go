@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -17,6 +19,7 @@ import (
 type Config struct {
 	Clock    clock.Clock // default: clock.Real()
 	HostName string      // the hub's name in connection strings and tokens; default "localhost"
+	Aliases  []string    // further names that clients may use for it, beside those of the machine for itself
 
 	// Seed makes all keys the same each time. Empty: keys are random. Anyone who knows the seed
 	// has the keys.
@@ -101,8 +104,10 @@ func (h *Hub) key(names ...string) []byte {
 	return mac.Sum(nil)
 }
 
-// ConnectionString is a service's entry under one of the hub's policies: iothubowner, service,
-// device, registryRead or registryReadWrite. Its host is Config.HostName; use At for an address.
+// Policies are the names of the hub's policies: iothubowner, service, device, registryRead and registryReadWrite.
+func (h *Hub) Policies() []string { return slices.Sorted(maps.Keys(h.policies)) }
+
+// ConnectionString is a service's entry under one of the hub's policies. Its host is Config.HostName; use At for an address.
 func (h *Hub) ConnectionString(policyName string) (wire.ConnectionString, error) {
 	p, ok := h.policies[policyName]
 	if !ok {

@@ -8,5 +8,5 @@ import (
 
 // Sockets live in real time, everything else on the hub's clock.
 func TestUnderTheClock(t *testing.T) {
-	clockrule.Check(t, ".", "broker.go", "socket.go", "serve.go")
+	clockrule.Check(t, ".", "broker.go", "servemqtt.go", "socket.go", "serve.go", "websocket.go")
 }

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log"
@@ -16,21 +17,17 @@ const (
 	bodyTime = 30 * time.Second // for a client to send a body
 )
 
-// ServeREST answers services that connect to l, until ctx ends. Requests under way then have two
-// seconds. It returns nil when everything it started has ended.
+// ServeREST answers services that connect to l, and lets in devices that speak MQTT over WebSocket, until ctx ends.
+// Devices are cut off then; requests under way have two seconds. It returns nil when everything it
+// started has ended. HTTPS comes from a listener that is made with tls.NewListener and TLSConfig.
 func (h *Hub) ServeREST(ctx context.Context, l net.Listener) error {
 	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	devices, leave := context.WithCancel(ctx)
 	var underWay sync.WaitGroup
 	defer underWay.Wait()
 	defer cancel()
-	server := &http.Server{
-		Handler:           &counted{next: h.Handler(), underWay: &underWay},
-		BaseContext:       func(net.Listener) context.Context { return requests },
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          log.New(io.Discard, "", 0), // of clients that break off
-	}
+	defer leave()
+	server := h.newServer(requests, devices, &underWay)
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
@@ -44,6 +41,39 @@ func (h *Hub) ServeREST(ctx context.Context, l net.Listener) error {
 		return nil
 	}
 	return err
+}
+
+// newServer serves requests until the one context ends, and devices until the other does.
+func (h *Hub) newServer(requests, devices context.Context, underWay *sync.WaitGroup) *http.Server {
+	web := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != webSocketPath {
+			h.serveREST(w, r)
+		} else if conn, ok := h.upgrade(w, r); ok {
+			// In a goroutine of its own, since that of the request holds much that is no longer needed.
+			underWay.Go(func() { h.Attach(devices, conn) })
+		}
+	}
+	return &http.Server{
+		Handler:           &counted{next: http.HandlerFunc(web), underWay: underWay},
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ReadHeaderTimeout: h.config.ConnectTimeout, // bounds a TLS handshake as well
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ConnState:         new(lobby).follow,
+		ErrorLog:          log.New(io.Discard, "", 0), // of clients that break off
+	}
+}
+
+// follow keeps a connection in the lobby until its first request has come.
+func (l *lobby) follow(conn net.Conn, now http.ConnState) {
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn() // whose Close sends nothing, so never waits
+	}
+	if now == http.StateNew {
+		l.enter(conn)
+	} else {
+		l.leave(conn)
+	}
 }
 
 // counted knows which requests are under way, and gives their bodies time to come. The server's own

@@ -17,6 +17,9 @@ const defaultConfig = "twinbook.yaml"
 // connectionVariable defines and chooses a hub where there is no configuration.
 const connectionVariable = "IOTHUB_CONNECTION_STRING"
 
+// caVariable names a file of authorities to trust for that hub.
+const caVariable = "TWINBOOK_CA"
+
 // A configuration says which hubs there are and where secrets come from.
 type configuration struct {
 	file       string // empty: there is none
@@ -60,7 +63,7 @@ func (a *app) loadConfig() (*configuration, error) {
 func (a *app) bareConfig() *configuration {
 	c := &configuration{}
 	if a.getenv(connectionVariable) != "" {
-		c.hubs = []hubConfig{{name: "azure", connection: origin{env: connectionVariable}}}
+		c.hubs = []hubConfig{{name: "azure", connection: origin{env: connectionVariable}, ca: a.getenv(caVariable)}}
 		c.defaultHub = "azure"
 	}
 	return c

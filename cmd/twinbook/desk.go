@@ -20,9 +20,10 @@ const readyWithin = 60 * time.Second
 
 // deskOptions say how a simulator is reached; the zero value is for runs in the same process.
 type deskOptions struct {
-	mqtt, rest net.Listener // nil: not from outside
-	seed       string       // of all keys; empty: random ones
-	own        []string     // devices that are not simulated
+	rest, mqtt []net.Listener // none: not from outside
+	hosts      []string       // its names, the one in connection strings first; none: localhost
+	seed       string         // of all keys; empty: random ones
+	own        []string       // devices that are not simulated
 	log        func(device.LogLine)
 }
 
@@ -48,7 +49,11 @@ func (a *app) startDesk(ctx context.Context, c clock.Clock, file string, o deskO
 		return nil, err
 	}
 	d := &desk{fleet: fleet}
-	if d.hub, err = simulator.New(simulator.Config{Clock: c, Seed: o.seed}); err != nil {
+	config := simulator.Config{Clock: c, Seed: o.seed, Aliases: o.hosts}
+	if len(o.hosts) > 0 {
+		config.HostName = o.hosts[0]
+	}
+	if d.hub, err = simulator.New(config); err != nil {
 		return nil, err
 	}
 	for _, spec := range fleet.Devices {
@@ -70,11 +75,11 @@ func (d *desk) start(ctx context.Context, c clock.Clock, o deskOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.mqtt != nil {
-		d.parts.Go(func() { d.hub.ServeMQTT(lasting, o.mqtt) })
+	for _, l := range o.mqtt {
+		d.parts.Go(func() { d.hub.ServeMQTT(lasting, l) })
 	}
-	if o.rest != nil {
-		d.parts.Go(func() { d.hub.ServeREST(lasting, o.rest) })
+	for _, l := range o.rest {
+		d.parts.Go(func() { d.hub.ServeREST(lasting, l) })
 	}
 	simulated, err := without(d.fleet, o.own)
 	if err != nil {
@@ -119,18 +124,18 @@ func without(fleet *device.Fleet, ids []string) (*device.Fleet, error) {
 	return &rest, nil
 }
 
-// dial is how the devices reach the hub: over a socket of this machine, or without one.
+// dial is how the simulated devices reach the hub: by a socket of this machine that is for them alone, or
+// without one.
 func (d *desk) dial(c clock.Clock, o *deskOptions) (wire.Dial, error) {
 	if d.fleet.Transport == device.Attached {
 		return d.hub.AttachDevice, nil
 	}
-	if o.mqtt == nil {
-		var err error
-		if o.mqtt, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			return nil, err
-		}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
 	}
-	return device.DialMQTT(c, o.mqtt.Addr().String(), d.hub.DeviceConnectionString), nil
+	o.mqtt = append(o.mqtt, l)
+	return device.DialMQTT(c, l.Addr().String(), d.hub.DeviceConnectionString), nil
 }
 
 // stop ends the devices and the hub, and waits for them.

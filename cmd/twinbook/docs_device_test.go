@@ -29,7 +29,7 @@ func TestDocsDevice(t *testing.T) {
 
 	var said bytes.Buffer
 	env := func(name string) (string, bool) {
-		value, ok := map[string]string{connectionVariable: start.Service}[name]
+		value, ok := map[string]string{connectionVariable: start.Policies["service"]}[name]
 		return value, ok
 	}
 	t.Chdir(t.TempDir()) // where there is no configuration

@@ -172,9 +172,9 @@ func cmdSimulate(ts *testscript.TestScript, neg bool, args []string) {
 		for lines.Scan() { // so that it never waits for us
 		}
 	}()
-	ts.Setenv("SERVICE", start.Service)
-	ts.Setenv("HTTP", strings.TrimPrefix(start.HTTP, "http://"))
-	ts.Setenv("MQTT", strings.TrimPrefix(start.MQTT, "tcp://"))
+	ts.Setenv("SERVICE", start.Policies["service"])
+	ts.Setenv("HTTP", start.HTTP)
+	ts.Setenv("MQTT", start.MQTT)
 	for id, entry := range start.Devices {
 		ts.Setenv("DEVICE_"+id, entry)
 	}

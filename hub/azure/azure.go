@@ -25,7 +25,8 @@ type Options struct {
 	// Clock gives the time for tokens and bounds every request. Nil: the machine's.
 	Clock clock.Clock
 
-	// CA is a PEM file of authorities to trust instead of the system's, for a hub with a CA of its own.
+	// CA is a PEM file of authorities to trust instead of the system's, for a hub with a CA of its own. With
+	// it TLS is spoken on every port, that of a simulator on this machine, too.
 	CA []byte
 
 	// Connections is how many requests can be under way at once; others wait for their turn, unsent.
@@ -69,6 +70,7 @@ func Open(connectionString string, o Options) (*Client, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
+	conn.plain = conn.plain && len(o.CA) == 0
 	transport, err := newTransport(conn, o)
 	if err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ type connection struct {
 	host   string // lower case, with the port if one is given
 	policy string
 	key    []byte
-	plain  bool // HTTP: loopback with an explicit port
+	plain  bool // HTTP: loopback with an explicit port, and no CA
 }
 
 func (c connection) base() string {

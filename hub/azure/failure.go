@@ -64,7 +64,7 @@ func (c *Client) unreachable(err error) error {
 	var name *net.DNSError
 	switch {
 	case errors.As(err, &unknown):
-		what += "; if the hub has a CA of its own, name its file in ca:"
+		what += "; if the hub has a CA of its own, name its file in ca: or TWINBOOK_CA"
 	case c.plain && errors.As(err, new(tls.RecordHeaderError)):
 		what += "; is another program listening there?"
 	case c.plain:
