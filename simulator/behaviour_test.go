@@ -21,8 +21,8 @@ type bench struct {
 	dial   wire.Dial
 }
 
-// What devices and services see of each other is the same for attached devices and for those on
-// MQTT: each behaviour is tried on both.
+// What devices and services see of each other is the same for attached devices, and for those that speak
+// MQTT over a socket or without one: each behaviour is tried on all three.
 func TestBehaviour(t *testing.T) {
 	for _, b := range behaviours {
 		t.Run(b.name+"/attached", func(t *testing.T) {
@@ -31,7 +31,11 @@ func TestBehaviour(t *testing.T) {
 		})
 		t.Run(b.name+"/mqtt", func(t *testing.T) {
 			h := newHub(t, Config{Clock: fast()})
-			b.try(&bench{t, h, h.Client(), dialMQTT(h, listen(t, h))})
+			b.try(&bench{t, h, h.Client(), dialMQTT(h, sockets(t, h))})
+		})
+		t.Run(b.name+"/piped", func(t *testing.T) {
+			h := newHub(t, Config{Clock: fast()})
+			b.try(&bench{t, h, h.Client(), dialMQTT(h, pipes(t, h))})
 		})
 	}
 }

@@ -140,20 +140,41 @@ func next[M wire.Message](f *fakeDevice) M {
 	return want
 }
 
-// dialMQTT connects over a socket, with nothing between test and bytes but the codec.
-func dialMQTT(h *Hub, address string) wire.Dial {
+// sockets opens connections over sockets of this machine.
+func sockets(t testing.TB, h *Hub) func() (net.Conn, error) {
+	address := listen(t, h)
+	return func() (net.Conn, error) { return net.Dial("tcp", address) }
+}
+
+// pipes opens connections that stay in this process, until the test ends.
+func pipes(t testing.TB, h *Hub) func() (net.Conn, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var attached sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		attached.Wait()
+	})
+	return func() (net.Conn, error) {
+		device, hub := net.Pipe()
+		attached.Go(func() { h.Attach(ctx, hub) })
+		return device, nil
+	}
+}
+
+// dialMQTT connects with nothing between test and bytes but the codec.
+func dialMQTT(h *Hub, open func() (net.Conn, error)) wire.Dial {
 	return func(_ context.Context, o wire.Options, r wire.Receiver) (wire.Conn, error) {
 		cs, err := h.DeviceConnectionString(o.Device)
 		if err != nil {
 			return nil, err
 		}
 		token := wire.NewToken(cs.Resource(), "", cs.Key, h.clock.Now().Add(time.Hour))
-		return dialToken(address, o, token, r)
+		return dialToken(open, o, token, r)
 	}
 }
 
-func dialToken(address string, o wire.Options, token string, r wire.Receiver) (*mqttConn, error) {
-	conn, err := net.Dial("tcp", address)
+func dialToken(open func() (net.Conn, error), o wire.Options, token string, r wire.Receiver) (*mqttConn, error) {
+	conn, err := open()
 	if err != nil {
 		return nil, err
 	}

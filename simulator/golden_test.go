@@ -227,7 +227,7 @@ func TestNoVersion(t *testing.T) {
 func TestTokenExpiry(t *testing.T) {
 	h := newHub(t, Config{Clock: fast()})
 	f := newFake(t)
-	if _, err := dialToken(listen(t, h), wire.Options{Identity: wire.Identity{Device: "dev-1"}}, deviceToken(t, h, "dev-1", 3*time.Second), f); err != nil {
+	if _, err := dialToken(sockets(t, h), wire.Options{Identity: wire.Identity{Device: "dev-1"}}, deviceToken(t, h, "dev-1", 3*time.Second), f); err != nil {
 		t.Fatal(err)
 	}
 	if reason := within(t, "the end", f.closed); reason == nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
-// What a device does is the same in virtual time, attached and over real MQTT.
+// What a device does is the same in virtual time, attached, and over real MQTT with and without a socket.
 func TestBehaviour(t *testing.T) {
 	tutorial, err := os.ReadFile("../../workflows/simulator.yaml")
 	if err != nil {

@@ -32,6 +32,15 @@ const (
 // waits for the hub, so a Receiver must not send it from Receive. Close returns at once; when Closed has
 // been called all goroutines of the connection have ended or are about to.
 func DialMQTT(c clock.Clock, address string, login func(device string) (wire.ConnectionString, error)) wire.Dial {
+	return DialMQTTOver(c, func(ctx context.Context) (net.Conn, error) {
+		dialer := net.Dialer{Timeout: mqttPatience}
+		return dialer.DialContext(ctx, "tcp", address)
+	}, login)
+}
+
+// DialMQTTOver is DialMQTT over connections that open makes, such as the ends of a net.Pipe, one for
+// each connect. It is told by ctx when nobody waits for it any more.
+func DialMQTTOver(c clock.Clock, open func(ctx context.Context) (net.Conn, error), login func(device string) (wire.ConnectionString, error)) wire.Dial {
 	return func(ctx context.Context, o wire.Options, r wire.Receiver) (wire.Conn, error) {
 		entry, err := login(o.Device)
 		if err != nil {
@@ -39,10 +48,10 @@ func DialMQTT(c clock.Clock, address string, login func(device string) (wire.Con
 		}
 		conn := &mqttConn{id: o.Identity, receiver: r}
 		options := conn.options(o)
-		options.AddBroker("tcp://" + address)
+		options.AddBroker("tcp://" + entry.Host) // not dialled: paho wants one
 		options.SetUsername(wire.Username{Host: entry.Host, ClientID: o.Identity.String(), APIVersion: apiVersion}.String())
 		options.SetPassword(wire.NewToken(entry.Resource(), entry.Policy, entry.Key, c.Now().Add(tokenLife)))
-		return conn, conn.connect(ctx, options, address)
+		return conn, conn.connect(ctx, options, open)
 	}
 }
 
@@ -77,12 +86,13 @@ func (c *mqttConn) options(o wire.Options) *mqtt.ClientOptions {
 }
 
 // connect gives up when ctx ends, as paho itself would not.
-func (c *mqttConn) connect(ctx context.Context, options *mqtt.ClientOptions, address string) error {
+func (c *mqttConn) connect(ctx context.Context, options *mqtt.ClientOptions, open func(context.Context) (net.Conn, error)) error {
 	giveUp := func() bool { return true }
+	address := "the hub" // until there is one
 	options.SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) {
-		dialer := net.Dialer{Timeout: mqttPatience}
-		conn, err := dialer.DialContext(ctx, "tcp", address)
+		conn, err := open(ctx)
 		if err == nil {
+			address = conn.RemoteAddr().String()
 			giveUp = context.AfterFunc(ctx, func() { conn.Close() })
 		}
 		return conn, err

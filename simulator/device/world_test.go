@@ -51,6 +51,11 @@ func everywhere(t *testing.T, file string, f func(*world)) {
 		w.dial = device.DialMQTT(w.clock, listen(t, w.hub), w.hub.DeviceConnectionString)
 		w.run(t.Context(), f)
 	})
+	t.Run("piped", func(t *testing.T) {
+		w := newWorld(t, clock.RealSpeed(50), file)
+		w.dial = device.DialMQTTOver(w.clock, pipes(t, w.hub), w.hub.DeviceConnectionString)
+		w.run(t.Context(), f)
+	})
 }
 
 func virtually(t *testing.T, file string, f func(*world)) {
@@ -105,6 +110,21 @@ func listen(t testing.TB, h *simulator.Hub) (address string) {
 		}
 	})
 	return l.Addr().String()
+}
+
+// pipes opens connections to the hub that stay in this process, until the test ends.
+func pipes(t testing.TB, h *simulator.Hub) func(context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var attached sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		attached.Wait()
+	})
+	return func(context.Context) (net.Conn, error) {
+		device, hub := net.Pipe()
+		attached.Go(func() { h.Attach(ctx, hub) })
+		return device, nil
+	}
 }
 
 // run starts the fleet, waits until it is there, tests it and waits until nothing is left.
