@@ -38,6 +38,7 @@ type attached struct {
 // news for the device: a message, or the end.
 type news struct {
 	message wire.Message // nil: the end
+	packet  uint16       // the hub waits to hear that the device has the message; 0: it does not
 	reason  error
 }
 
@@ -66,6 +67,12 @@ func (a *attached) opened(sessionPresent bool) { a.present = sessionPresent }
 
 func (a *attached) send(m wire.Message) { a.box.put(news{message: m}) }
 
+func (a *attached) room() bool { return true }
+
+func (a *attached) deliver(m wire.Devicebound, packet uint16, _ bool) {
+	a.box.put(news{message: m, packet: packet})
+}
+
 func (a *attached) flush() { a.box.flush(a.tell) }
 
 func (a *attached) end(reason error) {
@@ -75,12 +82,14 @@ func (a *attached) end(reason error) {
 	a.flush()
 }
 
-// tell drops what was still under way when the connection ended.
+// tell drops what was still under way when the connection ended. A message from the cloud is confirmed just
+// before the receiver has it, so that a receiver which then leaves does not get it again.
 func (a *attached) tell(n news) {
 	switch {
 	case n.message == nil:
 		a.receiver.Closed(a, n.reason)
-	case !a.ended.Load():
+	case a.ended.Load():
+	case n.packet == 0 || a.hub.confirm(&a.session, n.packet):
 		a.receiver.Receive(a, n.message)
 	}
 }

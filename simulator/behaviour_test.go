@@ -61,6 +61,14 @@ var behaviours = []struct {
 	{"desired notices need a subscription", desiredUnsubscribed},
 	{"misuse ends the connection", misuse},
 	{"connection state", connectionState},
+	{"telemetry is kept", telemetryKept},
+	{"a reader of telemetry waits", telemetryAwaited},
+	{"a message reaches its device", messageDelivered},
+	{"messages wait for their device", messagesWait},
+	{"messages that nobody fetched", messagesExpire},
+	{"messages are purged", messagesPurged},
+	{"a mailbox is full", mailboxFull},
+	{"messages that cannot be sent", badMessages},
 }
 
 func (b *bench) connect(feeds wire.Feeds) *fakeDevice { return connect(b, b.dial, feeds) }

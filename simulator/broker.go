@@ -35,6 +35,7 @@ func (h *Hub) Attach(ctx context.Context, conn net.Conn) error {
 	if refusal != nil {
 		return h.refuse(sock, refusal)
 	}
+	sock.more = func() { h.handMore(s) }
 	if err := h.open(s, connect.CleanSession); err != nil {
 		return h.refuse(sock, &refused{packets.ErrRefusedNotAuthorised, err})
 	}
@@ -91,7 +92,8 @@ func (h *Hub) take(sock *socket, s *session, p packets.ControlPacket) error {
 		h.takeUnsubscribe(sock, s, p)
 	case *packets.PingreqPacket:
 		sock.write(packets.NewControlPacket(packets.Pingresp))
-	case *packets.PubackPacket: // all goes out at QoS 0; SDKs acknowledge nothing, and may
+	case *packets.PubackPacket:
+		h.confirm(s, p.MessageID) // one that nobody waits for is ignored
 	default:
 		return fmt.Errorf("an unexpected %T", p)
 	}
@@ -120,17 +122,21 @@ func (h *Hub) takePublish(sock *socket, s *session, p *packets.PublishPacket) er
 func (h *Hub) takeSubscribe(sock *socket, s *session, p *packets.SubscribePacket) {
 	ack := packets.NewControlPacket(packets.Suback).(*packets.SubackPacket)
 	ack.MessageID = p.MessageID
-	var feeds wire.Feeds
+	var c subscription
 	for i, text := range p.Topics {
 		feed, known := wire.ParseFilter(sock.id, text)
 		if !known || p.Qoss[i] > 2 {
 			ack.ReturnCodes = append(ack.ReturnCodes, 0x80)
 			continue
 		}
-		feeds |= feed
+		c.more |= feed
+		if feed == wire.DeviceboundFeed {
+			c.confirms = p.Qoss[i] > 0
+		}
 		ack.ReturnCodes = append(ack.ReturnCodes, min(p.Qoss[i], 1))
 	}
-	h.subscribe(s, feeds, 0, func() { sock.write(ack) })
+	c.acknowledge = func() { sock.write(ack) }
+	h.subscribe(s, c)
 }
 
 func (h *Hub) takeUnsubscribe(sock *socket, s *session, p *packets.UnsubscribePacket) {
@@ -141,5 +147,5 @@ func (h *Hub) takeUnsubscribe(sock *socket, s *session, p *packets.UnsubscribePa
 	}
 	ack := packets.NewControlPacket(packets.Unsuback).(*packets.UnsubackPacket)
 	ack.MessageID = p.MessageID
-	h.subscribe(s, 0, feeds, func() { sock.write(ack) })
+	h.subscribe(s, subscription{less: feeds, acknowledge: func() { sock.write(ack) }})
 }

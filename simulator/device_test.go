@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -244,6 +245,11 @@ func (m *mqttConn) listen() {
 			panic(err)
 		}
 		m.receiver.Receive(m, message)
+		if publish.Qos == 1 {
+			ack := packets.NewControlPacket(packets.Puback).(*packets.PubackPacket)
+			ack.MessageID = publish.MessageID
+			m.write(ack)
+		}
 	}
 }
 
@@ -254,7 +260,7 @@ func (m *mqttConn) Send(message wire.Message) error {
 	case wire.Subscribe:
 		p := packets.NewControlPacket(packets.Subscribe).(*packets.SubscribePacket)
 		p.MessageID, p.Topics = 1, wire.Filters(m.id, s.Feeds)
-		p.Qoss = make([]byte, len(p.Topics))
+		p.Qoss = bytes.Repeat([]byte{1}, len(p.Topics))
 		return m.await(p)
 	case wire.Unsubscribe:
 		p := packets.NewControlPacket(packets.Unsubscribe).(*packets.UnsubscribePacket)

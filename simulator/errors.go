@@ -23,12 +23,14 @@ var (
 	argumentInvalid  = code{400, 400004, "ArgumentInvalid", hub.Invalid}
 	unauthorized     = code{401, 401003, "IotHubUnauthorized", hub.Unauthorized}
 	noPermission     = code{401, 401002, "IotHubUnauthorizedAccess", hub.Unauthorized}
+	queueFull        = code{403, 403004, "DeviceMaximumQueueDepthExceeded", hub.Throttled}
 	tooManyProps     = code{403, 403100, "DeviceModelMaxPropertiesExceeded", hub.Invalid}
 	deviceNotFound   = code{404, 404001, "DeviceNotFound", hub.NotFound}
 	moduleNotFound   = code{404, 404010, "ModuleNotFound", hub.NotFound}
 	deviceNotOnline  = code{404, 404103, "DeviceNotOnline", hub.Offline}
 	connectionClosed = code{404, 404104, "DeviceConnectionClosedRemotely", hub.Interrupted}
 	etagMismatch     = code{412, 412001, "PreconditionFailed", hub.Conflict}
+	messageTooLarge  = code{413, 413001, "MessageTooLarge", hub.Invalid}
 	notImplemented   = code{501, 501000, "GenericNotImplemented", hub.Invalid}
 	badAnswer        = code{502, 502000, "GenericBadGateway", hub.Failed}
 	responseTimeout  = code{504, 504101, "GatewayTimeout", hub.Timeout}

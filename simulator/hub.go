@@ -31,6 +31,9 @@ type Config struct {
 	ConnectTimeout time.Duration // for a socket to send its CONNECT; default 10s
 	WriteTimeout   time.Duration // for a socket to take what it was sent; default 20s
 	MaxUnsent      int           // bytes a socket may leave unread before it is closed; default 1 MiB
+
+	// The latest telemetry is kept: so many messages, and about so many bytes of them. Default 65536 and 64 MiB.
+	MaxTelemetry, MaxTelemetryBytes int
 }
 
 func (c Config) withDefaults() Config {
@@ -49,6 +52,12 @@ func (c Config) withDefaults() Config {
 	if c.MaxUnsent == 0 {
 		c.MaxUnsent = 1 << 20
 	}
+	if c.MaxTelemetry == 0 {
+		c.MaxTelemetry = 1 << 16
+	}
+	if c.MaxTelemetryBytes == 0 {
+		c.MaxTelemetryBytes = 64 << 20
+	}
 	return c
 }
 
@@ -61,6 +70,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("simulator: ConnectTimeout and WriteTimeout cannot be negative")
 	case c.MaxUnsent < 0:
 		return fmt.Errorf("simulator: MaxUnsent cannot be negative")
+	case c.MaxTelemetry < 0 || c.MaxTelemetryBytes < 0:
+		return fmt.Errorf("simulator: MaxTelemetry and MaxTelemetryBytes cannot be negative")
 	}
 	return nil
 }
@@ -74,6 +85,9 @@ type Hub struct {
 	policies map[string]policy
 	devices  registry
 	watches  watches
+
+	telemetry telemetry
+
 	tracking atomic.Uint64
 	made     atomic.Uint64
 }
@@ -92,6 +106,7 @@ func New(c Config) (*Hub, error) {
 		h.secret = sum[:]
 	}
 	h.policies = newPolicies(h.key)
+	h.telemetry = newTelemetry(c)
 	return h, nil
 }
 

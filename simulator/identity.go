@@ -47,7 +47,7 @@ func (h *Hub) identity(id string) (identityDoc, error) {
 	return identityDoc{
 		DeviceID: id, GenerationID: strconv.FormatInt(d.generation, 10), ETag: d.etag(),
 		ConnectionState: v.connectionState(), Status: v.status(), StatusTime: zeroTime,
-		ConnectionTime: timeText(v.moved), LastActivityTime: timeText(v.active),
+		ConnectionTime: timeText(v.moved), LastActivityTime: timeText(v.active), MessageCount: v.messages,
 		Capabilities: map[string]any{"iotEdge": false},
 		Authentication: authentication{
 			SymmetricKey: keyPair{base64.StdEncoding.EncodeToString(primary), base64.StdEncoding.EncodeToString(secondary)},

@@ -38,9 +38,13 @@ type device struct {
 	twin     twin
 	feeds    wire.Feeds             // what the device subscribed to, also while it is away
 	kept     bool                   // feeds outlive the connection (CleanSession=0)
+	confirms bool                   // it confirms messages from the cloud (QoS 1)
+	mail     *mailbox               // messages from the cloud; nil until the first
 	session  *session               // nil while it is away
 	waiting  []*clock.Promise[bool] // callers, until it takes methods
 	called   uint64                 // number of the last call
+
+	trail trail // the device's telemetry; guarded by telemetry.mu
 }
 
 // registry is the devices of a hub. Looking one up takes no lock.

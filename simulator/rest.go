@@ -32,12 +32,18 @@ type route struct {
 
 // A reply is a success.
 type reply struct {
-	body   any
+	body   any // JSON, or a stream
 	header map[string]string
 }
 
+// A stream is a body that is written for as long as it takes.
+type stream func(http.ResponseWriter)
+
+// ourOwn is where the calls begin that the real hub does not have. They need no api-version.
+const ourOwn = "twinbook"
+
 // routes are the calls that a service has.
-var routes = slices.Concat(registryRoutes, twinRoutes, methodRoutes, queryRoutes)
+var routes = slices.Concat(registryRoutes, twinRoutes, methodRoutes, messageRoutes, queryRoutes)
 
 // Handler answers the service's REST calls, over plain HTTP as it stands.
 func (h *Hub) Handler() http.Handler { return http.HandlerFunc(h.serveREST) }
@@ -64,7 +70,7 @@ func (h *Hub) answerREST(r *request, call route, known bool) (reply, error) {
 	if err := h.authorize(r.Header.Get("Authorization"), strings.Join(r.path, "/"), call.need); err != nil {
 		return reply{}, err
 	}
-	if v := r.URL.Query().Get("api-version"); !apiVersion.MatchString(v) {
+	if v := r.URL.Query().Get("api-version"); r.path[0] != ourOwn && !apiVersion.MatchString(v) {
 		return reply{}, badVersion.fault("The api-version '%s' is not valid, use 2021-04-12", printable(v))
 	}
 	if !known {
@@ -123,6 +129,10 @@ func (r *request) readBody() ([]byte, error) {
 }
 
 func writeReply(w http.ResponseWriter, r reply) {
+	if write, ok := r.body.(stream); ok {
+		write(w)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	for name, value := range r.header {
 		w.Header().Set(name, value)

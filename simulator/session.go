@@ -26,6 +26,11 @@ type link interface {
 	opened(sessionPresent bool)
 	// send queues a message. It never waits; the device's lock is held, so the order is that of the state.
 	send(m wire.Message)
+	// room says whether the link can take a message from the cloud now. If not, it calls Hub.handMore when it can.
+	room() bool
+	// deliver queues a message from the cloud, like send. The device's word that it has it goes to Hub.confirm
+	// with the packet id; with id 0 (QoS 0) none is needed. Again: the message was sent before.
+	deliver(m wire.Devicebound, packet uint16, again bool)
 	// flush hands over what is queued. No lock is held.
 	flush()
 	// end closes the connection once, for a reason. No lock is held.
@@ -59,6 +64,7 @@ func (h *Hub) open(s *session, clean bool) error {
 		if !present {
 			d.feeds = 0
 		}
+		d.mail.reopen(present)
 		d.kept = !clean
 		d.session = s
 		d.active = h.clock.Now()
@@ -67,6 +73,7 @@ func (h *Hub) open(s *session, clean bool) error {
 		}
 		s.link.opened(present)
 		d.wakeCallers()
+		d.hand()
 		return old == nil // else it was connected, and is
 	})
 	if refused {
@@ -114,9 +121,9 @@ func (s *session) takeCalls() []*call {
 func (h *Hub) receive(s *session, m wire.Message) error {
 	switch m := m.(type) {
 	case wire.Subscribe:
-		h.subscribe(s, m.Feeds, 0, nil)
+		h.subscribe(s, subscription{more: m.Feeds, confirms: true})
 	case wire.Unsubscribe:
-		h.subscribe(s, 0, m.Feeds, nil)
+		h.subscribe(s, subscription{less: m.Feeds})
 	case wire.TwinGet:
 		h.answerTwin(s, m)
 	case wire.ReportedPatch:
@@ -124,7 +131,7 @@ func (h *Hub) receive(s *session, m wire.Message) error {
 	case wire.MethodResponse:
 		return h.takeAnswer(s, m)
 	case wire.Telemetry:
-		return checkLength(m.Body)
+		return h.takeTelemetry(s, attachedRecord(m))
 	default:
 		return fmt.Errorf("a device does not send %T", m)
 	}
@@ -150,15 +157,27 @@ func (h *Hub) whileLive(s *session, f func() (changed bool)) {
 	})
 }
 
+// A subscription changes what a device hears.
+type subscription struct {
+	more, less  wire.Feeds
+	confirms    bool   // the device will confirm messages from the cloud (QoS 1); of no meaning if more has them not
+	acknowledge func() // queues the acknowledgement; nil if there is none
+}
+
 // subscribe changes what the device of s hears. The acknowledgement, where there is one, is queued under
 // the same lock: before all that was subscribed to, and so that whoever has it can be called at once.
-func (h *Hub) subscribe(s *session, more, less wire.Feeds, acknowledge func()) {
+func (h *Hub) subscribe(s *session, c subscription) {
 	h.whileLive(s, func() bool {
-		if acknowledge != nil {
-			acknowledge()
+		if c.acknowledge != nil {
+			c.acknowledge()
 		}
-		s.device.feeds = s.device.feeds&^less | more
-		s.device.wakeCallers()
+		d := s.device
+		d.feeds = d.feeds&^c.less | c.more
+		if c.more.Has(wire.DeviceboundFeed) {
+			d.confirms = c.confirms
+		}
+		d.wakeCallers()
+		d.hand()
 		return false
 	})
 }

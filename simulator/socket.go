@@ -28,10 +28,12 @@ type socket struct {
 	in     *bufio.Reader
 	config Config
 	id     wire.Identity
+	more   func() // asks for messages from the cloud, for which there is room again
 
 	mu      sync.Mutex // guards what follows
 	unsent  []byte
 	writing bool
+	wanting bool // more is to be called when unsent is written
 	closing bool // close once all is written
 	reason  error
 	closed  bool
@@ -84,7 +86,18 @@ func (s *socket) drain() {
 		if err != nil {
 			s.end(errSlow)
 		}
+		if s.takeWanting() {
+			s.more()
+		}
 	}
+}
+
+func (s *socket) takeWanting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wanting := s.wanting && !s.closed
+	s.wanting = false
+	return wanting
 }
 
 func (s *socket) nextUnsent() []byte {
@@ -145,6 +158,27 @@ func (s *socket) send(m wire.Message) {
 	}
 	p := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
 	p.TopicName, p.Payload = topic, body
+	s.write(p)
+}
+
+// room leaves some for what is not a message from the cloud.
+func (s *socket) room() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wanting = len(s.unsent) > s.config.MaxUnsent/4
+	return !s.wanting
+}
+
+func (s *socket) deliver(m wire.Devicebound, packet uint16, again bool) {
+	topic, body, err := wire.Topic(s.id, m)
+	if err != nil {
+		panic(err) // it was tried when the message was sent
+	}
+	p := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
+	p.TopicName, p.Payload = topic, body
+	if packet != 0 {
+		p.Qos, p.MessageID, p.Dup = 1, packet, again
+	}
 	s.write(p)
 }
 

@@ -19,6 +19,7 @@ type view struct {
 	disabled  bool
 	active    time.Time
 	moved     time.Time
+	messages  int // from the cloud, that wait for the device
 }
 
 func (d *device) view() view {
@@ -30,7 +31,7 @@ func (d *device) view() view {
 func (d *device) viewLocked() view {
 	return view{
 		device: d, twin: d.twin, connected: d.session != nil,
-		disabled: d.disabled, active: d.active, moved: d.moved,
+		disabled: d.disabled, active: d.active, moved: d.moved, messages: d.mail.count(),
 	}
 }
 
@@ -83,7 +84,7 @@ func (v view) Member(name string) (any, bool) {
 	case "version":
 		return float64(v.twin.version), true
 	case "cloudToDeviceMessageCount":
-		return float64(0), true
+		return float64(v.messages), true
 	case "authenticationType":
 		return "sas", true
 	case "modelId":
@@ -159,7 +160,7 @@ func (v view) doc() twinDoc {
 		DeviceID: v.device.id, ETag: v.twin.etagText(), DeviceETag: v.device.etag(),
 		Status: v.status(), StatusTime: zeroTime,
 		ConnectionState: v.connectionState(), LastActivityTime: timeText(v.active),
-		AuthType: "sas", Version: v.twin.version, Tags: cmp.Or(v.twin.tags, &tree{}),
+		MessageCount: v.messages, AuthType: "sas", Version: v.twin.version, Tags: cmp.Or(v.twin.tags, &tree{}),
 		Properties:   propertiesDoc{v.twin.desired.doc(), v.twin.reported.doc()},
 		Capabilities: map[string]bool{"iotEdge": false},
 	}

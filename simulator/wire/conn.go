@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"strings"
 )
 
 // ErrClosed is what Send returns once the connection has ended.
@@ -21,6 +22,9 @@ func (id Identity) String() string {
 	}
 	return id.Device + "/" + id.Module
 }
+
+// Path is where the identity lies below a hub: devices/D, or devices/D/modules/M.
+func (id Identity) Path() string { return strings.TrimSuffix(base(id), "/") }
 
 // A Conn is a device's connection to its hub.
 type Conn interface {

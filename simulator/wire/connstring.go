@@ -90,7 +90,7 @@ func (c ConnectionString) Resource() string {
 	if c.Device == "" {
 		return c.Host
 	}
-	return c.Host + strings.TrimSuffix("/"+base(Identity{c.Device, c.Module}), "/")
+	return c.Host + "/" + Identity{c.Device, c.Module}.Path()
 }
 
 // Address is where to connect: Gateway or Host, with port where they name none.
