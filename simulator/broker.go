@@ -23,27 +23,37 @@ func (h *Hub) Attach(ctx context.Context, conn net.Conn) error {
 	defer sock.writers.Wait()
 	defer sock.finish(nil)
 
-	p, err := sock.read(maxBeforeAuth, h.config.ConnectTimeout)
+	s, life, idle, err := h.welcome(sock)
 	if err != nil {
-		return fmt.Errorf("no CONNECT: %w", sock.why(err))
-	}
-	connect, ok := p.(*packets.ConnectPacket)
-	if !ok {
-		return errors.New("the first packet is not CONNECT")
-	}
-	s, life, refusal := h.login(sock, connect)
-	if refusal != nil {
-		return h.refuse(sock, refusal)
-	}
-	sock.more = func() { h.handMore(s) }
-	if err := h.open(s, connect.CleanSession); err != nil {
-		return h.refuse(sock, &refused{packets.ErrRefusedNotAuthorised, err})
+		return err
 	}
 	expiry := h.clock.After(life, func() { h.close(s, errTokenExpired) })
 	defer expiry()
-	err = sock.why(h.converse(sock, s, idleLimit(connect.Keepalive)))
+	err = sock.why(h.converse(sock, s, idle))
 	h.close(s, err)
 	return err
+}
+
+// welcome lets a device in by its CONNECT, and says how long its token is good and how long it may be silent.
+// It is a function of its own, so that the stack it needs is free again while the device is idle.
+func (h *Hub) welcome(sock *socket) (s *session, life, idle time.Duration, err error) {
+	p, err := sock.read(maxBeforeAuth, h.config.ConnectTimeout)
+	if err != nil {
+		return nil, 0, 0, fmt.Errorf("no CONNECT: %w", sock.why(err))
+	}
+	connect, ok := p.(*packets.ConnectPacket)
+	if !ok {
+		return nil, 0, 0, errors.New("the first packet is not CONNECT")
+	}
+	s, life, refusal := h.login(sock, connect)
+	if refusal != nil {
+		return nil, 0, 0, h.refuse(sock, refusal)
+	}
+	sock.more = func() { h.handMore(s) }
+	if err := h.open(s, connect.CleanSession); err != nil {
+		return nil, 0, 0, h.refuse(sock, &refused{packets.ErrRefusedNotAuthorised, err})
+	}
+	return s, life, idleLimit(connect.Keepalive), nil
 }
 
 // idleLimit is how long a client may be silent.
@@ -104,19 +114,25 @@ func (h *Hub) takePublish(sock *socket, s *session, p *packets.PublishPacket) er
 	if p.Qos == 2 {
 		return errors.New("a publish at QoS 2, which the hub does not have")
 	}
-	m, err := wire.ParseFromDevice(sock.id, p.TopicName, p.Payload)
-	if err != nil {
-		return err
-	}
-	if err := h.receive(s, m); err != nil {
+	if err := h.takeBody(sock.id, s, p); err != nil {
 		return err
 	}
 	if p.Qos == 1 {
-		ack := packets.NewControlPacket(packets.Puback).(*packets.PubackPacket)
-		ack.MessageID = p.MessageID
-		sock.write(ack)
+		sock.acknowledge(p.MessageID)
 	}
 	return nil
+}
+
+// takeBody acts on what was published. Telemetry comes by the thousands, so it goes a shorter way.
+func (h *Hub) takeBody(id wire.Identity, s *session, p *packets.PublishPacket) error {
+	if bag, is := wire.EventsBag(id, p.TopicName); is {
+		return h.takeTelemetry(s, record{bag: bag, body: p.Payload, retained: p.Retain})
+	}
+	m, err := wire.ParseFromDevice(id, p.TopicName, p.Payload)
+	if err != nil {
+		return err
+	}
+	return h.receive(s, m)
 }
 
 func (h *Hub) takeSubscribe(sock *socket, s *session, p *packets.SubscribePacket) {

@@ -60,6 +60,21 @@ func (s *socket) write(p packets.ControlPacket) {
 		return
 	}
 	s.unsent = wire.AppendPacket(s.unsent, p)
+	s.sendUnsent()
+}
+
+// acknowledge queues a PUBACK. Those for packets that came together leave together.
+func (s *socket) acknowledge(packet uint16) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.closing {
+		return
+	}
+	s.unsent = wire.AppendPuback(s.unsent, packet)
+	s.sendUnsent()
+}
+
+func (s *socket) sendUnsent() {
 	if len(s.unsent) > s.config.MaxUnsent {
 		s.closeLocked(errSlow)
 		return

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -38,11 +39,46 @@ func ReadPacket(r Reader, limit int) (packets.ControlPacket, error) {
 	if err := checkFlags(h, first&15); err != nil {
 		return nil, err
 	}
+	if h.MessageType == packets.Publish {
+		return readPublish(r, h)
+	}
 	p, err := packets.NewControlPacketWithHeader(h)
 	if err != nil {
 		return nil, err
 	}
 	return p, readBody(r, p, length)
+}
+
+// readPublish reads what most packets are without paho's copies: the payload lies in the bytes that were read.
+func readPublish(r io.Reader, h packets.FixedHeader) (packets.ControlPacket, error) {
+	body := make([]byte, h.RemainingLength)
+	if _, err := io.ReadFull(r, body); err != nil {
+		return nil, unexpected(err)
+	}
+	p := &packets.PublishPacket{FixedHeader: h}
+	topic, rest, ok := cut16(body)
+	if ok && h.Qos > 0 {
+		if ok = len(rest) >= 2; ok {
+			p.MessageID, rest = binary.BigEndian.Uint16(rest), rest[2:]
+		}
+	}
+	if !ok {
+		return nil, errors.New("malformed packet: a publish that is cut short")
+	}
+	p.TopicName, p.Payload = string(topic), rest
+	return p, checkFields(p, h.RemainingLength)
+}
+
+// cut16 takes a field off that has its length in front.
+func cut16(b []byte) (field, rest []byte, ok bool) {
+	if len(b) < 2 {
+		return nil, nil, false
+	}
+	n := int(binary.BigEndian.Uint16(b)) + 2
+	if len(b) < n {
+		return nil, nil, false
+	}
+	return b[2:n], b[n:], true
 }
 
 func readLength(r io.ByteReader) (int, error) {
@@ -137,6 +173,11 @@ func unexpected(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// AppendPuback appends the acknowledgement of a publish at QoS 1.
+func AppendPuback(b []byte, packet uint16) []byte {
+	return append(b, packets.Puback<<4, 2, byte(packet>>8), byte(packet))
 }
 
 // AppendPacket appends the bytes of a packet to b.
