@@ -14,6 +14,9 @@ import (
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
+// maxFilters is how many subscriptions Azure allows a connection.
+const maxFilters = 5
+
 // Attach speaks MQTT with the device at the other end of conn until the connection ends, and says
 // why it did: nil after the device's DISCONNECT. It closes conn, and does so when ctx ends.
 func (h *Hub) Attach(ctx context.Context, conn net.Conn) error {
@@ -138,10 +141,11 @@ func (h *Hub) takeBody(id wire.Identity, s *session, p *packets.PublishPacket) e
 func (h *Hub) takeSubscribe(sock *socket, s *session, p *packets.SubscribePacket) {
 	ack := packets.NewControlPacket(packets.Suback).(*packets.SubackPacket)
 	ack.MessageID = p.MessageID
+	has := s.device.subscribed() // until s ends, nobody but s changes it
 	var c subscription
 	for i, text := range p.Topics {
 		feed, known := wire.ParseFilter(sock.id, text)
-		if !known || p.Qoss[i] > 2 {
+		if !known || (has|c.more|feed).Len() > maxFilters {
 			ack.ReturnCodes = append(ack.ReturnCodes, 0x80)
 			continue
 		}

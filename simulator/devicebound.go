@@ -35,7 +35,7 @@ func (h *Hub) sendMessage(o outgoing) (id string, err error) {
 	if o.id == "" {
 		o.id = h.messageID(d)
 	}
-	l, err := o.letter(h.clock.Now())
+	l, err := o.letter(d.names(), h.clock.Now())
 	if err != nil {
 		return "", err
 	}
@@ -55,7 +55,7 @@ func (d *device) post(h *Hub, l *letter) error {
 		return queueFull.fault("Device queue depth of %d messages is reached", maxQueued).
 			saying("%d messages wait for device %s, and a hub keeps no more; let it fetch them, or purge its queue", maxQueued, d.id)
 	}
-	d.mail.letters = append(d.mail.letters, l)
+	d.mail.add(l)
 	d.hand()
 	return nil
 }
@@ -99,18 +99,14 @@ func (o outgoing) checkProperties() error {
 }
 
 // letter is the message as the device gets it: the hub's properties first, then those of the application.
-func (o outgoing) letter(now time.Time) (*letter, error) {
-	id, err := wire.ParseClientID(o.device)
-	if err != nil {
-		panic(err) // the registry has it
-	}
+func (o outgoing) letter(to wire.Identity, now time.Time) (*letter, error) {
 	l := &letter{expires: now.Add(maxKept)}
 	l.message.Body = o.body
 	add := func(key, value string) {
 		l.message.Properties = append(l.message.Properties, wire.Property{Key: key, Value: value})
 	}
 	add("$.mid", o.id)
-	add("$.to", "/"+id.Path()+"/messages/deviceBound")
+	add("$.to", "/"+to.Path()+"/messages/deviceBound")
 	if o.expiry > 0 {
 		l.expires = now.Add(min(o.expiry, maxKept))
 		add("$.exp", timeText(l.expires))
@@ -121,7 +117,7 @@ func (o outgoing) letter(now time.Time) (*letter, error) {
 	for _, name := range slices.Sorted(maps.Keys(o.properties)) {
 		add(name, o.properties[name])
 	}
-	if _, _, err := wire.Topic(id, l.message); err != nil {
+	if _, _, err := wire.Topic(to, l.message); err != nil {
 		return nil, argumentInvalid.fault("The message's properties do not fit a topic: %s", printable(err.Error())).
 			saying("the properties of the message to %s do not fit an MQTT topic: %v", o.device, err)
 	}

@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -30,15 +29,12 @@ func (h *Hub) login(sock *socket, c *packets.ConnectPacket) (*session, time.Dura
 	if c.ProtocolName != "MQTT" || c.ProtocolVersion != 4 {
 		return nil, 0, &refused{packets.ErrRefusedBadProtocolVersion, fmt.Errorf("protocol %.10q level %d: the hub speaks MQTT 3.1.1", c.ProtocolName, c.ProtocolVersion)}
 	}
-	if c.ReservedBit != 0 {
-		return nil, 0, &refused{0, errors.New("a CONNECT with its reserved bit set")}
-	}
 	id, err := wire.ParseClientID(c.ClientIdentifier)
 	if err != nil {
 		return nil, 0, &refused{packets.ErrRefusedIDRejected, err}
 	}
 	sock.id = id
-	if err := checkWill(id, c); err != nil {
+	if err := checkFlags(id, c); err != nil {
 		return nil, 0, &refused{0, err}
 	}
 	s, life, err := h.identify(sock, id, c)
@@ -66,16 +62,5 @@ func (h *Hub) identify(sock *socket, id wire.Identity, c *packets.ConnectPacket)
 		return nil, 0, err
 	}
 	life, err := h.admit(d, string(c.Password))
-	return &session{device: d, link: sock, noTwin: user.APIVersion == ""}, life, err
-}
-
-func checkWill(id wire.Identity, c *packets.ConnectPacket) error {
-	if !c.WillFlag {
-		return nil
-	}
-	m, err := wire.ParseFromDevice(id, c.WillTopic, c.WillMessage)
-	if _, isTelemetry := m.(wire.Telemetry); err != nil || !isTelemetry || c.WillQos > 1 {
-		return errors.New("a will must be telemetry at QoS 0 or 1")
-	}
-	return nil
+	return &session{device: d, link: sock, noTwin: user.APIVersion == "", will: willOf(id, c)}, life, err
 }

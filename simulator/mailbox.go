@@ -30,6 +30,7 @@ type mailbox struct {
 	letters []*letter
 	sent    int    // so many of the first are with the device, over the connection that it has now
 	packet  uint16 // the last packet id that was given
+	changes uint64 // rises with each change of the letters
 }
 
 // count is how many letters wait, those included that are not confirmed.
@@ -53,10 +54,16 @@ func (m *mailbox) remove(gone func(*letter) bool) {
 			continue
 		}
 		m.letters = slices.Delete(m.letters, i, i+1)
+		m.changes++
 		if i < m.sent {
 			m.sent--
 		}
 	}
+}
+
+func (m *mailbox) add(l *letter) {
+	m.letters = append(m.letters, l)
+	m.changes++
 }
 
 // confirm takes out the letter that the device has confirmed.
@@ -76,6 +83,7 @@ func (m *mailbox) reopen(kept bool) {
 	if kept {
 		return
 	}
+	m.changes++
 	for _, l := range m.letters {
 		l.packet, l.tried = 0, false
 	}
@@ -103,17 +111,24 @@ func (d *device) hand() {
 	for m.sent < min(len(m.letters), window) && s.link.room() {
 		l := m.letters[m.sent]
 		if !d.confirms {
+			m.remove(func(o *letter) bool { return o == l })
 			s.link.deliver(l.message, 0, false)
-			m.letters = slices.Delete(m.letters, m.sent, m.sent+1)
 			continue
 		}
-		if l.packet == 0 {
-			l.packet = m.nextPacket()
-		}
-		s.link.deliver(l.message, l.packet, l.tried)
-		l.tried = true
-		m.sent++
+		again := l.tried
+		m.send(l)
+		s.link.deliver(l.message, l.packet, again)
 	}
+}
+
+// send notes that a letter goes out, and has to be confirmed.
+func (m *mailbox) send(l *letter) {
+	if l.packet == 0 {
+		l.packet = m.nextPacket()
+	}
+	l.tried = true
+	m.sent++
+	m.changes++
 }
 
 // handMore goes on after the connection has room again.

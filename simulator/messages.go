@@ -62,9 +62,9 @@ func noTelemetry(d *device, cause error) *fault {
 
 // message is a record with its properties taken apart.
 func (r *record) message() hub.Telemetry {
-	device, module, _ := strings.Cut(r.device.id, "/")
+	from := r.device.names()
 	m := hub.Telemetry{
-		Target: hub.Target{Device: device, Module: module}, Time: r.time, Body: r.body,
+		Target: hub.Target(from), Time: r.time, Body: r.body,
 		Properties: map[string]string{}, System: map[string]string{},
 	}
 	for _, p := range wire.ParseBag(r.bag) {
@@ -77,18 +77,18 @@ func (r *record) message() hub.Telemetry {
 	if r.retained {
 		m.Properties["mqtt-retain"] = "true"
 	}
-	maps.Copy(m.System, r.stamp(device, module))
+	maps.Copy(m.System, r.stamp(from))
 	return m
 }
 
 // stamp is what the hub itself says of a message.
-func (r *record) stamp(device, module string) map[string]string {
+func (r *record) stamp(from wire.Identity) map[string]string {
 	says := map[string]string{
-		"iothub-connection-device-id": device,
+		"iothub-connection-device-id": from.Device,
 		"iothub-enqueuedtime":         timeText(r.time),
 	}
-	if module != "" {
-		says["iothub-connection-module-id"] = module
+	if from.Module != "" {
+		says["iothub-connection-module-id"] = from.Module
 	}
 	if r.will {
 		says["iothub-MessageType"] = "Will"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,6 +46,12 @@ type device struct {
 	called   uint64                 // number of the last call
 
 	trail trail // the device's telemetry; guarded by telemetry.mu
+}
+
+// names are those of the device, and of the module if it is one.
+func (d *device) names() wire.Identity {
+	id, module, _ := strings.Cut(d.id, "/")
+	return wire.Identity{Device: id, Module: module}
 }
 
 // registry is the devices of a hub. Looking one up takes no lock.

@@ -44,6 +44,7 @@ type session struct {
 	noTwin bool // it named no api-version, so twin operations are refused
 
 	calls map[string]*call // methods that wait for an answer, by rid; guarded by device.mu
+	will  *record          // telemetry for when the connection breaks; nil for most; guarded by device.mu
 }
 
 // open makes s the one connection of its device; the device's credentials have been checked. An
@@ -59,6 +60,7 @@ func (h *Hub) open(s *session, clean bool) error {
 		}
 		if old = d.session; old != nil {
 			lost = old.takeCalls()
+			h.executeWill(old)
 		}
 		present := d.kept && !clean
 		if !present {
@@ -94,6 +96,9 @@ func (h *Hub) close(s *session, reason error) {
 		lost = s.takeCalls()
 		if d.session != s {
 			return false
+		}
+		if reason != nil {
+			h.executeWill(s)
 		}
 		d.session = nil
 		d.moved = h.clock.Now()
@@ -162,6 +167,13 @@ type subscription struct {
 	more, less  wire.Feeds
 	confirms    bool   // the device will confirm messages from the cloud (QoS 1); of no meaning if more has them not
 	acknowledge func() // queues the acknowledgement; nil if there is none
+}
+
+// subscribed is what the device hears, or would hear if it were here.
+func (d *device) subscribed() wire.Feeds {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.feeds
 }
 
 // subscribe changes what the device of s hears. The acknowledgement, where there is one, is queued under

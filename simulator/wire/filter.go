@@ -14,7 +14,7 @@ func filters(id Identity) []filter {
 		{DeviceboundFeed, base(id) + deviceboundPart + "#"},
 	}
 	if id.Module != "" {
-		all = append(all, filter{InputFeed, base(id) + "inputs/#"}, filter{InputFeed, base(id) + "#"})
+		all = append(all, filter{InputFeed, base(id) + "inputs/#"}, filter{ModuleFeed, base(id) + "#"})
 	}
 	return all
 }

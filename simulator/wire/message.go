@@ -9,6 +9,8 @@
 // means, and who may send it, is not known here: see package simulator.
 package wire
 
+import "math/bits"
+
 // A Message is one thing said between a device and its hub.
 type Message interface{ message() }
 
@@ -97,7 +99,11 @@ const (
 	DesiredFeed                        // DesiredPatch
 	DeviceboundFeed                    // Devicebound
 	InputFeed                          // messages from other modules of an edge device
+	ModuleFeed                         // everything for a module of an edge device
 )
+
+// Len is how many feeds are in f.
+func (f Feeds) Len() int { return bits.OnesCount8(uint8(f)) }
 
 // Has says whether all feeds of g are in f.
 func (f Feeds) Has(g Feeds) bool { return f&g == g }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
@@ -152,8 +153,8 @@ func checkFields(p packets.ControlPacket, length int) error {
 		}
 		return CheckTopic(p.TopicName)
 	case *packets.SubscribePacket:
-		if p.MessageID == 0 || len(p.Topics) == 0 {
-			return errors.New("malformed packet: subscribe without packet id or filter")
+		if p.MessageID == 0 || len(p.Topics) == 0 || slices.Max(p.Qoss) > 2 {
+			return errors.New("malformed packet: subscribe without packet id or filter, or with a QoS above 2")
 		}
 	case *packets.UnsubscribePacket:
 		// paho stops at an empty or broken filter without an error

@@ -78,6 +78,7 @@ func TestReadPacketRefuses(t *testing.T) {
 		"subscribe with wrong flags":   "\x80\x06\x00\x01\x00\x01a\x00",
 		"subscribe without filters":    "\x82\x02\x00\x01",
 		"subscribe with packet id 0":   "\x82\x06\x00\x00\x00\x01a\x00",
+		"subscribe at QoS 3":           "\x82\x06\x00\x01\x00\x01a\x03",
 		"unsubscribe from nothing":     "\xa2\x04\x00\x01\x00\x00",
 		"unsubscribe with a cut topic": "\xa2\x07\x00\x01\x00\x01a\x00\x05",
 		"ping with a body":             "\xc0\x01x",
