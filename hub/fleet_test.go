@@ -101,19 +101,19 @@ func failure(device string, kind hub.Kind, text string) *hub.Error {
 // A pushingFleet says by itself what changes.
 type pushingFleet struct {
 	*fleet
-	listeners map[string]map[int]func(hub.Twin)
+	listeners map[string]map[int]func(hub.Twin, error)
 	made      int
 }
 
 func newPushingFleet(c clock.Clock, devices ...string) *pushingFleet {
-	return &pushingFleet{fleet: newFleet(c, devices...), listeners: map[string]map[int]func(hub.Twin){}}
+	return &pushingFleet{fleet: newFleet(c, devices...), listeners: map[string]map[int]func(hub.Twin, error){}}
 }
 
-func (f *pushingFleet) OnTwin(t hub.Target, g func(hub.Twin)) (stop func()) {
+func (f *pushingFleet) OnTwin(t hub.Target, g func(hub.Twin, error)) (stop func()) {
 	f.made++
 	id := f.made
 	if f.listeners[t.Device] == nil {
-		f.listeners[t.Device] = map[int]func(hub.Twin){}
+		f.listeners[t.Device] = map[int]func(hub.Twin, error){}
 	}
 	f.listeners[t.Device][id] = g
 	return func() { delete(f.listeners[t.Device], id) }
@@ -122,7 +122,13 @@ func (f *pushingFleet) OnTwin(t hub.Target, g func(hub.Twin)) (stop func()) {
 func (f *pushingFleet) report(device, key string, value any) {
 	t := f.fleet.report(device, key, value)
 	for _, g := range f.listeners[device] {
-		g(t)
+		g(t, nil)
+	}
+}
+
+func (f *pushingFleet) delete(device string) {
+	for _, g := range f.listeners[device] {
+		g(hub.Twin{}, failure(device, hub.NotFound, "deleted"))
 	}
 }
 

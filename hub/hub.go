@@ -42,7 +42,10 @@ type Queries interface {
 type Pusher interface {
 	// OnTwin calls f with the whole twin after each change of t, in the order of the changes, until
 	// stop is called. f must not wait. Changes before OnTwin returned are not reported.
-	OnTwin(t Target, f func(Twin)) (stop func())
+	//
+	// If the device is deleted, f is told that as an error, an *Error of kind NotFound, and never
+	// called again, even if there will be another device of that name.
+	OnTwin(t Target, f func(Twin, error)) (stop func())
 }
 
 // A Target names a device, or one of its modules.

@@ -40,6 +40,31 @@ func TestAPushingHubIsReadOnce(t *testing.T) {
 	})
 }
 
+// A hub that pushes says when a device is deleted, and that ends the watch.
+func TestADeletedDeviceEndsItsWatches(t *testing.T) {
+	for name, pushed := range map[string]bool{"after the read": false, "after a push": true} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(ctx context.Context, c clock.Clock) {
+				f := newPushingFleet(c, "dev-1")
+				var got []int64
+				defer hub.NewWatcher(c, f, hub.WatchOptions{}).Watch(target("dev-1"), versions(&got))()
+				clock.Sleep(ctx, c, time.Second)
+				want := "[1 -1]"
+				if pushed {
+					f.report("dev-1", "x", 1)
+					want = "[1 2 -1]"
+				}
+				f.delete("dev-1")
+				f.delete("dev-1")
+				f.report("dev-1", "x", 2)
+				if fmt.Sprint(got) != want {
+					t.Errorf("told of %v, want %s", got, want)
+				}
+			})
+		})
+	}
+}
+
 func TestNoChangeIsLostBesideTheFirstRead(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(f *pushingFleet)
@@ -76,7 +101,7 @@ func TestAPushOlderThanTheReadIsPassedOver(t *testing.T) {
 		clock.Sleep(ctx, c, time.Second)
 		for _, late := range []hub.Twin{first, second, f.fleet.report("dev-1", "x", 3)} {
 			for _, g := range f.listeners["dev-1"] {
-				g(late)
+				g(late, nil)
 			}
 		}
 		if want := "[3 4]"; fmt.Sprint(got) != want {

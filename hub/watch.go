@@ -121,15 +121,20 @@ func (s *watch) read(t *Twin, err error) {
 	}
 }
 
-// push takes a change from the hub. The first ones may be older than what a read has told.
-func (s *watch) push(t Twin) {
+// push takes a change from the hub, or the end of the twin. The first ones may be older than what a
+// read has told.
+func (s *watch) push(t Twin, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopped.Load() || s.ended || !s.pushed && s.last != nil && !follows(&t, s.last) {
-		return
+	switch {
+	case s.stopped.Load() || s.ended:
+	case err != nil:
+		s.ended = true
+		s.f(Twin{}, err)
+	case s.pushed || s.last == nil || follows(&t, s.last):
+		s.pushed, s.last = true, &t
+		s.f(t, nil)
 	}
-	s.pushed, s.last = true, &t
-	s.f(t, nil)
 }
 
 // over says whether the watch needs no further read: it has ended, or one reading was enough

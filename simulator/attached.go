@@ -7,13 +7,14 @@ import (
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
-// AttachDevice connects a device of this process without any bytes and without a check of keys; it is
+// AttachDevice connects a device or module of this process without any bytes and without a check of keys; it is
 // a wire.Dial. The receiver is called by whoever caused what it is told, so it must not wait.
 func (h *Hub) AttachDevice(_ context.Context, o wire.Options, r wire.Receiver) (wire.Conn, error) {
-	if o.Module != "" {
-		return nil, unknownModule(o.Device, o.Module)
+	id, err := registryID(o.Device, o.Module)
+	if err != nil {
+		return nil, err
 	}
-	d, err := h.device(o.Device)
+	d, err := h.device(id)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ func (a *attached) Send(m wire.Message) error {
 	if a.ended.Load() {
 		return wire.ErrClosed
 	}
-	if err := sendable(a.session.device.id, m); err != nil {
+	if err := sendable(a.session.device.names(), m); err != nil {
 		return err
 	}
 	if err := a.hub.receive(&a.session, m); err != nil {
@@ -95,11 +96,11 @@ func (a *attached) tell(n news) {
 }
 
 // sendable says why a message could not be sent over MQTT either.
-func sendable(id string, m wire.Message) error {
+func sendable(id wire.Identity, m wire.Message) error {
 	switch m.(type) {
 	case wire.Subscribe, wire.Unsubscribe:
 		return nil
 	}
-	_, _, err := wire.Topic(wire.Identity{Device: id}, m)
+	_, _, err := wire.Topic(id, m)
 	return err
 }

@@ -17,6 +17,11 @@ const (
 	deviceConnect
 )
 
+// allowing names the least policy that has a permission.
+var allowing = map[permission]string{
+	registryRead: "registryRead", registryWrite: "registryReadWrite", serviceConnect: "service", deviceConnect: "device",
+}
+
 type policy struct {
 	allows             permission
 	primary, secondary []byte
@@ -79,7 +84,7 @@ func (h *Hub) checkPolicy(t wire.Token, path string, need permission) error {
 	case !covers(t, path):
 		return unauthorized.fault("Unauthorized").saying("the SAS token is for %.100q, not for %s", t.Resource, path)
 	case p.allows&need == 0:
-		return noPermission.fault("Unauthorized").saying("policy %s does not allow this; use service or iothubowner", t.Policy)
+		return noPermission.fault("Unauthorized").saying("policy %s does not allow this; use iothubowner, or %s", t.Policy, allowing[need])
 	}
 	return nil
 }
@@ -97,13 +102,22 @@ func (h *Hub) admit(d *device, text string) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	path := "devices/" + d.id
+	path := d.path()
 	if t.Policy != "" {
 		err = h.checkPolicy(t, path, deviceConnect)
 	} else {
 		err = h.checkDeviceKey(d, t, path)
 	}
 	return t.Left(h.clock.Now()), err
+}
+
+// path is that of the device's resource in tokens.
+func (d *device) path() string {
+	names := d.names()
+	if names.Module == "" {
+		return "devices/" + names.Device
+	}
+	return "devices/" + names.Device + "/modules/" + names.Module
 }
 
 func (h *Hub) checkDeviceKey(d *device, t wire.Token, path string) error {

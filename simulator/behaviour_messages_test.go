@@ -40,7 +40,8 @@ func (b *bench) sendMessage(m hub.Message) string {
 func (b *bench) waitingMessages() int {
 	b.Helper()
 	twin := b.hub.devices.get("dev-1").view().doc()
-	identity, err := b.hub.identity("dev-1")
+	v, err := b.hub.readTwin("dev-1")
+	identity := b.hub.identityDoc(v)
 	if err != nil || identity.MessageCount != twin.MessageCount {
 		b.Errorf("the identity counts %d messages, the twin %d, %v", identity.MessageCount, twin.MessageCount, err)
 	}

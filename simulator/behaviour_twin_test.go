@@ -147,7 +147,7 @@ func desiredUnsubscribed(b *bench) {
 
 func connectionState(b *bench) {
 	states := make(chan string, 100)
-	stop := b.client.OnTwin(hub.Target{Device: "dev-1"}, func(t hub.Twin) {
+	stop := b.client.OnTwin(hub.Target{Device: "dev-1"}, func(t hub.Twin, _ error) {
 		states <- fmt.Sprintf("%s %v", t.ConnectionState, t.Reported["a"])
 	})
 	f := b.connect(wire.TwinResponseFeed)

@@ -21,14 +21,15 @@ func (c *Client) Invoke(ctx context.Context, call hub.Call) (hub.Reply, error) {
 }
 
 func (c *Client) invoke(ctx context.Context, call hub.Call) (hub.Reply, error) {
-	if err := c.checkTarget(call.Target); err != nil {
+	id, err := registryID(call.Device, call.Module)
+	if err != nil {
 		return hub.Reply{}, err
 	}
 	payload, err := json.Marshal(call.Payload)
 	if err != nil {
 		return hub.Reply{}, argumentInvalid.fault("the payload cannot be JSON: %v", err)
 	}
-	v := invocation{device: call.Device, method: call.Method, payload: payload, response: call.Response, connect: call.Connect}
+	v := invocation{device: id, method: call.Method, payload: payload, response: call.Response, connect: call.Connect}
 	if v.response == 0 {
 		v.response = defaultResponse
 	}
@@ -46,11 +47,11 @@ func (c *Client) invoke(ctx context.Context, call hub.Call) (hub.Reply, error) {
 
 // Twin reads a twin.
 func (c *Client) Twin(_ context.Context, t hub.Target) (hub.Twin, error) {
-	err := c.checkTarget(t)
+	id, err := registryID(t.Device, t.Module)
 	if err != nil {
 		return hub.Twin{}, failed("read the twin", t, err)
 	}
-	v, err := c.hub.readTwin(t.Device)
+	v, err := c.hub.readTwin(id)
 	if err != nil {
 		return hub.Twin{}, failed("read the twin", t, err)
 	}
@@ -67,14 +68,15 @@ func (c *Client) UpdateTwin(_ context.Context, t hub.Target, p hub.Patch) (hub.T
 }
 
 func (c *Client) update(t hub.Target, p hub.Patch) (view, error) {
-	if err := c.checkTarget(t); err != nil {
+	id, err := registryID(t.Device, t.Module)
+	if err != nil {
 		return view{}, err
 	}
 	w, err := valuesToWrite(p.Tags, p.Desired, p.IfMatch)
 	if err != nil {
 		return view{}, err
 	}
-	return c.hub.writeTwin(t.Device, w)
+	return c.hub.writeTwin(id, w)
 }
 
 // Query gives a page of a query's answer.
@@ -104,19 +106,10 @@ func plainRows(rows []map[string]any) []map[string]any {
 	return plain
 }
 
-// OnTwin calls f after each change of a twin, and when its device comes or goes, until stop is called.
-func (c *Client) OnTwin(t hub.Target, f func(hub.Twin)) (stop func()) {
-	if t.Module != "" {
-		return func() {} // there are no modules that could change
-	}
-	return c.hub.watches.add(t.Device, f)
-}
-
-func (c *Client) checkTarget(t hub.Target) error {
-	if t.Module != "" {
-		return unknownModule(t.Device, t.Module)
-	}
-	return nil
+// OnTwin calls f after each change of a twin, and when its device comes or goes, until stop is called
+// or the device is deleted.
+func (c *Client) OnTwin(t hub.Target, f func(hub.Twin, error)) (stop func()) {
+	return c.hub.watches.add(t.String(), f)
 }
 
 // failed makes a fault the error that steps see.

@@ -45,7 +45,7 @@ func TestClientErrors(t *testing.T) {
 		says string
 	}{
 		{read(hub.Target{Device: "x"}), hub.NotFound, "read the twin on x: the simulator has no device x; check the id"},
-		{read(module), hub.NotFound, "no modules"},
+		{read(module), hub.NotFound, "device dev-1 has no module m"},
 		{update(hub.Target{Device: "x"}, hub.Patch{}), hub.NotFound, "update the twin on x"},
 		{update(module, hub.Patch{}), hub.NotFound, "dev-1/m"},
 		{update(dev, hub.Patch{IfMatch: "old"}), hub.Conflict, "read it again"},

@@ -165,7 +165,7 @@ func pipes(t testing.TB, h *Hub) func() (net.Conn, error) {
 // dialMQTT connects with nothing between test and bytes but the codec.
 func dialMQTT(h *Hub, open func() (net.Conn, error)) wire.Dial {
 	return func(_ context.Context, o wire.Options, r wire.Receiver) (wire.Conn, error) {
-		cs, err := h.DeviceConnectionString(o.Device)
+		cs, err := h.DeviceConnectionString(o.Identity.String())
 		if err != nil {
 			return nil, err
 		}

@@ -21,6 +21,8 @@ type code struct {
 var (
 	badVersion       = code{400, 400001, "InvalidProtocolVersion", hub.Invalid}
 	argumentInvalid  = code{400, 400004, "ArgumentInvalid", hub.Invalid}
+	definedTwice     = code{400, 400011, "DeviceDefinedMultipleTimes", hub.Invalid}
+	bulkFailure      = code{400, 400013, "BulkRegistryOperationFailure", hub.Invalid}
 	unauthorized     = code{401, 401003, "IotHubUnauthorized", hub.Unauthorized}
 	noPermission     = code{401, 401002, "IotHubUnauthorizedAccess", hub.Unauthorized}
 	queueFull        = code{403, 403004, "DeviceMaximumQueueDepthExceeded", hub.Throttled}
@@ -29,6 +31,8 @@ var (
 	moduleNotFound   = code{404, 404010, "ModuleNotFound", hub.NotFound}
 	deviceNotOnline  = code{404, 404103, "DeviceNotOnline", hub.Offline}
 	connectionClosed = code{404, 404104, "DeviceConnectionClosedRemotely", hub.Interrupted}
+	deviceExists     = code{409, 409001, "DeviceAlreadyExists", hub.Conflict}
+	moduleExists     = code{409, 409301, "ModuleAlreadyExistsOnDevice", hub.Conflict}
 	etagMismatch     = code{412, 412001, "PreconditionFailed", hub.Conflict}
 	messageTooLarge  = code{413, 413001, "MessageTooLarge", hub.Invalid}
 	notImplemented   = code{501, 501000, "GenericNotImplemented", hub.Invalid}
@@ -66,13 +70,21 @@ func (f *fault) afterSending() *fault {
 }
 
 func unknownDevice(id string) *fault {
-	return deviceNotFound.fault("Device %s not registered.", id).
+	return deviceNotFound.fault("Device %s not registered.", printable(id)).
 		saying("the simulator has no device %s; check the id, or add the device to the simulator", id)
 }
 
 func unknownModule(id, module string) *fault {
-	return moduleNotFound.fault("Module %s/%s not registered.", id, module).
-		saying("the simulator has no modules, so none called %s", module)
+	return moduleNotFound.fault("Module %s/%s not registered.", printable(id), printable(module)).
+		saying("device %s has no module %s in the simulator; check the id, or make the module", id, module)
+}
+
+// notRegistered is the fault of a device, or of a module "D/M", that is not in the registry.
+func notRegistered(id string) *fault {
+	if device, module, isModule := strings.Cut(id, "/"); isModule {
+		return unknownModule(device, module)
+	}
+	return unknownDevice(id)
 }
 
 // asFault is err as the service answers it. Everything here fails with a fault.

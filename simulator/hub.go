@@ -131,14 +131,18 @@ func (h *Hub) ConnectionString(policyName string) (wire.ConnectionString, error)
 	return wire.ConnectionString{Host: h.config.HostName, Policy: policyName, Key: p.primary}, nil
 }
 
-// DeviceConnectionString is a device's entry. Its host is Config.HostName; use At for an address.
+// DeviceConnectionString is the entry of a device with SAS, or of its module "D/M". Its host is Config.HostName; use At for an address.
 func (h *Hub) DeviceConnectionString(id string) (wire.ConnectionString, error) {
 	d, err := h.device(id)
 	if err != nil {
 		return wire.ConnectionString{}, fmt.Errorf("simulator: there is no device %q", id)
 	}
+	if kind := d.view().identity.kind; kind != SAS {
+		return wire.ConnectionString{}, fmt.Errorf("simulator: %s has no keys: its authentication is %s", id, kind)
+	}
 	primary, _ := h.deviceKeys(d)
-	return wire.ConnectionString{Host: h.config.HostName, Device: id, Key: primary}, nil
+	names := d.names()
+	return wire.ConnectionString{Host: h.config.HostName, Device: names.Device, Module: names.Module, Key: primary}, nil
 }
 
 // trackingID is a number for one error, in the form of Azure's.

@@ -54,10 +54,8 @@ func (h *Hub) identify(sock *socket, id wire.Identity, c *packets.ConnectPacket)
 		return nil, 0, fmt.Errorf("the user name is of %.80q, the client id %.80q", user.ClientID, c.ClientIdentifier)
 	case !h.isHost(user.Host):
 		return nil, 0, fmt.Errorf("the user name is for the hub %.80q, and this is %q", user.Host, h.config.HostName)
-	case id.Module != "":
-		return nil, 0, unknownModule(id.Device, id.Module)
 	}
-	d, err := h.device(id.Device)
+	d, err := h.device(id.String())
 	if err != nil {
 		return nil, 0, err
 	}

@@ -12,9 +12,10 @@ import (
 
 // Send puts a message for a device into the hub's queue and returns its id.
 func (c *Client) Send(_ context.Context, m hub.Message) (id string, err error) {
-	if err = c.checkTarget(m.Target); err == nil {
+	device, err := registryID(m.Device, m.Module)
+	if err == nil {
 		id, err = c.hub.sendMessage(outgoing{
-			device: m.Target.String(), id: m.ID, properties: m.Properties, body: m.Body, expiry: m.Expiry,
+			device: device, id: m.ID, properties: m.Properties, body: m.Body, expiry: m.Expiry,
 		})
 	}
 	return id, failed("send a message", m.Target, err)
@@ -34,10 +35,11 @@ func (c *Client) Telemetry(ctx context.Context, q hub.TelemetryQuery) (hub.Telem
 }
 
 func (c *Client) telemetry(ctx context.Context, q hub.TelemetryQuery) (telemetryPage, error) {
-	if err := c.checkTarget(q.Target); err != nil {
+	id, err := registryID(q.Device, q.Module)
+	if err != nil {
 		return telemetryPage{}, err
 	}
-	d, err := c.hub.device(q.Target.String())
+	d, err := c.hub.device(id)
 	if err != nil {
 		return telemetryPage{}, err
 	}

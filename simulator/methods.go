@@ -106,12 +106,12 @@ func validMethod(name string) bool {
 func (h *Hub) deliver(ctx context.Context, d *device, v invocation) (*call, error) {
 	until := h.clock.Now().Add(v.connect)
 	for {
-		c, ready := h.begin(d, v)
-		if c != nil {
-			return c, nil
+		c, ready, err := h.begin(d, v)
+		if ready == nil {
+			return c, err
 		}
 		left := until.Sub(h.clock.Now())
-		err := h.awaitReady(ctx, ready, left)
+		err = h.awaitReady(ctx, ready, left)
 		h.stopWaiting(d, ready)
 		switch {
 		case err != nil:
@@ -134,8 +134,12 @@ func (h *Hub) awaitReady(ctx context.Context, ready *clock.Promise[bool], left t
 }
 
 // begin sends the request if the device takes methods now, else it gives a promise that it will.
-func (h *Hub) begin(d *device, v invocation) (c *call, ready *clock.Promise[bool]) {
+func (h *Hub) begin(d *device, v invocation) (c *call, ready *clock.Promise[bool], err error) {
 	h.edit(d, func() bool {
+		if d.deleted {
+			err = notRegistered(d.id)
+			return false
+		}
 		s := d.session
 		if s == nil || !d.feeds.Has(wire.MethodFeed) {
 			ready = clock.NewPromise[bool](h.clock)
@@ -155,7 +159,7 @@ func (h *Hub) begin(d *device, v invocation) (c *call, ready *clock.Promise[bool
 		s.link.send(wire.MethodRequest{RID: c.rid(), Method: v.method, Body: body})
 		return false
 	})
-	return c, ready
+	return c, ready, err
 }
 
 // wakeCallers lets those try again who wait for the device, if it takes methods now. Its lock is held.

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/twinbook/twinbook/simulator/query"
 )
@@ -53,8 +54,6 @@ func (h *Hub) ask(in inquiry) (answerPage, error) {
 	switch {
 	case q.From == query.Jobs:
 		return page, notImplemented.fault("This simulator has no jobs to query")
-	case q.From == query.Modules: // there are none
-		return page, nil
 	case q.Aggregates():
 		h.aggregate(q, mark, &page)
 	default:
@@ -102,20 +101,37 @@ func (b bookmark) text() string {
 
 // views are the devices after one id that the query can match, in order.
 func (h *Hub) views(q *query.Query, after string) iter.Seq[view] {
-	ids, named := q.DeviceIDs()
-	if named {
-		slices.Sort(ids)
-	} else {
-		ids = h.devices.list()
-	}
+	ids := h.candidates(q)
 	ids = ids[sort.SearchStrings(ids, after+"\x00"):]
 	return func(yield func(view) bool) {
-		for _, id := range ids {
-			if d := h.devices.get(id); d != nil && !yield(d.view()) {
+		for d := range h.devices.all(ids) {
+			if !yield(d.view()) {
 				return
 			}
 		}
 	}
+}
+
+// candidates are the ids of the devices or modules that a query can match, in order.
+func (h *Hub) candidates(q *query.Query) []string {
+	devices, named := q.DeviceIDs()
+	switch {
+	case q.From != query.Modules && !named:
+		return h.devices.list()
+	case q.From != query.Modules:
+		devices = slices.DeleteFunc(devices, func(id string) bool { return strings.Contains(id, "/") }) // of a module
+		slices.Sort(devices)
+		return devices
+	case !named:
+		return h.devices.listModules()
+	}
+	modules := h.devices.listModules()
+	var ids []string
+	for _, device := range devices {
+		ids = append(ids, modulesOf(modules, device)...)
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // collect fills a page with devices or their projections. It looks for one more than fits, since a

@@ -1,10 +1,9 @@
 package simulator
 
 import (
-	"encoding/base64"
-	"fmt"
+	"iter"
 	"slices"
-	"strconv"
+	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -13,32 +12,22 @@ import (
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
-// A Device is what a new device begins with.
-type Device struct {
-	ID       string
-	Disabled bool // known, but not let in
-
-	// Tags and Desired are written as a service would right after making the device.
-	Tags    map[string]any
-	Desired map[string]any
-
-	// PrimaryKey and SecondaryKey have 16 to 64 bytes. Empty: derived from the hub's secret.
-	PrimaryKey, SecondaryKey []byte
-}
-
-// device is an identity, its twin and its connection.
+// device is an identity, its twin and its connection. A module is one, too; its id is "D/M", and
+// everything that works with a device works with a module.
 type device struct {
 	id         string
 	generation int64 // tells it from earlier devices of the same id
-	keys       *[2][]byte
 
 	mu       sync.Mutex // guards what follows; never held while something waits or is called back
+	identity *identity  // never nil; shared by all that have nothing of their own
 	disabled bool
+	barred   bool // it is a module, and its device is disabled
+	deleted  bool // no longer in the registry
+	kept     bool // feeds outlive the connection (CleanSession=0)
+	feeds    wire.Feeds
 	active   time.Time // the last time it did something; zero for never
 	moved    time.Time // when its connection state changed last
 	twin     twin
-	feeds    wire.Feeds             // what the device subscribed to, also while it is away
-	kept     bool                   // feeds outlive the connection (CleanSession=0)
 	confirms bool                   // it confirms messages from the cloud (QoS 1)
 	mail     *mailbox               // messages from the cloud; nil until the first
 	session  *session               // nil while it is away
@@ -54,13 +43,15 @@ func (d *device) names() wire.Identity {
 	return wire.Identity{Device: id, Module: module}
 }
 
-// registry is the devices of a hub. Looking one up takes no lock.
+// registry is the devices of a hub and their modules. Looking one up takes no lock.
 type registry struct {
 	byID sync.Map // id to *device
 
-	mu     sync.Mutex // guards the list
-	ids    []string
-	sorted bool
+	// mu guards the rosters. Who makes, changes or deletes an identity holds it, and then takes the
+	// locks of devices.
+	mu      sync.Mutex
+	devices roster
+	modules roster
 }
 
 func (r *registry) get(id string) *device {
@@ -70,22 +61,92 @@ func (r *registry) get(id string) *device {
 	return nil
 }
 
-// add puts d in unless its id is taken.
-func (r *registry) add(d *device) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, taken := r.byID.LoadOrStore(d.id, d); taken {
-		return false
-	}
-	r.sorted = r.sorted && (len(r.ids) == 0 || r.ids[len(r.ids)-1] < d.id)
-	r.ids = append(r.ids, d.id)
-	return true
+// enter puts a device in whose id is free. The registry's lock is held.
+func (r *registry) enter(d *device) {
+	r.byID.Store(d.id, d)
+	r.rosterOf(d).add(d.id)
 }
 
-// list is all ids in order; whoever gets it must not change it.
+// leave takes a device out. The registry's lock is held.
+func (r *registry) leave(d *device) {
+	r.byID.Delete(d.id)
+	r.rosterOf(d).remove(d.id)
+}
+
+func (r *registry) rosterOf(d *device) *roster {
+	if strings.Contains(d.id, "/") {
+		return &r.modules
+	}
+	return &r.devices
+}
+
+// list is the ids of all devices in order, and of some that were deleted; whoever gets it must not
+// change it.
 func (r *registry) list() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.devices.list()
+}
+
+// listModules is the same of modules.
+func (r *registry) listModules() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.modules.list()
+}
+
+// all are the devices with these ids that still exist.
+func (r *registry) all(ids []string) iter.Seq[*device] {
+	return func(yield func(*device) bool) {
+		for _, id := range ids {
+			if d := r.get(id); d != nil && !yield(d) {
+				return
+			}
+		}
+	}
+}
+
+// modulesOf is the part of modules, a list in order, that belongs to a device.
+func modulesOf(modules []string, device string) []string {
+	first := sort.SearchStrings(modules, device+"/")
+	end := sort.SearchStrings(modules, device+"0") // 0 follows the slash
+	return modules[first:end]
+}
+
+// A roster is ids that can be put in order. Taking one out only notes that it is gone, until many are.
+type roster struct {
+	ids    []string
+	sorted bool
+	gone   map[string]bool // of ids, those taken out
+}
+
+func (r *roster) add(id string) {
+	if r.gone[id] {
+		delete(r.gone, id)
+		return
+	}
+	r.sorted = r.sorted && (len(r.ids) == 0 || r.ids[len(r.ids)-1] < id)
+	r.ids = append(r.ids, id)
+}
+
+func (r *roster) remove(id string) {
+	if r.gone == nil {
+		r.gone = map[string]bool{}
+	}
+	r.gone[id] = true
+	if len(r.gone) > len(r.ids)/2 {
+		left := make([]string, 0, len(r.ids)-len(r.gone)) // those who have the old list keep it
+		for _, id := range r.ids {
+			if !r.gone[id] {
+				left = append(left, id)
+			}
+		}
+		r.ids, r.gone = left, nil
+	}
+}
+
+// list is all ids in order, and perhaps some that are gone; whoever gets it must not change it.
+func (r *roster) list() []string {
 	if !r.sorted {
 		r.ids = slices.Clone(r.ids) // those who have the old list keep it
 		slices.Sort(r.ids)
@@ -94,72 +155,34 @@ func (r *registry) list() []string {
 	return r.ids[:len(r.ids):len(r.ids)]
 }
 
-// AddDevice makes a device, switched off. The error says what about it cannot be.
-func (h *Hub) AddDevice(def Device) error {
-	if !wire.ValidID(def.ID) {
-		return fmt.Errorf("simulator: %.140q is no device id: 1 to 128 letters, digits and - . + %% _ # * ? ! ( ) , : = @ $ ' are allowed", def.ID)
+// Devices are the ids of all devices, in order.
+func (h *Hub) Devices() []string {
+	var ids []string
+	for d := range h.devices.all(h.devices.list()) {
+		ids = append(ids, d.id)
 	}
-	keys, err := givenKeys(def)
-	if err != nil {
-		return err
-	}
-	now := h.clock.Now()
-	d := &device{
-		id: def.ID, generation: now.Unix() + int64(h.made.Add(1)), keys: keys,
-		disabled: def.Disabled, twin: newTwin(now),
-	}
-	if def.Tags != nil || def.Desired != nil {
-		w, err := valuesToWrite(def.Tags, def.Desired, "")
-		if err == nil {
-			_, err = d.twin.apply(w, now)
-		}
-		if err != nil {
-			return fmt.Errorf("simulator: device %s: %w", def.ID, err)
-		}
-	}
-	if !h.devices.add(d) {
-		return fmt.Errorf("simulator: device %s is there already", def.ID)
-	}
-	return nil
+	return ids
 }
 
-// Devices are the ids of all devices, in order.
-func (h *Hub) Devices() []string { return slices.Clone(h.devices.list()) }
-
+// device finds a device, or a module by "D/M".
 func (h *Hub) device(id string) (*device, error) {
 	if d := h.devices.get(id); d != nil {
 		return d, nil
 	}
-	return nil, unknownDevice(id)
+	if device, _, isModule := strings.Cut(id, "/"); isModule && h.devices.get(device) == nil {
+		return nil, unknownDevice(device)
+	}
+	return nil, notRegistered(id)
 }
 
-func givenKeys(def Device) (*[2][]byte, error) {
-	if len(def.PrimaryKey) == 0 && len(def.SecondaryKey) == 0 {
-		return nil, nil
+// registryID is the id of a device or module in the registry, from names that anybody may have
+// written: a slash in one of them must not find a module.
+func registryID(device, module string) (string, error) {
+	if strings.Contains(device, "/") {
+		return "", unknownDevice(device)
 	}
-	for _, k := range [][]byte{def.PrimaryKey, def.SecondaryKey} {
-		if len(k) != 0 && (len(k) < 16 || len(k) > 64) {
-			return nil, fmt.Errorf("simulator: device %s: a key has 16 to 64 bytes, not %d", def.ID, len(k))
-		}
+	if strings.Contains(module, "/") {
+		return "", unknownModule(device, module)
 	}
-	return &[2][]byte{slices.Clone(def.PrimaryKey), slices.Clone(def.SecondaryKey)}, nil
-}
-
-// deviceKeys are the keys given, and derived ones where none were.
-func (h *Hub) deviceKeys(d *device) (primary, secondary []byte) {
-	if d.keys != nil {
-		primary, secondary = d.keys[0], d.keys[1]
-	}
-	if len(primary) == 0 {
-		primary = h.key("device", d.id, "primary")
-	}
-	if len(secondary) == 0 {
-		secondary = h.key("device", d.id, "secondary")
-	}
-	return primary, secondary
-}
-
-// etag of the identity, as Azure's look: base64 of some digits.
-func (d *device) etag() string {
-	return base64.StdEncoding.EncodeToString([]byte(strconv.FormatInt(d.generation, 10)))
+	return wire.Identity{Device: device, Module: module}.String(), nil
 }

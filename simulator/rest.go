@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -32,6 +33,7 @@ type route struct {
 
 // A reply is a success.
 type reply struct {
+	status int // 0: 200
 	body   any // JSON, or a stream
 	header map[string]string
 }
@@ -133,10 +135,15 @@ func writeReply(w http.ResponseWriter, r reply) {
 		write(w)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	for name, value := range r.header {
 		w.Header().Set(name, value)
 	}
+	if r.body == nil {
+		w.WriteHeader(cmp.Or(r.status, http.StatusOK))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(cmp.Or(r.status, http.StatusOK))
 	w.Write(encodeJSON(r.body))
 }
 

@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/twinbook/twinbook/hub"
-	"github.com/twinbook/twinbook/simulator/wire"
 )
 
 const maxTelemetryWait = 60 * time.Second
@@ -31,8 +30,12 @@ type purgeReply struct {
 }
 
 func (r *request) purge() (reply, error) {
-	purged, err := r.hub.purge(r.path[1])
-	return reply{body: purgeReply{Purged: purged, DeviceID: r.path[1]}}, err
+	id, err := registryID(r.path[1], "")
+	if err != nil {
+		return reply{}, err
+	}
+	purged, err := r.hub.purge(id)
+	return reply{body: purgeReply{Purged: purged, DeviceID: id}}, err
 }
 
 // messageBody is a message for a device. Body is text; bytes that are none go into BodyBase64.
@@ -61,8 +64,12 @@ func (r *request) sendMessage() (reply, error) {
 	if b.Expiry != nil && *b.Expiry <= 0 {
 		return reply{}, argumentInvalid.fault("expirySeconds must be more than 0")
 	}
+	device, err := r.addressee()
+	if err != nil {
+		return reply{}, err
+	}
 	id, err := r.hub.sendMessage(outgoing{
-		device: r.target(), id: b.ID, correlation: b.Correlation, properties: b.Properties,
+		device: device, id: b.ID, correlation: b.Correlation, properties: b.Properties,
 		body: bytes, expiry: seconds(b.Expiry, 0),
 	})
 	return reply{body: map[string]string{"messageId": id}}, err
@@ -84,9 +91,9 @@ func (b messageBody) bytes() ([]byte, error) {
 	return nil, nil
 }
 
-// target is the device, or its module, that a call of our own is about.
-func (r *request) target() string {
-	return wire.Identity{Device: r.path[2], Module: r.URL.Query().Get("module")}.String()
+// addressee is the device, or its module, that a call of our own is about.
+func (r *request) addressee() (id string, err error) {
+	return registryID(r.path[2], r.URL.Query().Get("module"))
 }
 
 // telemetryDoc is a message of a device. Body is the text that was sent; bytes that are no UTF-8
@@ -121,7 +128,11 @@ type telemetryReply struct {
 }
 
 func (r *request) deviceTelemetry() (reply, error) {
-	d, err := r.hub.device(r.target())
+	id, err := r.addressee()
+	if err != nil {
+		return reply{}, err
+	}
+	d, err := r.hub.device(id)
 	if err != nil {
 		return reply{}, err
 	}

@@ -7,7 +7,7 @@ import (
 
 var methodRoutes = []route{
 	{method: "POST", path: "twins/*/methods", need: serviceConnect, serve: (*request).invoke, inside: true},
-	{method: "POST", path: "twins/*/modules/*/methods", need: serviceConnect, serve: (*request).noModule, inside: true},
+	{method: "POST", path: "twins/*/modules/*/methods", need: serviceConnect, serve: (*request).invoke, inside: true},
 }
 
 // methodBody is the body of a method call. Times are in seconds.
@@ -24,6 +24,10 @@ type methodReply struct {
 }
 
 func (r *request) invoke() (reply, error) {
+	id, err := r.target()
+	if err != nil {
+		return reply{}, err
+	}
 	body, err := r.readBody()
 	if err != nil {
 		return reply{}, err
@@ -33,7 +37,7 @@ func (r *request) invoke() (reply, error) {
 		return reply{}, argumentInvalid.fault("The request body is not a method call: %s", printable(err.Error()))
 	}
 	a, err := r.hub.invoke(r.Context(), invocation{
-		device: r.path[1], method: b.MethodName, payload: compact(b.Payload),
+		device: id, method: b.MethodName, payload: compact(b.Payload),
 		response: seconds(b.Response, defaultResponse), connect: seconds(b.Connect, 0),
 	})
 	return reply{body: methodReply{a.status, a.payload}}, err

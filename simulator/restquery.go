@@ -46,12 +46,12 @@ func (p answerPage) reply() reply {
 		if rows == nil {
 			rows = []map[string]any{} // an array, never null
 		}
-		return reply{rows, header}
+		return reply{body: rows, header: header}
 	}
 	header["x-ms-item-type"] = "Twin"
 	docs := make([]twinDoc, len(p.views))
 	for i, v := range p.views {
 		docs[i] = v.doc()
 	}
-	return reply{docs, header}
+	return reply{body: docs, header: header}
 }

@@ -53,9 +53,9 @@ func (h *Hub) open(s *session, clean bool) error {
 	d := s.device
 	var old *session
 	var lost []*call
-	refused := false
+	var refused error
 	h.edit(d, func() bool {
-		if refused = d.disabled; refused {
+		if refused = d.refuses(); refused != nil {
 			return false
 		}
 		if old = d.session; old != nil {
@@ -78,13 +78,26 @@ func (h *Hub) open(s *session, clean bool) error {
 		d.hand()
 		return old == nil // else it was connected, and is
 	})
-	if refused {
-		return unauthorized.fault("Unauthorized").saying("device %s is disabled in the simulator", d.id)
+	if refused != nil {
+		return refused
 	}
 	if old != nil {
 		old.link.end(errTakenOver)
 	}
 	h.failCalls(d, lost, errTakenOver)
+	return nil
+}
+
+// refuses says why a device is not let in. Its lock is held.
+func (d *device) refuses() error {
+	switch {
+	case d.deleted:
+		return notRegistered(d.id)
+	case d.disabled:
+		return unauthorized.fault("Unauthorized").saying("%s is disabled in the simulator", d.names())
+	case d.barred:
+		return unauthorized.fault("Unauthorized").saying("device %s, and with it the module %s, is disabled in the simulator", d.names().Device, d.names().Module)
+	}
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"maps"
-	"strings"
 	"time"
 )
 
@@ -47,7 +46,7 @@ type serviceWrite struct {
 // apply makes a write of the service, all of it or nothing. The notice is what devices are told of
 // the desired properties, or nil if those were not written.
 func (t *twin) apply(w serviceWrite, now time.Time) (notice map[string]any, err error) {
-	if !t.matches(w.ifMatch) {
+	if !sameETag(w.ifMatch, t.etagText()) {
 		return nil, etagMismatch.fault("Precondition failed: Device version did not match, existing version: %d", t.version).
 			saying("the twin has changed since it was read; read it again, then write with its new etag (%s)", t.etagText())
 	}
@@ -126,13 +125,6 @@ func (c change) notice(old, now *tree) map[string]any {
 		notice = map[string]any{}
 	}
 	return notice
-}
-
-// matches compares an If-Match header with the etag. Clients send it quoted or bare, weak or
-// strong, and quote the star as well.
-func (t *twin) matches(ifMatch string) bool {
-	tag := strings.Trim(strings.TrimPrefix(strings.TrimSpace(ifMatch), "W/"), `"`)
-	return tag == "" || tag == "*" || tag == t.etagText()
 }
 
 func (t *twin) etagText() string {

@@ -14,6 +14,7 @@ import (
 // A view is a device as it was at one moment. It shares the twin's trees, which nobody changes.
 type view struct {
 	device    *device
+	identity  *identity
 	twin      twin
 	connected bool
 	disabled  bool
@@ -30,7 +31,7 @@ func (d *device) view() view {
 
 func (d *device) viewLocked() view {
 	return view{
-		device: d, twin: d.twin, connected: d.session != nil,
+		device: d, identity: d.identity, twin: d.twin, connected: d.session != nil,
 		disabled: d.disabled, active: d.active, moved: d.moved, messages: d.mail.count(),
 	}
 }
@@ -49,10 +50,13 @@ func (v view) status() string {
 	return "enabled"
 }
 
+// deviceETag is the etag of the identity.
+func (v view) deviceETag() string { return v.identity.etag(v.device.generation) }
+
 // hubTwin is the twin as steps see it.
 func (v view) hubTwin() hub.Twin {
 	return hub.Twin{
-		Target:          hub.Target{Device: v.device.id},
+		Target:          hub.Target(v.device.names()),
 		ConnectionState: v.connectionState(), Status: v.status(), ETag: v.twin.etagText(),
 		Tags: v.twin.tags.plain(), Desired: v.twin.desired.root.plain(), Reported: v.twin.reported.root.plain(),
 		DesiredVersion: v.twin.desired.version, ReportedVersion: v.twin.reported.version,
@@ -64,7 +68,9 @@ func (v view) hubTwin() hub.Twin {
 func (v view) Member(name string) (any, bool) {
 	switch name {
 	case "deviceId":
-		return v.device.id, true
+		return v.device.names().Device, true
+	case "moduleId":
+		return optional(v.device.names().Module)
 	case "tags":
 		return v.twin.tags, true
 	case "properties":
@@ -73,26 +79,54 @@ func (v view) Member(name string) (any, bool) {
 		return v.connectionState(), true
 	case "status":
 		return v.status(), true
+	case "statusReason":
+		return optional(v.identity.reason)
 	case "statusUpdateTime":
-		return zeroTime, true
+		return timeText(v.identity.statusTime), true
 	case "lastActivityTime":
 		return timeText(v.active), true
 	case "etag":
 		return v.twin.etagText(), true
 	case "deviceEtag":
-		return v.device.etag(), true
+		return v.deviceETag(), true
 	case "version":
 		return float64(v.twin.version), true
 	case "cloudToDeviceMessageCount":
 		return float64(v.messages), true
 	case "authenticationType":
-		return "sas", true
+		return string(v.identity.kind), true
+	case "x509Thumbprint":
+		return map[string]any{"primaryThumbprint": orNull(v.identity.thumbprints[0]), "secondaryThumbprint": orNull(v.identity.thumbprints[1])}, true
 	case "modelId":
 		return "", true
 	case "capabilities":
-		return map[string]any{"iotEdge": false}, true
+		return map[string]any{"iotEdge": v.identity.edge}, true
+	case "managedBy":
+		return v.identity.managedBy, v.device.names().Module != ""
+	case "deviceScope":
+		return optional(v.identity.scope)
+	case "parentScopes":
+		return orNone(v.identity.parents)
 	}
 	return nil, false
+}
+
+// optional is a member that is missing where it would be empty.
+func optional(text string) (any, bool) { return text, text != "" }
+
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+func orNone(texts []string) (any, bool) {
+	list := make([]any, len(texts))
+	for i, t := range texts {
+		list[i] = t
+	}
+	return list, len(list) > 0
 }
 
 // A sectionDoc is a section with its $metadata and $version.
@@ -134,20 +168,24 @@ func (s section) print(metadata bool) []byte {
 // twinDoc is a twin as the service shows it.
 type twinDoc struct {
 	DeviceID         string          `json:"deviceId"`
+	ModuleID         string          `json:"moduleId,omitempty"`
 	ETag             string          `json:"etag"`
 	DeviceETag       string          `json:"deviceEtag"`
 	Status           string          `json:"status"`
+	StatusReason     string          `json:"statusReason,omitempty"`
 	StatusTime       string          `json:"statusUpdateTime"`
 	ConnectionState  string          `json:"connectionState"`
 	LastActivityTime string          `json:"lastActivityTime"`
 	MessageCount     int             `json:"cloudToDeviceMessageCount"`
-	AuthType         string          `json:"authenticationType"`
+	AuthType         Authentication  `json:"authenticationType"`
 	X509             thumbprints     `json:"x509Thumbprint"`
 	ModelID          string          `json:"modelId"`
 	Version          int64           `json:"version"`
 	Tags             *tree           `json:"tags"`
 	Properties       propertiesDoc   `json:"properties"`
-	Capabilities     map[string]bool `json:"capabilities"`
+	Capabilities     capabilitiesDoc `json:"capabilities"`
+	Scope            string          `json:"deviceScope,omitempty"`
+	Parents          []string        `json:"parentScopes,omitempty"`
 }
 
 type propertiesDoc struct {
@@ -156,13 +194,14 @@ type propertiesDoc struct {
 }
 
 func (v view) doc() twinDoc {
+	names, id := v.device.names(), v.identity
 	return twinDoc{
-		DeviceID: v.device.id, ETag: v.twin.etagText(), DeviceETag: v.device.etag(),
-		Status: v.status(), StatusTime: zeroTime,
+		DeviceID: names.Device, ModuleID: names.Module, ETag: v.twin.etagText(), DeviceETag: v.deviceETag(),
+		Status: v.status(), StatusReason: id.reason, StatusTime: timeText(id.statusTime),
 		ConnectionState: v.connectionState(), LastActivityTime: timeText(v.active),
-		MessageCount: v.messages, AuthType: "sas", Version: v.twin.version, Tags: cmp.Or(v.twin.tags, &tree{}),
+		MessageCount: v.messages, AuthType: id.kind, X509: id.x509(), Version: v.twin.version, Tags: cmp.Or(v.twin.tags, &tree{}),
 		Properties:   propertiesDoc{v.twin.desired.doc(), v.twin.reported.doc()},
-		Capabilities: map[string]bool{"iotEdge": false},
+		Capabilities: capabilitiesDoc{id.edge}, Scope: id.scope, Parents: id.parents,
 	}
 }
 

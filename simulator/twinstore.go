@@ -2,25 +2,39 @@ package simulator
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
 // edit changes a device under its lock, and then hands over what that queued: to the device, and, if
 // f says that something changed, to those who watch its twin.
-func (h *Hub) edit(d *device, f func() (changed bool)) {
+func (h *Hub) edit(d *device, f func() (changed bool)) { h.change(d, f).tell() }
+
+// change is edit for those who hold the registry's lock: they tell when they have let go of it.
+func (h *Hub) change(d *device, f func() (changed bool)) queued {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	changed := f()
-	s := d.session
-	var watchers []*watcher
-	if changed {
-		watchers = h.watches.report(d)
+	q := queued{session: d.session}
+	if changed && !d.deleted {
+		q.watchers = h.watches.report(d)
 	}
-	d.mu.Unlock()
-	if s != nil {
-		s.link.flush()
+	return q
+}
+
+// queued is whom a change of a device has something for.
+type queued struct {
+	session  *session
+	watchers []*watcher
+}
+
+// tell hands it over. No lock is held.
+func (q queued) tell() {
+	if q.session != nil {
+		q.session.link.flush()
 	}
-	for _, w := range watchers {
+	for _, w := range q.watchers {
 		w.flush()
 	}
 }
@@ -42,17 +56,28 @@ func (h *Hub) writeTwin(id string, w serviceWrite) (after view, err error) {
 		return view{}, err
 	}
 	h.edit(d, func() bool {
-		var notice map[string]any
-		if notice, err = d.twin.apply(w, h.clock.Now()); err != nil {
+		if err = d.write(w, h.clock.Now()); err != nil {
 			return false
-		}
-		if notice != nil && d.session != nil && d.feeds.Has(wire.DesiredFeed) {
-			d.session.link.send(wire.DesiredPatch{Version: d.twin.desired.version, Body: encodeJSON(notice)})
 		}
 		after = d.viewLocked()
 		return true
 	})
 	return after, err
+}
+
+// write makes a write of the service and queues the notice of it. The device's lock is held.
+func (d *device) write(w serviceWrite, now time.Time) error {
+	if d.deleted {
+		return notRegistered(d.id)
+	}
+	notice, err := d.twin.apply(w, now)
+	if err != nil {
+		return err
+	}
+	if notice != nil && d.session != nil && d.feeds.Has(wire.DesiredFeed) {
+		d.session.link.send(wire.DesiredPatch{Version: d.twin.desired.version, Body: encodeJSON(notice)})
+	}
+	return nil
 }
 
 // parseWrite reads the body of a PATCH, or of a PUT, which replaces. Members that the service cannot

@@ -124,7 +124,7 @@ func TestReportInCallback(t *testing.T) {
 		s := &scripted{loop: l}
 		s.attach(t, ctx, h, "dev-1", wire.DesiredFeed)
 		var seen []string
-		h.Client().OnTwin(hub.Target{Device: "dev-1"}, func(tw hub.Twin) {
+		h.Client().OnTwin(hub.Target{Device: "dev-1"}, func(tw hub.Twin, _ error) {
 			seen = append(seen, fmt.Sprint(tw.DesiredVersion, tw.Reported["seen"]))
 		})
 		for i := range 2 {

@@ -18,20 +18,26 @@ type watchList struct {
 }
 
 type watcher struct {
-	tell    func(hub.Twin)
+	tell    func(hub.Twin, error)
 	stopped atomic.Bool
-	box     outbox[hub.Twin]
+	box     outbox[sight]
+}
+
+// A sight is what a watcher is told: a twin, or that there is none any more.
+type sight struct {
+	twin hub.Twin
+	err  error
 }
 
 func (w *watcher) flush() {
-	w.box.flush(func(t hub.Twin) {
+	w.box.flush(func(s sight) {
 		if !w.stopped.Load() {
-			w.tell(t)
+			w.tell(s.twin, s.err)
 		}
 	})
 }
 
-func (ws *watches) add(id string, tell func(hub.Twin)) (stop func()) {
+func (ws *watches) add(id string, tell func(hub.Twin, error)) (stop func()) {
 	entry, _ := ws.byID.LoadOrStore(id, &watchList{})
 	list, w := entry.(*watchList), &watcher{tell: tell}
 	list.mu.Lock()
@@ -60,7 +66,28 @@ func (ws *watches) report(d *device) []*watcher {
 	}
 	t := d.viewLocked().hubTwin()
 	for _, w := range watchers {
-		w.box.put(t)
+		w.box.put(sight{twin: t})
+	}
+	return watchers
+}
+
+// end queues the end for all who watch a device that was deleted, and returns whom to flush. A later
+// device of the same id is not theirs.
+func (ws *watches) end(d *device) []*watcher {
+	entry, watched := ws.byID.Load(d.id)
+	if !watched {
+		return nil
+	}
+	list := entry.(*watchList)
+	list.mu.Lock()
+	watchers := list.watchers
+	list.watchers = nil
+	list.mu.Unlock()
+	names := d.names()
+	gone := failed("watch the twin", hub.Target{Device: names.Device, Module: names.Module}, deviceNotFound.fault("Device %s was deleted.", printable(d.id)).
+		saying("%s was deleted from the registry", d.id))
+	for _, w := range watchers {
+		w.box.put(sight{err: gone})
 	}
 	return watchers
 }

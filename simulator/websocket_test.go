@@ -76,17 +76,17 @@ func webConnect(t *testing.T, h *Hub) string {
 }
 
 const (
-	subscribeBytes = "\x82\x1b\x00\x01\x00\x16$iothub/methods/POST/#\x00"
-	subackBytes    = "\x90\x03\x00\x01\x00"
-	pingBytes      = "\xc0\x00"
-	pongBytes      = "\xd0\x00"
+	methodsBytes = "\x82\x1b\x00\x01\x00\x16$iothub/methods/POST/#\x00"
+	subackBytes  = "\x90\x03\x00\x01\x00"
+	pingBytes    = "\xc0\x00"
+	pongBytes    = "\xd0\x00"
 )
 
 // MQTT is a stream of bytes to the hub, whatever messages and frames it comes in.
 func TestPacketsInFrames(t *testing.T) {
 	h := newHub(t, Config{})
 	d := openDoors(t, h)
-	all := webConnect(t, h) + subscribeBytes + pingBytes
+	all := webConnect(t, h) + methodsBytes + pingBytes
 	want := subackBytes + pongBytes
 	for name, send := range map[string]func(*webTalk){
 		"all in one message": func(k *webTalk) { k.say(websocket.BinaryMessage, all) },

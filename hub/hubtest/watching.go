@@ -98,7 +98,7 @@ func eachChangeIsTold(ctx context.Context, x *exam) {
 	pusher, d := x.pusher(), x.device()
 	d.Report(`{"n":0}`)
 	told := clock.NewQueue[hub.Twin](x.Clock)
-	defer pusher.OnTwin(dev, told.Put)()
+	defer pusher.OnTwin(dev, func(t hub.Twin, _ error) { told.Put(t) })()
 	d.Report(`{"n":1}`)
 	d.Report(`{"n":2}`)
 	x.update(ctx, hub.Patch{Desired: object{"m": 1}})
@@ -123,9 +123,9 @@ func eachChangeIsTold(ctx context.Context, x *exam) {
 func nothingAfterStop(ctx context.Context, x *exam) {
 	pusher, d := x.pusher(), x.device()
 	told := clock.NewQueue[string](x.Clock)
-	stop := pusher.OnTwin(dev, func(hub.Twin) { told.Put("the first") })
+	stop := pusher.OnTwin(dev, func(hub.Twin, error) { told.Put("the first") })
 	stop()
-	defer pusher.OnTwin(dev, func(hub.Twin) { told.Put("the second") })()
+	defer pusher.OnTwin(dev, func(hub.Twin, error) { told.Put("the second") })()
 	d.Report(`{"n":1}`)
 	got, err := told.Take(ctx)
 	if err != nil || fmt.Sprint(got) != "[the second]" {

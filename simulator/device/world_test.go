@@ -229,7 +229,7 @@ func (w *world) until(id, what string, holds func(hub.Twin) bool) hub.Twin {
 	bounded, cancel := w.clock.WithTimeout(w.ctx, patience)
 	defer cancel()
 	twins := clock.NewQueue[hub.Twin](w.clock)
-	defer w.client.OnTwin(target(id), twins.Put)()
+	defer w.client.OnTwin(target(id), func(t hub.Twin, _ error) { twins.Put(t) })()
 	t := w.twin(id)
 	for {
 		if holds(t) {

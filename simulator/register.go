@@ -1,0 +1,241 @@
+package simulator
+
+import (
+	"errors"
+	"time"
+
+	"github.com/twinbook/twinbook/simulator/wire"
+)
+
+// Why the registry ends a connection.
+var (
+	errDisabled = errors.New("the device was disabled in the registry")
+	errDeleted  = errors.New("the device was deleted from the registry")
+)
+
+// A registration makes or updates one identity.
+type registration struct {
+	id     wire.Identity
+	change identityChange
+	twin   *serviceWrite // written with it, or nothing is
+
+	create, update bool   // what it may do
+	ifMatch        string // for an update: the etag that the identity must still have; empty: whatever it has
+	derived        bool   // a new identity with SAS that was given no keys has those derived from the hub's secret
+}
+
+// later is what is left to do when the registry's lock is free: hand over what was queued, end
+// connections.
+type later []func()
+
+func (l later) run() {
+	for _, f := range l {
+		f()
+	}
+}
+
+// register does what a registration asks for, and returns the device after it.
+func (h *Hub) register(r registration) (view, error) {
+	if err := r.check(); err != nil {
+		return view{}, err
+	}
+	h.devices.mu.Lock()
+	v, rest, err := h.registerLocked(r)
+	h.devices.mu.Unlock()
+	rest.run()
+	return v, err
+}
+
+func (r registration) check() error {
+	if !wire.ValidID(r.id.Device) {
+		return argumentInvalid.fault("The device id '%s' is not valid", printable(r.id.Device)).
+			saying("%.140q is no device id: 1 to 128 letters, digits and - . + %% _ # * ? ! ( ) , : = @ $ ' are allowed", r.id.Device)
+	}
+	if r.id.Module != "" && !wire.ValidID(r.id.Module) {
+		return argumentInvalid.fault("The module id '%s' is not valid", printable(r.id.Module)).
+			saying("%.140q is no module id: 1 to 128 letters, digits and - . + %% _ # * ? ! ( ) , : = @ $ ' are allowed", r.id.Module)
+	}
+	return r.change.check()
+}
+
+func (h *Hub) registerLocked(r registration) (view, later, error) {
+	id := r.id.String()
+	d := h.devices.get(id)
+	switch {
+	case d != nil && r.update:
+		return h.updateLocked(d, r)
+	case d != nil && r.id.Module != "":
+		return view{}, nil, moduleExists.fault("Module %s is already registered on device %s.", printable(r.id.Module), printable(r.id.Device)).
+			saying("module %s is there already", id)
+	case d != nil:
+		return view{}, nil, deviceExists.fault("Device %s is already registered.", printable(id)).
+			saying("device %s is there already", id)
+	case !r.create:
+		_, err := h.device(id)
+		return view{}, nil, err
+	}
+	v, err := h.createLocked(id, r)
+	return v, nil, err
+}
+
+func (h *Hub) createLocked(id string, r registration) (view, error) {
+	now := h.clock.Now()
+	d := &device{id: id, generation: h.unique(now), identity: commonIdentity, twin: newTwin(now)}
+	if r.id.Module != "" {
+		owner, err := h.device(r.id.Device)
+		if err != nil {
+			return view{}, err
+		}
+		d.barred = owner.view().disabled
+	}
+	if r.change.credentials == nil && !r.derived {
+		r.change.credentials = &credentials{kind: SAS}
+	}
+	if c := r.change.credentials; c != nil && !r.derived {
+		*c = c.randomKeys()
+	}
+	d.disabled = given(r.change.disabled, false)
+	if !r.change.empty() {
+		d.identity = r.change.to(d.identity)
+	}
+	if r.twin != nil {
+		if _, err := d.twin.apply(*r.twin, now); err != nil {
+			return view{}, err
+		}
+	}
+	h.devices.enter(d)
+	return d.view(), nil
+}
+
+func (h *Hub) updateLocked(d *device, r registration) (after view, rest later, err error) {
+	var left *session
+	queued := h.change(d, func() bool {
+		if err = d.update(r, h.clock.Now(), h.unique(h.clock.Now())); err != nil {
+			return false
+		}
+		if d.disabled {
+			left = d.session
+		}
+		after = d.viewLocked()
+		return true
+	})
+	if err != nil {
+		return after, nil, err
+	}
+	rest = append(rest, queued.tell)
+	if left != nil {
+		rest = append(rest, func() { h.close(left, errDisabled) })
+	}
+	if r.change.disabled != nil {
+		rest = append(rest, h.bar(d, after.disabled)...)
+	}
+	return after, rest, nil
+}
+
+// update does what a registration says, all of it or nothing. The device's lock is held.
+func (d *device) update(r registration, now time.Time, version int64) error {
+	if err := d.checkETag(r.ifMatch); err != nil {
+		return err
+	}
+	if r.twin != nil {
+		if err := d.write(*r.twin, now); err != nil {
+			return err
+		}
+	}
+	if c := r.change.credentials; c != nil {
+		*c = c.randomKeys()
+	}
+	next := r.change.to(d.identity)
+	next.version = version
+	if disabled := given(r.change.disabled, d.disabled); disabled != d.disabled {
+		d.disabled, next.statusTime = disabled, now
+	}
+	d.identity = next
+	return nil
+}
+
+// checkETag compares with the identity's etag. The device's lock is held.
+func (d *device) checkETag(ifMatch string) error {
+	if etag := d.identity.etag(d.generation); !sameETag(ifMatch, etag) {
+		return etagMismatch.fault("Precondition failed: the ETag of device %s did not match", printable(d.id)).
+			saying("the identity of %s has changed since it was read; read it again, and use its new etag (%s)", d.id, etag)
+	}
+	return nil
+}
+
+// bar keeps the modules of a disabled device out, and lets those of another in.
+func (h *Hub) bar(owner *device, out bool) later {
+	if owner.names().Module != "" {
+		return nil
+	}
+	var rest later
+	for m := range h.devices.all(modulesOf(h.devices.modules.list(), owner.id)) {
+		m.mu.Lock()
+		m.barred = out
+		s := m.session
+		m.mu.Unlock()
+		if out && s != nil {
+			rest = append(rest, func() { h.close(s, errDisabled) })
+		}
+	}
+	return rest
+}
+
+// remove deletes an identity with its twin and its modules, if it still has the etag.
+func (h *Hub) remove(id, ifMatch string) error {
+	h.devices.mu.Lock()
+	rest, err := h.removeLocked(id, ifMatch)
+	h.devices.mu.Unlock()
+	rest.run()
+	return err
+}
+
+func (h *Hub) removeLocked(id, ifMatch string) (later, error) {
+	d, err := h.device(id)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	err = d.checkETag(ifMatch)
+	d.mu.Unlock() // nobody changes it meanwhile: that takes the registry's lock
+	if err != nil {
+		return nil, err
+	}
+	var rest later
+	if d.names().Module == "" {
+		for m := range h.devices.all(modulesOf(h.devices.modules.list(), id)) {
+			rest = append(rest, h.drop(m))
+		}
+	}
+	return append(rest, h.drop(d)), nil
+}
+
+// drop takes a device out. Whoever still has it finds it deleted; those who wait for it or watch it
+// are told.
+func (h *Hub) drop(d *device) (rest func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.deleted = true
+	s, waiting := d.session, d.waiting
+	d.session, d.waiting = nil, nil
+	watchers := h.watches.end(d)
+	h.devices.leave(d)
+	return func() {
+		for _, ready := range waiting {
+			ready.Resolve(true)
+		}
+		if s != nil {
+			h.close(s, errDeleted)
+		}
+		for _, w := range watchers {
+			w.flush()
+		}
+	}
+}
+
+// unique is a number that no identity had before. It looks like Azure's, which counts units of 100ns
+// since the year 1.
+func (h *Hub) unique(now time.Time) int64 {
+	const year1970 = 621355968000000000
+	return year1970 + now.UnixNano()/100 + int64(h.made.Add(1))
+}
