@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"crypto/x509"
 	"strings"
 	"time"
 
@@ -96,9 +97,13 @@ func covers(t wire.Token, path string) bool {
 	return wire.Within(path, opened)
 }
 
-// admit checks the token a device connects with, and says how long it is good.
-func (h *Hub) admit(d *device, text string) (time.Duration, error) {
-	t, err := h.checkToken(text)
+// admit checks the SAS token a device connects with, or without one its certificates, and says how long
+// that is good.
+func (h *Hub) admit(d *device, token string, shown []*x509.Certificate) (time.Duration, error) {
+	if token == "" {
+		return unlimited, h.admitCertificate(d, shown)
+	}
+	t, err := h.checkToken(token)
 	if err != nil {
 		return 0, err
 	}
@@ -122,7 +127,10 @@ func (d *device) path() string {
 
 func (h *Hub) checkDeviceKey(d *device, t wire.Token, path string) error {
 	primary, secondary := h.deviceKeys(d)
+	kind := d.view().identity.kind
 	switch {
+	case kind != SAS:
+		return unauthorized.fault("Unauthorized").saying("%s came with a SAS token of its own, and its authentication is %s", d.id, kind)
 	case !wire.Within(t.Path(), path):
 		return unauthorized.fault("Unauthorized").saying("the SAS token is for %.100q, not for device %s", t.Resource, d.id)
 	case !t.SignedBy(primary, secondary):

@@ -45,6 +45,12 @@ func listen(t testing.TB, h *Hub) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serveOn(t, h, l)
+	return l.Addr().String()
+}
+
+func serveOn(t testing.TB, h *Hub, l net.Listener) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- h.ServeMQTT(ctx, l) }()
@@ -54,7 +60,6 @@ func listen(t testing.TB, h *Hub) (address string) {
 			t.Errorf("ServeMQTT: %v", err)
 		}
 	})
-	return l.Addr().String()
 }
 
 func within[T any](t testing.TB, what string, c <-chan T) T {

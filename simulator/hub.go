@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,6 +25,10 @@ type Config struct {
 	// Seed makes all keys the same each time. Empty: keys are random. Anyone who knows the seed
 	// has the keys.
 	Seed string
+
+	// ClientCAs have signed the certificates of devices whose authentication is CertificateAuthority.
+	// Nil: there are none.
+	ClientCAs *x509.CertPool
 
 	// Superset accepts in queries what Azure knows in message routes only.
 	Superset bool

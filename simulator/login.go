@@ -59,6 +59,6 @@ func (h *Hub) identify(sock *socket, id wire.Identity, c *packets.ConnectPacket)
 	if err != nil {
 		return nil, 0, err
 	}
-	life, err := h.admit(d, string(c.Password))
+	life, err := h.admit(d, string(c.Password), shownBy(sock.conn))
 	return &session{device: d, link: sock, noTwin: user.APIVersion == "", will: willOf(id, c)}, life, err
 }
