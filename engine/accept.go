@@ -88,12 +88,16 @@ func (f *Field) acceptDuration(value any) (any, error) {
 		return nil, err
 	}
 	if f.Min != nil && d.Seconds() < *f.Min {
-		return nil, fmt.Errorf("%s is shorter than %vs, the least allowed", text, *f.Min)
+		return nil, fmt.Errorf("%s is shorter than %s, the least allowed", text, secondsText(*f.Min))
 	}
 	if f.Max != nil && d.Seconds() > *f.Max {
-		return nil, fmt.Errorf("%s is longer than %vs, the most allowed", text, *f.Max)
+		return nil, fmt.Errorf("%s is longer than %s, the most allowed", text, secondsText(*f.Max))
 	}
 	return text, nil
+}
+
+func secondsText(n float64) string {
+	return expr.FormatDuration(time.Duration(n * float64(time.Second)))
 }
 
 func acceptTextMap(value any) (any, error) {

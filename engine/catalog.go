@@ -52,6 +52,11 @@ func Define[Env, P, R any](spec Spec, run func(ctx context.Context, env Env, p P
 		Fields: paramFields(reflect.TypeFor[P]()), Outputs: outputFields(reflect.TypeFor[R]()),
 	}
 	t.expectation()
+	for _, f := range t.Fields {
+		if f.Kind == KindTime && f.Default == SinceStepBefore {
+			t.since = f.Name
+		}
+	}
 	if _, ok := any(new(P)).(limiter); ok {
 		t.most = func(p resolved, timeout time.Duration) time.Duration {
 			var params P

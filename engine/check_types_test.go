@@ -38,6 +38,27 @@ type waitTwinParams struct {
 	Until *expr.Bound `yaml:"until" required:"true" sees:"twin" doc:"What to wait for."`
 }
 
+type waitTelemetryParams struct {
+	Where *expr.Bound `yaml:"where" sees:"message" doc:"Which messages."`
+	Count int         `yaml:"count" default:"1" min:"1" max:"1000" doc:"How many."`
+	Since time.Time   `yaml:"since" default:"the start of the step before" doc:"From when on."`
+}
+
+type waitTelemetryResult struct {
+	Messages []any  `json:"messages" type:"messages"`
+	Next     string `json:"next"`
+}
+
+type sendParams struct {
+	Payload    any               `yaml:"payload" doc:"The body."`
+	Properties map[string]string `yaml:"properties" doc:"Beside it."`
+	Expiry     time.Duration     `yaml:"expiry" min:"1" max:"172800" doc:"How long it may wait."`
+}
+
+type sendResult struct {
+	MessageID string `json:"messageId"`
+}
+
 type queryParams struct {
 	Query QueryText   `yaml:"query" required:"true" doc:"The query."`
 	Where *expr.Bound `yaml:"where" sees:"twin" doc:"Which of them."`
@@ -77,6 +98,8 @@ func testTypes() *Types {
 		defineTest[twinParams, twinResult](Spec{Name: "getTwin", Summary: "read the twin", Timeout: half}),
 		defineTest[updateParams, twinResult](Spec{Name: "updateTwin", Summary: "change the twin", Timeout: half, Delivery: Repeatable}),
 		defineTest[waitTwinParams, twinResult](Spec{Name: "waitForTwin", Summary: "wait for the twin", MustBound: true}),
+		defineTest[waitTelemetryParams, waitTelemetryResult](Spec{Name: "waitForTelemetry", Summary: "wait for messages", MustBound: true}),
+		defineTest[sendParams, sendResult](Spec{Name: "sendMessage", Summary: "send a message", Timeout: half, Delivery: Once}),
 		defineTest[queryParams, queryResult](Spec{Name: "queryDevices", Summary: "list devices", Timeout: half, NoDevice: true}),
 		defineTest[httpParams, httpResult](Spec{Name: "http", Summary: "call a server", Timeout: half, NoDevice: true, Expect: "response.status < 300", ExpectText: "status below 300"}),
 		Sleep, Assert, Set, Log, Fail, Stop,

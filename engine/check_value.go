@@ -124,6 +124,8 @@ func (k *fileCheck) seeing(t *StepType, f *Field, at sight) sight {
 		switch name {
 		case "twin":
 			names[name] = expr.TwinType()
+		case "message":
+			names[name] = expr.MessageType()
 		case "response":
 			names[name] = t.responseType()
 		default:

@@ -17,7 +17,7 @@ import (
 //	doc:"…"           one sentence
 //	required:"true"   it must be given
 //	short:"true"      a value that is no mapping stands for this field alone
-//	default:"…"       what it is when absent
+//	default:"…"       what it is when absent; of a time only SinceStepBefore
 //	oneof:"a b"       the only texts allowed
 //	min:"…" max:"…"   bounds of a number, of a duration in seconds
 //	sees:"twin"       of a condition: names it sees beside the usual ones
@@ -59,6 +59,11 @@ const (
 	KindChecks // one expression, or a list of expressions or of `that` with `message`
 	KindNames  // the whole mapping is free: names and values, null allowed
 )
+
+// SinceStepBefore is the default of a time that says from when on a step looks at what has happened: the
+// planner gives it, so that nothing is missed between two steps and a resumed run looks at the same. Such a
+// step has an output `next`, the time at which to go on behind what it has given.
+const SinceStepBefore = "the start of the step before"
 
 // QueryText and URLText are types of parameters with an escaping of their own.
 type (
@@ -133,8 +138,11 @@ func outputFields(t reflect.Type) []Field {
 }
 
 func outputType(sf reflect.StructField) expr.Type {
-	if sf.Tag.Get("type") == "twin" {
+	switch sf.Tag.Get("type") {
+	case "twin":
 		return expr.TwinType()
+	case "messages":
+		return expr.ListType(expr.MessageType())
 	}
 	switch sf.Type.Kind() {
 	case reflect.String:

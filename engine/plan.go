@@ -207,8 +207,9 @@ type result struct {
 	err       *Error
 	end       *End // fail or stop: ends the nearest run
 	outputs   map[string]any
-	tolerated bool // failed, and the step says continueOnError
-	effect    bool // something inside is done once and has been, or may have been
+	tolerated bool      // failed, and the step says continueOnError
+	effect    bool      // something inside is done once and has been, or may have been
+	heard     time.Time // where the first step that waits for what happens has stopped; see SinceStepBefore
 }
 
 // stops says whether what comes after must not be started.

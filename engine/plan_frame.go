@@ -28,7 +28,7 @@ func newFrame(r *Run, p *Program, path Address, done func(result)) *frameRun {
 func (f *frameRun) start(inputs map[string]any, done func(result)) {
 	f.done = done
 	w := f.program.Workflow
-	s := &scope{frame: f, records: map[string]any{}, hub: w.Hub}
+	s := &scope{frame: f, records: map[string]any{}, hub: w.Hub, since: f.r.now}
 	s.names = map[string]any{"inputs": inputs, "steps": s, "vars": s.vars, "run": f.runRecord()}
 	maps.Copy(s.names, f.extra)
 	s, err := s.declare(w.Vars)
@@ -46,7 +46,7 @@ func (f *frameRun) start(inputs map[string]any, done func(result)) {
 	} else if ok {
 		f.r.timer(f.timer(), f.r.now.Add(timeout), func() { f.expire(expr.FormatDuration(timeout)) })
 	}
-	f.guard = &guard{r: f.r, path: f.path, scope: s, catch: w.Catch, finally: w.Finally, done: f.guarded}
+	f.guard = &guard{r: f.r, path: f.path, scope: s, began: s.since, catch: w.Catch, finally: w.Finally, done: f.guarded}
 	if reader := f.program.deviceReader(); reader != nil && w.Device != nil {
 		f.body = readDevice(f.r, reader, f.path, s, f.enter)
 		return

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"time"
 
 	"github.com/twinbook/twinbook/engine/expr"
 )
@@ -11,6 +12,7 @@ type guard struct {
 	r       *Run
 	path    Address
 	scope   *scope
+	began   time.Time // what catch and finally look back to
 	catch   *Catch
 	finally *Finally
 	done    func(res result, caught *Error)
@@ -34,7 +36,7 @@ func (g *guard) after(res result) {
 		return
 	}
 	g.caught = res.err
-	inner := g.scope.with(map[string]any{"error": res.err.record()})
+	inner := g.scope.with(map[string]any{"error": res.err.record()}).beginning(g.began)
 	g.catching = newSeq(g.r, g.catch.Steps, g.path.child("catch"), inner, g.catchDone)
 	g.catching.start()
 }
@@ -58,7 +60,7 @@ func (g *guard) finish(res result) {
 		g.end(res)
 		return
 	}
-	inner := g.scope.with(map[string]any{"error": res.err.record(), "outcome": string(res.outcome())})
+	inner := g.scope.with(map[string]any{"error": res.err.record(), "outcome": string(res.outcome())}).beginning(g.began)
 	limit, given, err := inner.duration(g.finally.Timeout, "finally.timeout")
 	if err != nil {
 		g.end(joinFinally(res, result{status: Failed, err: err}))

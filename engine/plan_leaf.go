@@ -23,6 +23,9 @@ func startLeaf(s *stepRun, done func(result)) *leafRun {
 		leaf.end(result{status: Failed, err: valueFailure(err)})
 		return leaf
 	}
+	if _, given := params.values[t.since]; t.since != "" && !given {
+		params.values[t.since] = s.since.UTC().Format(time.RFC3339Nano)
+	}
 	switch {
 	case t.eval != nil:
 		leaf.eval(t, params)
@@ -129,7 +132,21 @@ func (l *leafRun) command(t *StepType, params resolved) {
 func (l *leafRun) answer(e Event) {
 	res := l.judge(e)
 	res.effect = l.s.delivery == Once && (e.Error == nil || e.Error.MaybeDone)
+	res.heard = l.heard(res.outputs)
 	l.done(res)
+}
+
+// heard is where a step that looks at what has happened has stopped: not before it began, if it failed.
+func (l *leafRun) heard(outputs map[string]any) time.Time {
+	if l.s.step.Do.Type.since == "" {
+		return time.Time{}
+	}
+	text, _ := outputs["next"].(string)
+	next, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return l.s.since
+	}
+	return next
 }
 
 func (l *leafRun) judge(e Event) result {

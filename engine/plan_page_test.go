@@ -20,7 +20,7 @@ import (
 //
 // UPDATE=1 rewrites the answers; read the difference like code.
 
-// planTypes are step types without a world: act is done once, read may be repeated, watch waits.
+// planTypes are step types without a world: act is done once, read may be repeated, watch and hear wait.
 func planTypes() *Types {
 	type params struct {
 		N    any         `yaml:"n"`
@@ -38,8 +38,14 @@ func planTypes() *Types {
 	look := Define(Spec{Name: "look", Delivery: Read, ReadsDevice: true}, func(context.Context, struct{}, struct{}) (twin, error) {
 		return twin{}, nil
 	})
+	type hearParams struct {
+		Since time.Time `yaml:"since" default:"the start of the step before"`
+	}
+	hear := Define(Spec{Name: "hear", Delivery: Read, NoDevice: true, MustBound: true}, func(context.Context, struct{}, hearParams) (outputs, error) {
+		return outputs{}, nil
+	})
 	return NewCatalog(
-		look,
+		look, hear,
 		define(Spec{Name: "act", Delivery: Once, NoDevice: true, Timeout: 30 * time.Second}),
 		define(Spec{Name: "ask", Delivery: Once, NoDevice: true, Timeout: 30 * time.Second, Expect: "response.status == 200", ExpectText: "status 200"}),
 		define(Spec{Name: "call2", Delivery: Once, Timeout: 30 * time.Second}),

@@ -348,7 +348,7 @@ func (g *generator) step(indent, depth int) {
 	case 3:
 		g.line(in, "read: {}")
 	case 4:
-		g.line(in, "watch: {}")
+		g.line(in, "%s: {}", []string{"watch", "hear"}[g.r.IntN(2)])
 	case 5:
 		g.line(in, "sleep: %ds", 1+g.r.IntN(20))
 	case 6:

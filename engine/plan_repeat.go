@@ -19,6 +19,7 @@ type repeatRun struct {
 	max        float64
 	iteration  int
 	began      time.Time
+	since      time.Time // for the first step of the next iteration
 	body       *seqRun
 	cut        *cause
 	effect     bool
@@ -26,7 +27,7 @@ type repeatRun struct {
 }
 
 func startRepeat(r *Run, rep *Repeat, path Address, s *scope, done func(result)) *repeatRun {
-	run := &repeatRun{r: r, repeat: rep, path: path, scope: s, done: done}
+	run := &repeatRun{r: r, repeat: rep, path: path, scope: s, since: s.since, done: done}
 	every, _, err := s.duration(rep.Every, "every")
 	if err == nil {
 		run.every = every
@@ -47,7 +48,7 @@ func (p *repeatRun) again() {
 		return
 	}
 	p.began = p.r.now
-	p.inner = p.scope.body(map[string]any{"index": float64(p.iteration)})
+	p.inner = p.scope.body(map[string]any{"index": float64(p.iteration)}).beginning(p.since)
 	p.body = newSeq(p.r, p.repeat.Steps, p.path.item(p.iteration), p.inner, p.iterated)
 	p.iteration++
 	p.body.start()
@@ -55,6 +56,9 @@ func (p *repeatRun) again() {
 
 func (p *repeatRun) iterated(res result) {
 	p.body = nil
+	if p.since = res.heard; p.since.IsZero() {
+		p.since = p.r.now.Add(1)
+	}
 	p.effect = p.effect || res.effect
 	if res.stops() {
 		p.finish(res)

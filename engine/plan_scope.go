@@ -17,6 +17,7 @@ type scope struct {
 	vars    *variables
 	names   map[string]any
 	hub     string
+	since   time.Time // for a list that begins here: when the step before it began; see seqRun
 }
 
 // variables are those of one block; they may be set.
@@ -99,6 +100,16 @@ func (s *scope) declare(vars []Named[*Value]) (*scope, *Error) {
 		block.values[v.Name] = value
 	}
 	return inner, nil
+}
+
+// beginning is the same scope for a list of steps whose first one looks back to a time.
+func (s *scope) beginning(since time.Time) *scope {
+	if since.Equal(s.since) {
+		return s
+	}
+	inner := *s
+	inner.since = since
+	return &inner
 }
 
 // on is the scope of a step that names another device or hub.

@@ -1,6 +1,13 @@
 package engine
 
+import "time"
+
 // seqRun runs steps one after another.
+//
+// Each step knows since when things may have happened that it waits for: since the step before it began.
+// Steps that take no time (set, log, assert and the like) and skipped ones do not count. For the first
+// step of a list that is what it is for the block or loop around it; a workflow, also one that is called,
+// begins anew; each further iteration of a repeat goes on behind what the one before has heard.
 type seqRun struct {
 	r       *Run
 	steps   []*Step
@@ -9,12 +16,14 @@ type seqRun struct {
 	done    func(result)
 	next    int
 	current *stepRun
+	since   time.Time // for the next step
+	heard   time.Time // result.heard of the first step that has one
 	cut     *cause
 	effect  bool
 }
 
 func newSeq(r *Run, steps []*Step, path Address, s *scope, done func(result)) *seqRun {
-	return &seqRun{r: r, steps: steps, path: path, scope: s, done: done}
+	return &seqRun{r: r, steps: steps, path: path, scope: s, since: s.since, done: done}
 }
 
 func (q *seqRun) start() { q.r.post(q.step) }
@@ -28,12 +37,18 @@ func (q *seqRun) step() {
 	default:
 		step := q.steps[q.next]
 		q.next++
-		q.current = &stepRun{r: q.r, step: step, path: q.path.step(step, q.next), scope: q.scope, done: q.stepDone}
+		q.current = &stepRun{r: q.r, step: step, path: q.path.step(step, q.next), scope: q.scope, since: q.since, done: q.stepDone}
 		q.current.start()
 	}
 }
 
 func (q *seqRun) stepDone(res result) {
+	if s := q.current; res.status != Skipped && !s.step.takesNoTime() {
+		q.since = s.began
+	}
+	if q.heard.IsZero() {
+		q.heard = res.heard
+	}
 	q.current = nil
 	q.effect = q.effect || res.effect
 	switch {
@@ -49,8 +64,11 @@ func (q *seqRun) stepDone(res result) {
 	}
 }
 
+// takesNoTime says whether a step is over in the moment in which it begins.
+func (s *Step) takesNoTime() bool { return s.Do != nil && s.Do.Type.eval != nil }
+
 func (q *seqRun) end(res result) {
-	res.effect = q.effect
+	res.effect, res.heard = q.effect, q.heard
 	q.done(res)
 }
 

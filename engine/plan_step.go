@@ -15,6 +15,7 @@ type stepRun struct {
 	path  Address
 	scope *scope // with the step's device
 	inner *scope // with its variables, too; new at each attempt
+	since time.Time
 	done  func(result)
 
 	began   time.Time
@@ -51,7 +52,7 @@ func (s *stepRun) start() {
 		s.scope = scope
 	}
 	s.announce()
-	s.guard = &guard{r: s.r, path: s.path, scope: s.scope, catch: s.step.Catch, finally: s.step.Finally, done: s.finish}
+	s.guard = &guard{r: s.r, path: s.path, scope: s.scope, began: s.began, catch: s.step.Catch, finally: s.step.Finally, done: s.finish}
 	if err != nil {
 		s.guard.after(result{status: Failed, err: s.locate(err)})
 		return
@@ -110,6 +111,7 @@ func (s *stepRun) try() {
 	}
 	inner, err := s.scope.declare(s.step.Vars)
 	if err == nil {
+		inner = inner.beginning(s.since)
 		s.inner, s.guard.scope = inner, inner
 	}
 	timeout, bounded, failed := s.scope.duration(s.step.Timeout, "timeout")

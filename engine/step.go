@@ -51,6 +51,7 @@ type StepType struct {
 	wait   func(c EvalContext, p resolved) (time.Time, error) // it waits until a time
 	eval   func(c EvalContext, p resolved) (Effect, error)    // it is pure
 	expect *expr.Expr                                         // Spec.Expect compiled
+	since  string                                             // the parameter with the default SinceStepBefore
 
 	// delivery is that of an attempt with these parameters; nil: Spec.Delivery.
 	delivery func(p resolved) Delivery

@@ -100,6 +100,7 @@ func (c *check) known(n *ast.IdentifierNode) bool {
 
 // elsewhere says where a name is known that is not known here.
 var elsewhere = map[string]string{
+	"message":  "message is known in where of waitForTelemetry; elsewhere write steps.ID.messages[0]",
 	"twin":     "twin is known in until of waitForTwin and where of queryDevices; elsewhere write steps.ID.twin",
 	"response": "response is known in expect; elsewhere write steps.ID.payload",
 	"item":     "item is known in a loop",

@@ -14,6 +14,14 @@ func TwinType() Type {
 	})
 }
 
+// MessageType is what an expression sees of a message from a device.
+func MessageType() Type {
+	return ObjectType(map[string]Type{
+		"deviceId": {Kind: String}, "moduleId": {Kind: String}, "time": {Kind: String},
+		"body": {}, "bodyType": {Kind: String}, "properties": {Kind: Object}, "system": {Kind: Object},
+	})
+}
+
 // RunType is the name run.
 func RunType() Type {
 	return ObjectType(map[string]Type{
