@@ -57,12 +57,11 @@ type news struct {
 
 // awaiting is what an Await knows so far.
 type awaiting struct {
-	target   Target
-	seen     func(Twin) (bool, error)
-	last     Twin
-	got      bool
-	failures int   // reads in a row, up to now
-	failure  error // of the last of them
+	target Target
+	seen   func(Twin) (bool, error)
+	last   Twin
+	got    bool
+	failed setbacks
 }
 
 func (a *awaiting) hear(n news) (done bool, err error) {
@@ -70,14 +69,13 @@ func (a *awaiting) hear(n news) (done bool, err error) {
 	case n.again:
 		return a.seen(a.last)
 	case n.err != nil:
-		a.failures++
-		a.failure = n.err
+		a.failed.add(n.err)
 		if Ends(n.err) {
 			return false, n.err
 		}
 		return false, nil
 	}
-	a.failures = 0
+	a.failed = setbacks{}
 	if a.got && same(&a.last, &n.twin) { // told only because reads succeed again
 		return false, nil
 	}
@@ -87,20 +85,38 @@ func (a *awaiting) hear(n news) (done bool, err error) {
 
 // gaveUp is the error of a wait whose context ended.
 func (a *awaiting) gaveUp(cause error) error {
+	otherwise := ""
+	if !a.got {
+		otherwise = " before the twin could be read: the hub is slow, or many wait for their turn under its rate limit"
+	}
+	return gaveUp("wait for the twin", a.target, cause, a.failed, otherwise)
+}
+
+// gaveUp is the error of a wait whose context ended; otherwise is what there is to say if the reads did
+// not fail.
+func gaveUp(op string, t Target, cause error, failed setbacks, otherwise string) error {
 	kind, what := Interrupted, "the wait was given up"
 	if errors.Is(cause, context.DeadlineExceeded) {
 		kind, what = Timeout, "time is up"
 	}
 	switch {
-	case a.failures == 1:
-		what += fmt.Sprintf("; the last read failed: %v", plain(a.failure))
-	case a.failures > 1:
-		what += fmt.Sprintf("; the last %d reads failed: %v", a.failures, plain(a.failure))
-	case !a.got:
-		what += " before the twin could be read: the hub is slow, or many wait for their turn under its rate limit"
+	case failed.count == 1:
+		what += fmt.Sprintf("; the last read failed: %v", plain(failed.last))
+	case failed.count > 1:
+		what += fmt.Sprintf("; the last %d reads failed: %v", failed.count, plain(failed.last))
+	default:
+		what += otherwise
 	}
-	return &Error{Op: "wait for the twin", Device: a.target.String(), Kind: kind, Err: because{what, cause}}
+	return &Error{Op: op, Device: t.String(), Kind: kind, Err: because{what, cause}}
 }
+
+// setbacks are reads in a row, up to now, that failed.
+type setbacks struct {
+	count int
+	last  error
+}
+
+func (s *setbacks) add(err error) { *s = setbacks{s.count + 1, err} }
 
 // because is an error in plain words that is still found to be its cause.
 type because struct {

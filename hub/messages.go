@@ -13,7 +13,7 @@ type Messages interface {
 	Send(ctx context.Context, m Message) (id string, err error)
 
 	// Telemetry gives the messages of a device that the hub still has, oldest first, and waits until there is
-	// one or ctx ends.
+	// one or ctx ends. See Listen for more than one page.
 	Telemetry(ctx context.Context, q TelemetryQuery) (TelemetryPage, error)
 }
 
@@ -44,7 +44,7 @@ type TelemetryPage struct {
 // Telemetry is one message from a device, as the hub took it.
 type Telemetry struct {
 	Target
-	Time       time.Time         // when the hub received it
+	Time       time.Time         // when the hub received it, in whole ticks of 100ns; no two messages of a device have the same
 	Body       []byte            // as sent; whoever gets it must not change it
 	Properties map[string]string // of the application
 	System     map[string]string // messageId, contentType and so on, by the names of Azure's service SDKs; for a will iothub-MessageType is "Will"

@@ -50,7 +50,11 @@ var routes = slices.Concat(registryRoutes, twinRoutes, methodRoutes, messageRout
 // Handler answers the service's REST calls, over plain HTTP as it stands.
 func (h *Hub) Handler() http.Handler { return http.HandlerFunc(h.serveREST) }
 
+// serverName tells clients that the calls under twinbook/, which no real hub has, are there.
+const serverName = "twinbook-simulator"
+
 func (h *Hub) serveREST(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Server", serverName)
 	path, err := segments(r.URL)
 	if err != nil {
 		h.writeFault(w, argumentInvalid.fault("The path is not valid"), false)

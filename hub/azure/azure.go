@@ -5,12 +5,16 @@
 // not at all, and the error of a call without a verdict says whether the hub may have got it. The
 // hub's answers are bounded in size and depth, and its texts are cleaned before anyone sees them.
 //
-// It never polls and never tries again: see hub.Watcher and the retry rules of the language.
+// Messages are a call of our own that only the simulator has: the real hub speaks AMQP for them.
+//
+// It polls no twin and never tries again: see hub.Watcher and the retry rules of the language.
 package azure
 
 import (
+	"math"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/twinbook/twinbook/hub"
@@ -52,6 +56,9 @@ type Client struct {
 	tokens    *tokens
 	transport *http.Transport
 	timeout   time.Duration
+
+	polls    atomic.Int32 // reads of telemetry that wait
+	maxPolls int32        // of them that may hold a connection
 }
 
 var _ hub.Hub = (*Client)(nil)
@@ -70,6 +77,9 @@ func Open(connectionString string, o Options) (*Client, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
+	if o.Connections <= 0 {
+		o.Connections = 512
+	}
 	conn.plain = conn.plain && len(o.CA) == 0
 	transport, err := newTransport(conn, o)
 	if err != nil {
@@ -84,6 +94,7 @@ func Open(connectionString string, o Options) (*Client, error) {
 		tokens:    newTokens(conn),
 		transport: transport,
 		timeout:   o.Timeout,
+		maxPolls:  int32(min((o.Connections+1)/2, math.MaxInt32)),
 	}, nil
 }
 

@@ -33,6 +33,8 @@ type request struct {
 
 	verb   string
 	path   string // escaped
+	query  url.Values
+	ours   bool // a call of our own that only the simulator has
 	header map[string]string
 	body   any // encoded as JSON; nil for none
 
@@ -98,7 +100,11 @@ func (c *Client) build(r request) (*http.Request, error) {
 			return nil, fmt.Errorf("the payload is no JSON: %w", err)
 		}
 	}
-	httpReq, err := http.NewRequest(r.verb, c.base+r.path+"?api-version="+apiVersion, bytes.NewReader(body))
+	where := c.base + r.path + "?api-version=" + apiVersion
+	if len(r.query) > 0 {
+		where += "&" + r.query.Encode()
+	}
+	httpReq, err := http.NewRequest(r.verb, where, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,9 @@ const (
 func (c *Client) refusal(r request, resp *http.Response) error {
 	body, _ := readBounded(resp.Body, resp.ContentLength, maxRefusal) // cut short, it still has its status
 	code, text := readRefusal(resp, body)
+	if r.ours && lacksCall(resp) {
+		return r.fail(hub.Invalid, false, fmt.Errorf("%w (%s answered HTTP %d)", errOnlyAMQP, c.host, resp.StatusCode))
+	}
 	kind, sent := meaning(resp.StatusCode, code)
 	e := r.fail(kind, sent, c.explain(resp, code, text))
 	e.Wait = retryAfter(resp.Header.Get("Retry-After"), c.clock.Now())

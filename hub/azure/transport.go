@@ -25,9 +25,6 @@ const (
 // newTransport speaks HTTP/1.1 only: one request at a time on a connection is what lets a gate know
 // whose bytes it carries, and HTTP/2 may repeat requests on its own.
 func newTransport(conn connection, o Options) (*http.Transport, error) {
-	if o.Connections <= 0 {
-		o.Connections = 512
-	}
 	t := &http.Transport{
 		DialContext:            dialer(conn),
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
