@@ -9,6 +9,8 @@ func All() engine.Catalog[Env] {
 		getTwin,
 		updateTwin,
 		waitForTwin,
+		waitForTelemetry,
+		sendMessage,
 		queryDevices,
 		engine.Pure[Env](engine.Sleep),
 		engine.Pure[Env](engine.Assert),

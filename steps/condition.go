@@ -3,6 +3,8 @@ package steps
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
@@ -18,4 +20,27 @@ func isMet(condition *expr.Bound, param string, now time.Time, names map[string]
 		return false, &engine.Error{Kind: engine.KindExpression, Message: fmt.Sprintf("%s: %s: %v", param, condition.Source(), err)}
 	}
 	return yes && err == nil, nil
+}
+
+// describe says what was seen that did not meet a condition: "twin.reported.rebootTime is still
+// 10:31:02". What the condition compares it with stays the same, and is left out. Where the condition
+// cannot come true with values like these, it says why instead.
+func describe(parts []expr.Part, why, what, is string) string {
+	if slices.ContainsFunc(parts, func(p expr.Part) bool { return p.Type != "" }) {
+		return why
+	}
+	texts := make([]string, 0, len(parts))
+	for _, p := range parts {
+		switch {
+		case !strings.Contains(p.Source, what+".") || strings.HasPrefix(p.Source, "steps."):
+		case p.Missing:
+			texts = append(texts, p.Source+" is missing")
+		default:
+			texts = append(texts, p.Source+" "+is+" "+expr.Show(p.Value))
+		}
+	}
+	if len(texts) == 0 {
+		return "the condition is not met"
+	}
+	return strings.Join(texts, ", ")
 }

@@ -15,6 +15,7 @@ import (
 type Env struct {
 	Clock   clock.Clock
 	Hub     hub.Hub
+	HubName string // in the configuration
 	Twins   *hub.Watcher
 	Device  string        // empty: none in scope
 	Timeout time.Duration // of the attempt
@@ -62,7 +63,7 @@ func (w *World) Do(ctx context.Context, c engine.Command, waiting func(what stri
 		return nil, &engine.Error{Kind: engine.KindInvalid, Message: fmt.Sprintf("there is no hub %q; name one of the configuration's", name)}
 	}
 	env := Env{
-		Clock: w.Clock, Hub: fleet.Hub, Twins: fleet.Twins, Device: c.Device, Timeout: c.Timeout,
+		Clock: w.Clock, Hub: fleet.Hub, HubName: name, Twins: fleet.Twins, Device: c.Device, Timeout: c.Timeout,
 		HTTP: w.HTTP, Key: w.Run + "/" + string(c.At.Step()), Mask: w.mask,
 		Waiting: func(what string) { waiting(w.mask.Text(what)) },
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
@@ -53,7 +51,7 @@ func runWaitForTwin(ctx context.Context, env Env, p waitForTwinParams) (waitForT
 		now, names := env.Clock.Now(), map[string]any{"twin": env.Mask.Value(twinJSON(t))}
 		done, err := isMet(p.Until, "until", now, names)
 		if err == nil && !done {
-			seen = describe(p.Until.Explain(now, names), p.Until.Why(now, names))
+			seen = describe(p.Until.Explain(now, names), p.Until.Why(now, names), "twin", "is still")
 			env.Waiting(seen)
 		}
 		return done, err
@@ -77,27 +75,4 @@ func stillWaiting(err error, seen string) error {
 	more := *failure
 	more.Err = fmt.Errorf("%w; %s", failure.Err, seen)
 	return &more
-}
-
-// describe says what the twin still says: "twin.reported.rebootTime is still 10:31:02". What the
-// condition compares it with does not change while it waits, and is left out. Where the condition
-// cannot come true with values like these, it says why instead.
-func describe(parts []expr.Part, why string) string {
-	if slices.ContainsFunc(parts, func(p expr.Part) bool { return p.Type != "" }) {
-		return why
-	}
-	texts := make([]string, 0, len(parts))
-	for _, p := range parts {
-		switch {
-		case !strings.Contains(p.Source, "twin.") || strings.HasPrefix(p.Source, "steps."):
-		case p.Missing:
-			texts = append(texts, p.Source+" is missing")
-		default:
-			texts = append(texts, p.Source+" is still "+expr.Show(p.Value))
-		}
-	}
-	if len(texts) == 0 {
-		return "the condition is not met"
-	}
-	return strings.Join(texts, ", ")
 }
