@@ -109,6 +109,22 @@ const (
 // Eval gives the value as JSON; a null from an expression is an error.
 func (v *Value) Eval(env expr.Env) (any, error) { return v.eval(env, nullIsError) }
 
+// EvalTexts gives a mapping of texts.
+func (v *Value) EvalTexts(env expr.Env) (map[string]string, error) {
+	value, err := v.Eval(env)
+	if err == nil {
+		value, err = acceptTextMap(value)
+	}
+	if err != nil {
+		return nil, err
+	}
+	texts := map[string]string{}
+	for name, text := range value.(map[string]any) {
+		texts[name], _ = text.(string)
+	}
+	return texts, nil
+}
+
 // eval gives the value as JSON; texts that hold secrets come as Masked.
 func (v *Value) eval(env expr.Env, null nulls) (any, error) { return v.evalAt(env, null, "") }
 

@@ -1,10 +1,8 @@
 package steps
 
 import (
-	"encoding/base64"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/expr"
@@ -22,7 +20,7 @@ func (e Env) messages() (hub.Messages, error) {
 
 // messageJSON is a message from a device as expressions see it.
 func messageJSON(m hub.Telemetry) map[string]any {
-	body, bodyType := bodyJSON(m.Body)
+	body, bodyType := expr.ReadBody(m.Body)
 	object := map[string]any{
 		"deviceId":   m.Device,
 		"time":       m.Time.UTC().Format(expr.TimeLayout),
@@ -35,17 +33,6 @@ func messageJSON(m hub.Telemetry) map[string]any {
 		object["moduleId"] = m.Module
 	}
 	return object
-}
-
-// bodyJSON is the body of a message: JSON where it is JSON, else text, else base64.
-func bodyJSON(body []byte) (value any, bodyType string) {
-	if value, err := expr.ParseJSON(body); err == nil {
-		return value, "json"
-	}
-	if utf8.Valid(body) {
-		return string(body), "text"
-	}
-	return base64.StdEncoding.EncodeToString(body), "base64"
 }
 
 func textsJSON(texts map[string]string) map[string]any {

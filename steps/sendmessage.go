@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/hub"
 )
 
@@ -65,13 +65,7 @@ func (p sendMessageParams) body() ([]byte, error) {
 				"properties: %q cannot be the name of a property: names that begin with $. are the hub's own", name)}
 		}
 	}
-	switch payload := p.Payload.(type) {
-	case nil:
-		return nil, nil
-	case string:
-		return []byte(payload), nil
-	}
-	body, err := json.Marshal(p.Payload)
+	body, err := expr.WriteBody(p.Payload)
 	if err != nil {
 		return nil, &engine.Error{Kind: engine.KindInvalid, Message: "payload: " + err.Error()}
 	}

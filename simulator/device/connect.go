@@ -75,7 +75,15 @@ func (d *device) greet(ctx context.Context, l *link) (changed bool, err error) {
 			return false, err
 		}
 	}
-	return changed, l.subscribe(wire.MethodFeed)
+	return changed, l.subscribe(d.Profile.feeds())
+}
+
+// feeds are what devices of the profile are told of, beside their twins.
+func (p *Profile) feeds() wire.Feeds {
+	if p.onMessage == nil {
+		return wire.MethodFeed
+	}
+	return wire.MethodFeed | wire.DeviceboundFeed
 }
 
 func (l *link) subscribe(feeds wire.Feeds) error {
@@ -102,6 +110,7 @@ func (d *device) goOnline(l *link) error {
 		online.Resolve(struct{}{})
 	}
 	if first {
+		d.in.pulses.add(d)
 		d.in.oneConnected()
 	}
 	return nil

@@ -30,10 +30,11 @@ type device struct {
 	version           int64 // of desired
 	asked             uint64
 
-	calls    []int // by method, as the profile numbers them
-	serving  int   // calls under way
-	applying bool  // onDesired is being played
-	again    bool  // and has to be once more
+	calls    []int  // by method, as the profile numbers them
+	serving  int    // calls under way
+	applying bool   // onDesired is being played
+	again    bool   // and has to be once more
+	inbox    *inbox // nil: no message is dealt with
 	chance   *rand.Rand
 }
 
@@ -58,6 +59,9 @@ func (d *device) sees() map[string]any {
 	defer d.mu.Unlock()
 	return map[string]any{"reported": object(d.reported), "desired": object(d.desired)}
 }
+
+// self is what expressions see as device.
+func (d *device) self() map[string]any { return map[string]any{"id": d.ID, "tags": object(d.Tags)} }
 
 // object is never null, so that its members can be asked for.
 func object(m map[string]any) map[string]any {

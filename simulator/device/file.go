@@ -41,11 +41,12 @@ func deviceShape() *engine.Shape {
 func objectShape() *engine.Shape { return &engine.Shape{Kind: engine.KindObject, Literal: true} }
 
 func profileShape() *engine.Shape {
-	steps := stepsShape(true)
 	return &engine.Shape{What: "a profile", Keys: []engine.Key{
 		{Name: "reported", Doc: "Properties that the device reports when it starts, where its twin lacks them.", Shape: objectShape()},
-		{Name: "methods", Doc: "The direct methods it has, by name, and what it does then.", Shape: &engine.Shape{Map: steps, Names: "method", AnyName: true}},
+		{Name: "methods", Doc: "The direct methods it has, by name, and what it does then.", Shape: &engine.Shape{Map: stepsShape(true), Names: "method", AnyName: true}},
 		{Name: "onDesired", Doc: "What it does when its desired properties have changed.", Shape: stepsShape(false)},
+		{Name: "onMessage", Doc: "What it does with a message from the cloud.", Shape: stepsShape(false)},
+		{Name: "telemetry", Doc: "What it sends of itself while it is connected.", Shape: telemetryShape()},
 	}}
 }
 
@@ -54,7 +55,7 @@ func stepsShape(method bool) *engine.Shape {
 	types := Actions().Types
 	name := "methodSteps"
 	if !method {
-		types, name = desiredTypes(), "desiredSteps"
+		types, name = eventTypes(), "eventSteps"
 	}
 	steps := engine.StepsShape(types, flow...)
 	steps.Name, steps.List.Name = name, strings.TrimSuffix(name, "s")
@@ -62,8 +63,8 @@ func stepsShape(method bool) *engine.Shape {
 	return steps
 }
 
-// desiredTypes are the actions of onDesired.
-func desiredTypes() *engine.Types {
+// eventTypes are the actions of onDesired and onMessage.
+func eventTypes() *engine.Types {
 	all := Actions().Types.All()
 	return engine.NewTypes(slices.DeleteFunc(slices.Clone(all), func(t *engine.StepType) bool { return t.Name == respond.Type.Name })...)
 }

@@ -22,8 +22,12 @@ func (l *loader) profile(name string, d *engine.Decoded) *Profile {
 		p.methods = append(p.methods, compiled)
 	}
 	if d.Has("onDesired") {
-		p.onDesired = l.list("onDesired", d.Get("onDesired"), desiredTypes(), nil)
+		p.onDesired = l.list("onDesired", d.Get("onDesired"), eventTypes(), nil)
 	}
+	if d.Has("onMessage") {
+		p.onMessage = l.list("onMessage", d.Get("onMessage"), eventTypes(), map[string]expr.Type{"message": messageType()})
+	}
+	p.beats = l.telemetry(d.Get("telemetry"))
 	return p
 }
 
@@ -38,10 +42,8 @@ func (l *loader) methodName(m engine.Named[*engine.Decoded]) {
 
 // list compiles steps of a device. Nobody declares vars outside of a block.
 func (l *loader) list(name string, d *engine.Decoded, types *engine.Types, more map[string]expr.Type) *list {
-	object := expr.Type{Kind: expr.Object}
-	names := map[string]expr.Type{
-		"device": expr.DeviceType(), "reported": object, "desired": object, "vars": expr.ObjectType(map[string]expr.Type{}),
-	}
+	names := deviceNames()
+	names["vars"] = expr.ObjectType(map[string]expr.Type{})
 	for n, t := range more {
 		names[n] = t
 	}
@@ -52,6 +54,12 @@ func (l *loader) list(name string, d *engine.Decoded, types *engine.Types, more 
 	l.steps(steps, 1)
 	workflow := &engine.Workflow{Pos: d.Pos(), Name: name, Steps: steps}
 	return &list{name: name, program: &engine.Program{File: l.file.Name, Source: l.file.Source, Workflow: workflow}}
+}
+
+// deviceNames are what all expressions of a profile see.
+func deviceNames() map[string]expr.Type {
+	object := expr.Type{Kind: expr.Object}
+	return map[string]expr.Type{"device": expr.DeviceType(), "reported": object, "desired": object}
 }
 
 // steps holds against the rules for devices what the rules for all steps let pass. turns is how often they

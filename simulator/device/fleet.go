@@ -38,6 +38,8 @@ type Profile struct {
 
 	methods   []*list // in the order of the file
 	onDesired *list   // nil: it does nothing then
+	onMessage *list   // nil: it does not even ask for messages
+	beats     []beat  // in the order of the file
 }
 
 // A list is a list of steps, ready to be played.

@@ -58,6 +58,8 @@ func (l *link) Receive(c wire.Conn, m wire.Message) {
 		l.device.takeNotice(m)
 	case wire.MethodRequest:
 		l.device.takeCall(l, m)
+	case wire.Devicebound:
+		l.device.takeMessage(m)
 	}
 }
 

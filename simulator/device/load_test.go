@@ -133,8 +133,15 @@ func TestSchema(t *testing.T) {
 		`{"methods":{"m":[{"invokeMethod":{"method":"other"}}]}}`:  false,
 		`{"methods":{"m":[{"device":"other","report":{}}]}}`:       false,
 		`{"methods":{"m":[{"steps":[{"hub":"h","respond":{}}]}]}}`: false,
-		`{"telemetry":{"every":"10s"}}`:                            false,
-		`{"reported":[1]}`:                                         false,
+		`{"telemetry":{"every":"10s"}}`:                            true,
+		`{"telemetry":[{"every":"10ms","body":{"n":"${{ noise() }}"},"properties":{"n":1}},{"every":"1h","body":"on"}]}`: true,
+		`{"telemetry":{"body":1}}`:                       false,
+		`{"telemetry":[]}`:                               false,
+		`{"telemetry":{"every":"${{ desired.every }}"}}`: false,
+		`{"onMessage":[{"telemetry":{"body":"${{ message.body }}"}},{"sleep":"1s"}]}`:  true,
+		`{"onMessage":[{"respond":{}}]}`:                                               false,
+		`{"methods":{"m":[{"telemetry":{"body":{"a":null},"properties":{"a":"b"}}}]}}`: true,
+		`{"reported":[1]}`: false,
 	} {
 		instance, err := jsonschema.UnmarshalJSON(strings.NewReader(file(profile)))
 		if err != nil {

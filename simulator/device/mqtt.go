@@ -28,8 +28,8 @@ const (
 // most Go programs use (Eclipse Paho). login gives a device's connection string; each connect makes
 // a new SAS token of it. c must be the hub's clock, by which tokens expire.
 //
-// As Azure's SDKs do, sessions are kept, and twins and methods go at QoS 0, telemetry at QoS 1. Subscribe
-// waits for the hub, so a Receiver must not send it from Receive. Close returns at once; when Closed has
+// As Azure's SDKs do, sessions are kept, and twins and methods go at QoS 0, telemetry and messages from the cloud
+// at QoS 1. Subscribe and Telemetry wait for the hub, so a Receiver must not send them from Receive. Close returns at once; when Closed has
 // been called all goroutines of the connection have ended or are about to.
 func DialMQTT(c clock.Clock, address string, login func(device string) (wire.ConnectionString, error)) wire.Dial {
 	return DialMQTTOver(c, func(ctx context.Context) (net.Conn, error) {
@@ -169,7 +169,7 @@ func (c *mqttConn) beginClosing() bool {
 func (c *mqttConn) Send(m wire.Message) error {
 	switch m := m.(type) {
 	case wire.Subscribe:
-		return c.subscribe(wire.Filters(c.id, m.Feeds))
+		return c.subscribe(m.Feeds)
 	case wire.Unsubscribe:
 		return answered(c.begin(func() mqtt.Token { return c.client.Unsubscribe(wire.Filters(c.id, m.Feeds)...) }))
 	}
@@ -194,10 +194,14 @@ func (c *mqttConn) begin(send func() mqtt.Token) (mqtt.Token, error) {
 	return send(), nil
 }
 
-func (c *mqttConn) subscribe(filters []string) error {
+func (c *mqttConn) subscribe(feeds wire.Feeds) error {
+	filters := wire.Filters(c.id, feeds)
 	wanted := make(map[string]byte, len(filters))
 	for _, f := range filters {
 		wanted[f] = 0
+	}
+	for _, f := range wire.Filters(c.id, feeds&wire.DeviceboundFeed) {
+		wanted[f] = 1 // so that none is lost with the connection; paho acknowledges when Receive has returned
 	}
 	t, err := c.begin(func() mqtt.Token { return c.client.SubscribeMultiple(wanted, nil) })
 	if err := answered(t, err); err != nil {

@@ -13,7 +13,7 @@ import (
 // back what came of them. There is no journal, since a simulation does not outlive its process.
 type play struct {
 	device   *device
-	call     *call // nil: onDesired
+	call     *call // nil: it is not for a method
 	run      *engine.Run
 	news     *clock.Queue[engine.Event]
 	timers   map[engine.Address]func() bool
@@ -22,7 +22,7 @@ type play struct {
 
 // play runs a list to its end; nil if ctx ended first. names are what its expressions see beside the device.
 func (d *device) play(ctx context.Context, list *list, c *call, names map[string]any) *engine.Outcome {
-	all := map[string]any{"device": map[string]any{"id": d.ID, "tags": object(d.Tags)}}
+	all := map[string]any{"device": d.self()}
 	for name, value := range names {
 		all[name] = value
 	}

@@ -41,6 +41,7 @@ type Running struct {
 	actions engine.Catalog[Env]
 	devices []device
 	byID    map[string]*device
+	pulses  pulses
 	ready   *clock.Promise[struct{}]
 	ended   *clock.Promise[struct{}]
 
@@ -72,6 +73,7 @@ func Start(ctx context.Context, fleet *Fleet, o Options) (*Running, error) {
 		ready: clock.NewPromise[struct{}](o.Clock), ended: clock.NewPromise[struct{}](o.Clock),
 		lastLeft: clock.NewPromise[struct{}](o.Clock), missing: len(fleet.Devices),
 	}
+	r.pulses = pulses{fleet: r, began: o.Clock.Now()}
 	for i := range fleet.Devices {
 		d := &r.devices[i]
 		d.Spec, d.in, d.wanted, d.connecting = &fleet.Devices[i], r, true, true
@@ -140,6 +142,7 @@ func (r *Running) live(ctx context.Context) {
 	r.ending = true
 	busy := r.parties > 0
 	r.mu.Unlock()
+	r.pulses.end()
 	// The fleet's context has ended; what is waited for now comes by itself.
 	if busy {
 		r.lastLeft.Await(context.Background())
