@@ -1,19 +1,14 @@
 package simulator
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"github.com/twinbook/twinbook/simulator/wire"
 )
@@ -153,73 +148,6 @@ func TestDisabledDevice(t *testing.T) {
 	_, err := h.AttachDevice(t.Context(), wire.Options{Identity: wire.Identity{Device: "off"}}, newFake(t))
 	if err == nil || !strings.Contains(err.Error(), "disabled") {
 		t.Errorf("attached: %v", err)
-	}
-}
-
-// enter connects dev-1 as an SDK does.
-func enter(t *testing.T, h *Hub, address, hello string) *talk {
-	t.Helper()
-	k := dialTCP(t, address)
-	k.say(connectBytes("dev-1", "localhost/dev-1/?api-version=2021-04-12", deviceToken(t, h, "dev-1", time.Hour)))
-	k.hear(hello)
-	return k
-}
-
-// What Node's SDK says in a life, byte for byte, and what it hears.
-func TestConversation(t *testing.T) {
-	h := newHub(t, Config{})
-	k := enter(t, h, listen(t, h), ok)
-
-	k.say(frame(0x82, "\x00\x01"+text16("$iothub/twin/res/#")+"\x00"))
-	k.hear("\x90\x03\x00\x01\x00")
-	k.say(frame(0x82, "\x00\x02"+text16("$iothub/methods/POST/#")+"\x01"+text16("$iothub/twin/PATCH/properties/desired/#")+"\x02"+text16("devices/dev-1/messages/devicebound/#")+"\x01"+text16("$iothub/+/#")+"\x00"))
-	k.hear("\x90\x06\x00\x02\x01\x01\x01\x80")
-
-	k.say(publishBytes("$iothub/twin/GET/?$rid=9d7f", " "))
-	k.hear(publishBytes("$iothub/twin/res/200/?$rid=9d7f", `{"desired":{"$version":1},"reported":{"$version":1}}`))
-	k.say(frame(0x32, text16("$iothub/twin/PATCH/properties/reported/?$rid=2")+"\x00\x07"+`{"a":1}`)) // QoS 1, as Python
-	k.hear(publishBytes("$iothub/twin/res/204/?$rid=2&$version=2", "") + "\x40\x02\x00\x07")
-
-	done := make(chan result, 1)
-	go func() {
-		reply, err := h.Client().Invoke(context.Background(), calling("rebootDevice"))
-		done <- result{reply, err}
-	}()
-	k.hear(publishBytes("$iothub/methods/POST/rebootDevice/?$rid=1", "null"))
-	k.say(publishBytes("$iothub/methods/res/200/?$rid=1", `{"Response":"ok"}`))
-	if r := within(t, "the answer", done); r.err != nil || fmt.Sprint(r.reply) != "{200 map[Response:ok]}" {
-		t.Errorf("answer %+v", r)
-	}
-
-	w, _ := valuesToWrite(nil, map[string]any{"b": map[string]any{"c": nil}}, "")
-	if _, err := h.writeTwin("dev-1", w); err != nil {
-		t.Fatal(err)
-	}
-	k.hear(publishBytes("$iothub/twin/PATCH/properties/desired/?$version=2", `{"$version":2,"b":{"c":null}}`))
-
-	k.say(frame(0x33, text16("devices/dev-1/messages/events/%24.ct=application%2Fjson&x")+"\x00\x08"+`{}`)) // RETAIN is no error
-	k.hear("\x40\x02\x00\x08")
-	k.say(frame(0xa2, "\x00\x03"+text16("$iothub/methods/POST/#")+text16("never heard of")))
-	k.hear("\xb0\x02\x00\x03")
-	k.say("\xc0\x00")
-	k.hear("\xd0\x00")
-	k.say("\xe0\x00")
-	k.hearEnd()
-}
-
-// Without an api-version real hubs refuse twin operations, and so do we.
-func TestNoVersion(t *testing.T) {
-	h := newHub(t, Config{})
-	k := dialTCP(t, listen(t, h))
-	k.say(connectBytes("dev-1", "localhost/dev-1", deviceToken(t, h, "dev-1", time.Hour)))
-	k.hear(ok)
-	for _, topic := range []string{"$iothub/twin/GET/?$rid=1", "$iothub/twin/PATCH/properties/reported/?$rid=1"} {
-		k.say(publishBytes(topic, "{}"))
-		p, err := packets.ReadPacket(bufio.NewReader(k.conn))
-		publish, isPublish := p.(*packets.PublishPacket)
-		if err != nil || !isPublish || publish.TopicName != "$iothub/twin/res/400/?$rid=1" || !bytes.Contains(publish.Payload, []byte(`"errorCode":400001`)) {
-			t.Errorf("%s: %v %v", topic, p, err)
-		}
 	}
 }
 
