@@ -165,7 +165,7 @@ func (h *Hub) writeFault(w http.ResponseWriter, f *fault, inside bool) {
 		Message:          "ErrorCode:" + f.name + ";" + f.text,
 		ExceptionMessage: "Tracking ID:" + id + "-TimeStamp:" + now,
 	}
-	if inside && f.kind != unauthorized.kind {
+	if inside && f.kind != unauthorized.kind && f.kind != deviceNotFound.kind { // Node's SDK looks for these two in the outer text
 		body = errorBody{Message: string(encodeJSON(methodError{f.number, id, f.text, methodInfo{"00:00:00"}, now}))}
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")

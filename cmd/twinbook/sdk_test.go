@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -96,7 +97,7 @@ func inOwnNetwork(t *testing.T, why error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := exec.CommandContext(t.Context(), "unshare", "-rn", "sh", "-c", up, "sh", self, "-test.run", "^"+t.Name()+"$", "-test.v")
+	c := exec.CommandContext(t.Context(), "unshare", "-rn", "sh", "-c", up, "sh", self, "-test.v", "-test.run", flag.Lookup("test.run").Value.String())
 	c.Env = append(os.Environ(), ownNetwork+"=1")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)

@@ -13,7 +13,7 @@ const inSeconds = (n) => Math.floor(Date.now() / 1000) + n;
 
 function token(id, entry, expiry) {
   const key = /SharedAccessKey=(.+)$/.exec(entry)[1];
-  return SharedAccessSignature.create(encodeURIComponent(`${host}/devices/${id}`), null, key, expiry).toString();
+  return SharedAccessSignature.create(host, id, key, expiry).toString();
 }
 
 // listen subscribes to all there is, and gives a check that it is still heard.
