@@ -151,6 +151,15 @@ func TestDisabledDevice(t *testing.T) {
 	}
 }
 
+// enter connects dev-1 as an SDK does.
+func enter(t *testing.T, h *Hub, address, hello string) *talk {
+	t.Helper()
+	k := dialTCP(t, address)
+	k.say(connectBytes("dev-1", "localhost/dev-1/?api-version=2021-04-12", deviceToken(t, h, "dev-1", time.Hour)))
+	k.hear(hello)
+	return k
+}
+
 // A connection ends when its token does.
 func TestTokenExpiry(t *testing.T) {
 	h := newHub(t, Config{Clock: fast()})

@@ -163,3 +163,31 @@ func FuzzToken(f *testing.F) {
 		}
 	})
 }
+
+// Whatever a user name, a client id or a connection string says, it is read or refused, and what was read is
+// printed and read the same.
+func FuzzNames(f *testing.F) {
+	f.Add("h/d/m/?api-version=2020-09-30&DeviceClientType=iothubclient%2f1.3.9%20(native; Linux)")
+	f.Add("h/a?b&c=d/api-version=2016-11-14&model-id=dtmi%3Aa%3B1")
+	f.Add("HostName=h:1;DeviceId=d;ModuleId=m;SharedAccessKey=MDEyMzQ1Njc4OWFiY2RlZg==;GatewayHostName=[::1]")
+	f.Add("a:b@c=d$'/x")
+	f.Fuzz(func(t *testing.T, text string) {
+		if u, err := ParseUsername(text); err == nil {
+			again, err := ParseUsername(Username{u.Host, u.ClientID, "2021-04-12", u.ModelID}.String())
+			if err != nil || again.Host != u.Host || again.ClientID != u.ClientID || again.ModelID != u.ModelID {
+				t.Errorf("user name %q = %+v, printed and read %+v, %v", text, u, again, err)
+			}
+		}
+		if id, err := ParseClientID(text); err == nil && id.String() != text {
+			t.Errorf("client id %q = %v", text, id)
+		}
+		if c, err := ParseConnectionString(text); err == nil {
+			again, err := ParseConnectionString(c.String())
+			if err != nil || again.String() != c.String() || SameHost(c.Host, "") {
+				t.Errorf("connection string %q = %q, printed and read %q, %v", text, c, again, err)
+			}
+			c.Address("1")
+			c.Resource()
+		}
+	})
+}

@@ -107,6 +107,9 @@ func FuzzReadPacket(f *testing.F) {
 			if err != nil {
 				return
 			}
+			if size := len(AppendPacket(nil, p)); size > 5+4096 {
+				t.Fatalf("%v has %d bytes, over the limit", p, size)
+			}
 			again, err := read(AppendPacket(nil, p), 8192)
 			if err != nil || again.String() != p.String() {
 				t.Fatalf("%v was written and read as %v, %v", p, again, err)
