@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -41,7 +42,7 @@ func BenchmarkIdleTLS(b *testing.B) {
 
 // A device on a bare socket costs at most 10 KiB.
 func TestIdleSocketsAreCheap(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || raceDetected() {
 		t.Skip("measures memory")
 	}
 	inUse, resident, _ := idle(t, "mqtt", 1000)
@@ -49,6 +50,12 @@ func TestIdleSocketsAreCheap(t *testing.T) {
 	if inUse > 10 {
 		t.Errorf("%.1f KiB a device, want at most 10", inUse)
 	}
+}
+
+// raceDetected says whether stacks hold what the race detector adds.
+func raceDetected() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // A crowd is what the process of the clients has to know.
