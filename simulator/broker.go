@@ -20,25 +20,30 @@ const maxFilters = 5
 // Attach speaks MQTT with the device at the other end of conn until the connection ends, and says
 // why it did: nil after the device's DISCONNECT. It closes conn, and does so when ctx ends.
 func (h *Hub) Attach(ctx context.Context, conn net.Conn) error {
-	sock := newSocket(conn, h.config)
+	sock := newSocket(conn, &h.config)
 	stop := context.AfterFunc(ctx, func() { sock.end(context.Cause(ctx)) })
-	defer stop()
-	defer sock.writers.Wait()
-	defer sock.finish(nil)
+	err := h.attend(sock)
+	sock.finish(nil)
+	sock.writers.Wait()
+	stop()
+	return err
+}
 
+// attend is a connection from CONNECT to its end. What stands on the stack while the device is idle decides
+// whether the stack can shrink to 4 KiB: so there is no defer here or in Attach, and welcome is a function of its own.
+func (h *Hub) attend(sock *socket) error {
 	s, life, idle, err := h.welcome(sock)
 	if err != nil {
 		return err
 	}
 	expiry := h.clock.After(life, func() { h.close(s, errTokenExpired) })
-	defer expiry()
 	err = sock.why(h.converse(sock, s, idle))
+	expiry()
 	h.close(s, err)
 	return err
 }
 
 // welcome lets a device in by its CONNECT, and says how long its token is good and how long it may be silent.
-// It is a function of its own, so that the stack it needs is free again while the device is idle.
 func (h *Hub) welcome(sock *socket) (s *session, life, idle time.Duration, err error) {
 	p, err := sock.read(maxBeforeAuth, h.config.ConnectTimeout)
 	if err != nil {

@@ -26,7 +26,7 @@ var errSlow = errors.New("the device did not read what it was sent")
 type socket struct {
 	conn   net.Conn
 	in     *bufio.Reader
-	config Config
+	config *Config // the hub's
 	id     wire.Identity
 	more   func() // asks for messages from the cloud, for which there is room again
 
@@ -40,7 +40,7 @@ type socket struct {
 	writers sync.WaitGroup
 }
 
-func newSocket(conn net.Conn, c Config) *socket {
+func newSocket(conn net.Conn, c *Config) *socket {
 	return &socket{conn: conn, in: bufio.NewReaderSize(conn, readBuffer), config: c}
 }
 
