@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,7 +168,8 @@ func TestSubscriptionLimit(t *testing.T) {
 	h.close(s, nil)
 }
 
-// Who has the acknowledgement of a subscription to methods can be called at once.
+// Who has the acknowledgement of a subscription to methods can be called at once. Others keep the device's lock
+// busy, which makes it likely that an acknowledgement that came too early is seen.
 func TestSubscribedIsReady(t *testing.T) {
 	h := newHub(t, Config{})
 	ours, theirs := net.Pipe()
@@ -177,7 +179,18 @@ func TestSubscribedIsReady(t *testing.T) {
 	k.say(connectBytes("dev-1", "localhost/dev-1/?api-version=2021-04-12", deviceToken(t, h, "dev-1", time.Hour)))
 	k.hear(ok)
 	d := h.devices.get("dev-1")
-	for i := range 500 {
+	var others sync.WaitGroup
+	var enough atomic.Bool
+	for range 4 {
+		others.Go(func() {
+			for !enough.Load() {
+				h.writeTwin("dev-1", serviceWrite{})
+			}
+		})
+	}
+	defer others.Wait()
+	defer enough.Store(true)
+	for i := range 300 {
 		k.say(subscribeBytes("$iothub/methods/POST/#", 0))
 		k.hear("\x90\x03\x00\x01\x00")
 		c, ready, err := h.begin(d, invocation{device: "dev-1", method: "m"})
