@@ -49,6 +49,7 @@ func newTelemetry(c Config) telemetry {
 func (t *telemetry) put(r record) {
 	t.mu.Lock()
 	t.makeRoom(r.size())
+	r.time = t.timeOf(r)
 	r.before, r.count = r.device.trail.last, r.device.trail.count+1
 	r.device.trail = trail{last: t.next, count: r.count}
 	*t.slot(t.next) = r
@@ -59,6 +60,21 @@ func (t *telemetry) put(r record) {
 	for _, ready := range waiting {
 		ready.Resolve(true)
 	}
+}
+
+// timeTick is what a time in the service's answers can tell apart.
+const timeTick = 100 * time.Nanosecond
+
+// timeOf is the time of a new message, in whole ticks and behind the device's message before it: whoever has read
+// that one can go on behind its time, however many came at once.
+func (t *telemetry) timeOf(r record) time.Time {
+	at := r.time.Truncate(timeTick)
+	if last := r.device.trail.last; last >= t.oldest {
+		if before := t.slot(last).time; !at.After(before) {
+			return before.Add(timeTick)
+		}
+	}
+	return at
 }
 
 func (t *telemetry) slot(number uint64) *record { return &t.slots[number%uint64(len(t.slots))] }

@@ -26,16 +26,10 @@ func (l *loader) telemetry(d *engine.Decoded) []beat {
 	}
 	var beats []beat
 	for _, entry := range entries {
-		b := beat{body: l.value(entry.Get("body")), properties: l.value(entry.Get("properties"))}
+		names := deviceNames()
+		b := beat{body: entry.Get("body").CompileValue(names), properties: entry.Get("properties").CompileValue(names)}
 		b.every, _ = expr.ParseDuration(entry.Get("every").Text()) // where it is none, the file has that problem already
 		beats = append(beats, b)
 	}
 	return beats
-}
-
-// value compiles a value that devices evaluate while they live.
-func (l *loader) value(d *engine.Decoded) *engine.Value {
-	v := d.CompileValue(deviceNames())
-	l.noSecrets(v)
-	return v
 }
