@@ -34,9 +34,21 @@ type Device interface {
 	// Report merges a JSON object into the reported properties; it returns when the hub has it.
 	Report(patch string)
 
-	// Offline ends the connection; Online opens it again, ready for methods.
+	// Emit sends a message; it returns when the hub has it.
+	Emit(body string, properties map[string]string)
+
+	// Listen has messages from the cloud given to f from now on, and those that wait already. f must not wait.
+	Listen(f func(Letter))
+
+	// Offline ends the connection; Online opens it again, ready for methods and messages.
 	Offline()
 	Online()
+}
+
+// A Letter is a message from the cloud as the device got it.
+type Letter struct {
+	ID, Body   string
+	Properties map[string]string
 }
 
 // An Answer is what a device sends back for a method.
@@ -57,6 +69,8 @@ func Exercise(t *testing.T, open func(t *testing.T) Fixture) {
 		{"Queries", queries},
 		{"Pushes", pushes},
 		{"Watching", watching},
+		{"Telemetry", telemetry},
+		{"Messages", messages},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			for _, q := range part.questions {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -97,6 +98,7 @@ type device struct {
 
 	mu     sync.Mutex // guards what is below
 	handle func(method string, payload json.RawMessage) hubtest.Answer
+	listen func(hubtest.Letter)
 	conn   wire.Conn
 }
 
@@ -120,8 +122,45 @@ func (d *device) Online() {
 	}
 	d.mu.Lock()
 	d.conn = conn
+	feeds := wire.MethodFeed | wire.TwinResponseFeed
+	if d.listen != nil {
+		feeds |= wire.DeviceboundFeed
+	}
 	d.mu.Unlock()
-	d.send(conn, wire.Subscribe{Feeds: wire.MethodFeed | wire.TwinResponseFeed})
+	d.send(conn, wire.Subscribe{Feeds: feeds})
+}
+
+func (d *device) Listen(f func(hubtest.Letter)) {
+	d.mu.Lock()
+	d.listen = f
+	conn := d.conn
+	d.mu.Unlock()
+	d.send(conn, wire.Subscribe{Feeds: wire.DeviceboundFeed})
+}
+
+func (d *device) Emit(body string, properties map[string]string) {
+	m := wire.Telemetry{Body: []byte(body)}
+	for name, text := range properties {
+		m.Properties = append(m.Properties, wire.Property{Key: name, Value: text})
+	}
+	d.send(d.connection(), m)
+}
+
+// letter is a message with the hub's properties taken out.
+func letter(m wire.Devicebound) hubtest.Letter {
+	l := hubtest.Letter{Body: string(m.Body)}
+	for _, p := range m.Properties {
+		switch {
+		case p.Key == "$.mid":
+			l.ID = p.Value
+		case strings.HasPrefix(p.Key, "$."):
+		case l.Properties == nil:
+			l.Properties = map[string]string{p.Key: p.Value}
+		default:
+			l.Properties[p.Key] = p.Value
+		}
+	}
+	return l
 }
 
 func (d *device) Offline() { d.connection().Close() }
@@ -143,6 +182,11 @@ func (d *device) Receive(c wire.Conn, m wire.Message) {
 		if m.Status != 204 {
 			d.t.Errorf("%s: a report was answered %d: %s", d.id, m.Status, m.Body)
 		}
+	case wire.Devicebound:
+		d.mu.Lock()
+		listen := d.listen
+		d.mu.Unlock()
+		listen(letter(m))
 	case wire.MethodRequest:
 		d.mu.Lock()
 		handle := d.handle
