@@ -109,14 +109,17 @@ const (
 // Eval gives the value as JSON; a null from an expression is an error.
 func (v *Value) Eval(env expr.Env) (any, error) { return v.eval(env, nullIsError) }
 
-// EvalTexts gives a mapping of texts.
-func (v *Value) EvalTexts(env expr.Env) (map[string]string, error) {
-	value, err := v.Eval(env)
-	if err == nil {
-		value, err = acceptTextMap(value)
-	}
+// EvalParam is Eval for what stands under a name, which its errors tell.
+func (v *Value) EvalParam(env expr.Env, name string) (any, error) { return v.evalAt(env, nullIsError, name) }
+
+// EvalTexts is EvalParam for a mapping of texts.
+func (v *Value) EvalTexts(env expr.Env, name string) (map[string]string, error) {
+	value, err := v.EvalParam(env, name)
 	if err != nil {
 		return nil, err
+	}
+	if value, err = acceptTextMap(value); err != nil {
+		return nil, &ValueError{Pos: v.Pos, Path: name, Msg: err.Error()}
 	}
 	texts := map[string]string{}
 	for name, text := range value.(map[string]any) {

@@ -94,7 +94,7 @@ func (p *pulses) send(ctx context.Context) {
 		}
 		err := next.device.beats(next.beat)
 		if err != nil && !next.failed {
-			next.device.log("error", "no telemetry: %v", err)
+			next.device.log("error", "telemetry failed: %s", placed(err))
 		}
 		next.failed = err != nil
 		p.again(next)

@@ -88,16 +88,25 @@ func (b *beat) message(d *device) (wire.Telemetry, error) {
 	var properties map[string]string
 	var err error
 	if b.body != nil {
-		if body, err = b.body.Eval(env); err != nil {
+		if body, err = b.body.EvalParam(env, "body"); err != nil {
 			return wire.Telemetry{}, err
 		}
 	}
 	if b.properties != nil {
-		if properties, err = b.properties.EvalTexts(env); err != nil {
+		if properties, err = b.properties.EvalTexts(env, "properties"); err != nil {
 			return wire.Telemetry{}, err
 		}
 	}
 	return newTelemetry(body, properties)
+}
+
+// placed is an error with its place in the file, where it has one.
+func placed(err error) string {
+	var wrong *engine.ValueError
+	if errors.As(err, &wrong) {
+		return wrong.Pos.String() + ": " + err.Error()
+	}
+	return err.Error()
 }
 
 // beats sends a message if the device is connected: what it did not send then is not sent later.
