@@ -155,7 +155,7 @@ func (h *Hub) takeSubscribe(sock *socket, s *session, p *packets.SubscribePacket
 			continue
 		}
 		c.more |= feed
-		if feed == wire.DeviceboundFeed {
+		if feed.Has(wire.DeviceboundFeed) {
 			c.confirms = p.Qoss[i] > 0
 		}
 		ack.ReturnCodes = append(ack.ReturnCodes, min(p.Qoss[i], 1))

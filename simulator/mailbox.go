@@ -110,6 +110,7 @@ func (d *device) hand() {
 	m.dropExpired()
 	for m.sent < min(len(m.letters), window) && s.link.room() {
 		l := m.letters[m.sent]
+		l.message.EscapedID = d.feeds.Has(wire.EscapedIDs)
 		if !d.confirms {
 			m.remove(func(o *letter) bool { return o == l })
 			s.link.deliver(l.message, 0, false)

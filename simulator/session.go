@@ -197,10 +197,11 @@ func (h *Hub) subscribe(s *session, c subscription) {
 			c.acknowledge()
 		}
 		d := s.device
-		d.feeds = d.feeds&^c.less | c.more
 		if c.more.Has(wire.DeviceboundFeed) {
+			d.feeds &^= wire.EscapedIDs // as in the newest filter
 			d.confirms = c.confirms
 		}
+		d.feeds = d.feeds&^c.less | c.more
 		d.wakeCallers()
 		d.hand()
 		return false

@@ -21,6 +21,9 @@ func filters(id Identity) []filter {
 
 // Filters are the topic filters of feeds, in a fixed order.
 func Filters(id Identity, feeds Feeds) []string {
+	if feeds.Has(EscapedIDs) {
+		id = id.escaped()
+	}
 	var texts []string
 	for _, f := range filters(id) {
 		if feeds&f.feed != 0 {
@@ -32,11 +35,18 @@ func Filters(id Identity, feeds Feeds) []string {
 }
 
 // ParseFilter says which feed a topic filter stands for. There are no others, and no wildcards but
-// the one at the end.
+// the one at the end. The id may be percent-escaped.
 func ParseFilter(id Identity, text string) (feed Feeds, ok bool) {
 	for _, f := range filters(id) {
 		if f.text == text {
 			return f.feed, true
+		}
+	}
+	if e := id.escaped(); e != id {
+		for _, f := range filters(e) {
+			if f.text == text {
+				return f.feed | EscapedIDs, true
+			}
 		}
 	}
 	return 0, false

@@ -76,6 +76,7 @@ type (
 	Devicebound struct {
 		Properties []Property // "$.to" among them, as Azure sends it
 		Body       []byte
+		EscapedID  bool // see EscapedIDs
 	}
 )
 
@@ -100,10 +101,14 @@ const (
 	DeviceboundFeed                    // Devicebound
 	InputFeed                          // messages from other modules of an edge device
 	ModuleFeed                         // everything for a module of an edge device
+
+	// EscapedIDs is no feed: it comes with one whose filter has the device's id with percent-escapes, as
+	// Python's SDK writes it. What is sent to the device then has to be spelled so, too.
+	EscapedIDs
 )
 
 // Len is how many feeds are in f.
-func (f Feeds) Len() int { return bits.OnesCount8(uint8(f)) }
+func (f Feeds) Len() int { return bits.OnesCount8(uint8(f &^ EscapedIDs)) }
 
 // Has says whether all feeds of g are in f.
 func (f Feeds) Has(g Feeds) bool { return f&g == g }

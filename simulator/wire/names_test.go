@@ -31,7 +31,7 @@ func TestParseUsername(t *testing.T) {
 			t.Errorf("%q = %+v, want an error", text, got)
 		}
 	}
-	u := Username{"h", "a?b", "2021-04-12", "dtmi:x;1"}
+	u := Username{"h", "a?b", "2021-04-12", "dtmi:x;1 +"}
 	if got, err := ParseUsername(u.String()); err != nil || got != u {
 		t.Errorf("%q = %+v, %v; want %+v", u.String(), got, err, u)
 	}

@@ -38,6 +38,9 @@ func Topic(id Identity, m Message) (topic string, body []byte, err error) {
 	case TwinResponse:
 		topic, body = twinResPrefix+strconv.Itoa(m.Status)+"/?$rid="+m.RID+versionSuffix(m.Version), m.Body
 	case Devicebound:
+		if m.EscapedID {
+			id = id.escaped()
+		}
 		topic, body = base(id)+deviceboundPart+FormatBag(m.Properties), m.Body
 	case DesiredPatch:
 		topic, body = desiredPrefix+"?$version="+strconv.FormatInt(m.Version, 10), m.Body
@@ -103,6 +106,9 @@ func base(id Identity) string {
 	return "devices/" + id.Device + "/modules/" + id.Module + "/"
 }
 
+// escaped is the identity as Python's SDK writes it in topics.
+func (id Identity) escaped() Identity { return Identity{escape(id.Device), escape(id.Module)} }
+
 // ParseFromDevice reads what a device published. The message keeps body.
 func ParseFromDevice(id Identity, topic string, body []byte) (Message, error) {
 	if rest, ok := strings.CutPrefix(topic, responsePrefix); ok {
@@ -124,9 +130,12 @@ func ParseFromDevice(id Identity, topic string, body []byte) (Message, error) {
 }
 
 // EventsBag is the property bag of a topic that telemetry goes to, for ParseBag. It is fast, for a hub that need
-// not look into every bag.
+// not look into every bag. The id may be percent-escaped, as Python's SDK writes it.
 func EventsBag(id Identity, topic string) (bag string, ok bool) {
 	rest, ok := cutBase(id, topic)
+	if !ok && strings.Contains(topic, "%") {
+		rest, ok = cutBase(id.escaped(), topic)
+	}
 	if ok {
 		rest, ok = strings.CutPrefix(rest, eventsSuffix)
 	}

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 )
 
@@ -49,7 +48,7 @@ func ParseUsername(s string) (Username, error) {
 func (u Username) String() string {
 	s := u.Host + "/" + u.ClientID + "/?api-version=" + u.APIVersion
 	if u.ModelID != "" {
-		s += "&model-id=" + url.QueryEscape(u.ModelID)
+		s += "&model-id=" + escape(u.ModelID)
 	}
 	return s
 }
