@@ -199,7 +199,7 @@ func (c crowd) connect(i int) (net.Conn, error) {
 	if _, err := io.WriteString(conn, said); err != nil {
 		return nil, err
 	}
-	if _, err := io.WriteString(conn, subscribeBytes); err != nil {
+	if _, err := io.WriteString(conn, methodsBytes); err != nil {
 		return nil, err
 	}
 	answer := make([]byte, len(ok)+len(subackBytes))
