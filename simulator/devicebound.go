@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,11 +40,11 @@ func (h *Hub) sendMessage(o outgoing) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
-	h.edit(d, func() bool {
+	unsaved := h.edit(d, func() bool {
 		err = d.post(h, l)
 		return false
 	})
-	return o.id, err
+	return o.id, cmp.Or(err, unsaved)
 }
 
 // post puts a letter into the mailbox of d, whose lock is held.
@@ -133,11 +134,11 @@ func (h *Hub) purge(id string) (purged int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	h.edit(d, func() bool {
+	err = h.edit(d, func() bool {
 		if purged = d.mail.count(); purged > 0 {
 			d.mail.remove(func(*letter) bool { return true })
 		}
 		return false
 	})
-	return purged, nil
+	return purged, err
 }

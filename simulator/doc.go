@@ -12,7 +12,10 @@
 // Different: everything a hub sends goes at QoS 0, which its protocol allows. Telemetry and wills are
 // checked, acknowledged and dropped. Queries see changes at once, where Azure's lag by seconds. There is no
 // AMQP. There are no quotas, no modules, no messages to devices, no jobs and no changes of the registry over
-// REST; what is asked for and not there is answered 404 or 501, never 200. Nothing outlives the process.
+// REST; what is asked for and not there is answered 404 or 501, never 200.
+//
+// Nothing outlives the process but what a Config.State keeps: identities, twins, the sessions and messages
+// of devices, and the hub's own keys. Telemetry does not, nor do calls that are under way.
 //
 // Code here takes its time from a clock.Clock and waits only through it, so that a hub with attached
 // devices and the Client runs in virtual time, too. Goroutines and socket deadlines are in

@@ -35,6 +35,7 @@ var (
 	moduleExists     = code{409, 409301, "ModuleAlreadyExistsOnDevice", hub.Conflict}
 	etagMismatch     = code{412, 412001, "PreconditionFailed", hub.Conflict}
 	messageTooLarge  = code{413, 413001, "MessageTooLarge", hub.Invalid}
+	serverError      = code{500, 500001, "ServerError", hub.Unavailable}
 	notImplemented   = code{501, 501000, "GenericNotImplemented", hub.Invalid}
 	badAnswer        = code{502, 502000, "GenericBadGateway", hub.Failed}
 	responseTimeout  = code{504, 504101, "GatewayTimeout", hub.Timeout}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/internal/clock"
+	"github.com/twinbook/twinbook/simulator/state"
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
@@ -29,6 +30,16 @@ type Config struct {
 	// ClientCAs have signed the certificates of devices whose authentication is CertificateAuthority.
 	// Nil: there are none.
 	ClientCAs *x509.CertPool
+
+	// State is a folder in which the hub keeps what is to outlive it: identities with their keys, twins, and the
+	// sessions that devices asked to be kept. Every change is written before anybody is told of it, so that killing
+	// the process loses none; on the disk it is a second later. New begins with what is there, and without a Seed
+	// with the keys that the folder has. The hub must be done with before the folder is closed.
+	State *state.Store
+
+	// StateFailed is called when State cannot be written any more, such as on a full disk, perhaps many times. The
+	// hub then makes no change that it could not keep: calls fail, connections end. It must not wait.
+	StateFailed func(error)
 
 	// Superset accepts in queries what Azure knows in message routes only.
 	Superset bool
@@ -97,7 +108,7 @@ type Hub struct {
 	made     atomic.Uint64
 }
 
-// New makes a hub without devices. It listens nowhere yet.
+// New makes a hub without devices but those in Config.State. It listens nowhere yet.
 func New(c Config) (*Hub, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -109,6 +120,11 @@ func New(c Config) (*Hub, error) {
 	} else {
 		sum := sha256.Sum256([]byte("twinbook simulator\x00" + c.Seed))
 		h.secret = sum[:]
+	}
+	if c.State != nil {
+		if err := h.load(); err != nil {
+			return nil, err
+		}
 	}
 	h.policies = newPolicies(h.key)
 	h.telemetry = newTelemetry(c)

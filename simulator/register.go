@@ -103,6 +103,9 @@ func (h *Hub) createLocked(id string, r registration) (view, error) {
 			return view{}, err
 		}
 	}
+	if err := h.saveNew(d); err != nil {
+		return view{}, err
+	}
 	h.devices.enter(d)
 	return d.view(), nil
 }
@@ -123,6 +126,9 @@ func (h *Hub) updateLocked(d *device, r registration) (after view, rest later, e
 		return after, nil, err
 	}
 	rest = append(rest, queued.tell)
+	if queued.unsaved != nil {
+		return after, rest, queued.unsaved
+	}
 	if left != nil {
 		rest = append(rest, func() { h.close(left, errDisabled) })
 	}
@@ -204,17 +210,28 @@ func (h *Hub) removeLocked(id, ifMatch string) (later, error) {
 	var rest later
 	if d.names().Module == "" {
 		for m := range h.devices.all(modulesOf(h.devices.modules.list(), id)) {
-			rest = append(rest, h.drop(m))
+			after, err := h.drop(m)
+			if err != nil {
+				return rest, err
+			}
+			rest = append(rest, after)
 		}
 	}
-	return append(rest, h.drop(d)), nil
+	after, err := h.drop(d)
+	if err != nil {
+		return rest, err
+	}
+	return append(rest, after), nil
 }
 
 // drop takes a device out. Whoever still has it finds it deleted; those who wait for it or watch it
 // are told.
-func (h *Hub) drop(d *device) (rest func()) {
+func (h *Hub) drop(d *device) (rest func(), err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := h.forgetDevice(d); err != nil {
+		return nil, err
+	}
 	d.deleted = true
 	s, waiting := d.session, d.waiting
 	d.session, d.waiting = nil, nil
@@ -230,7 +247,7 @@ func (h *Hub) drop(d *device) (rest func()) {
 		for _, w := range watchers {
 			w.flush()
 		}
-	}
+	}, nil
 }
 
 // unique is a number that no identity had before. It looks like Azure's, which counts units of 100ns

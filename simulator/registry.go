@@ -33,6 +33,7 @@ type device struct {
 	session  *session               // nil while it is away
 	waiting  []*clock.Promise[bool] // callers, until it takes methods
 	called   uint64                 // number of the last call
+	saved    *saved                 // nil without a state folder
 
 	trail trail // the device's telemetry; guarded by telemetry.mu
 }

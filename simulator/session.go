@@ -54,7 +54,7 @@ func (h *Hub) open(s *session, clean bool) error {
 	var old *session
 	var lost []*call
 	var refused error
-	h.edit(d, func() bool {
+	unsaved := h.edit(d, func() bool {
 		if refused = d.refuses(); refused != nil {
 			return false
 		}
@@ -69,6 +69,9 @@ func (h *Hub) open(s *session, clean bool) error {
 		d.mail.reopen(present)
 		d.kept = !clean
 		d.session = s
+		if d.saved != nil {
+			s.link = careful{s.link, d}
+		}
 		d.active = h.clock.Now()
 		if old == nil {
 			d.moved = d.active
@@ -85,7 +88,7 @@ func (h *Hub) open(s *session, clean bool) error {
 		old.link.end(errTakenOver)
 	}
 	h.failCalls(d, lost, errTakenOver)
-	return nil
+	return unsaved
 }
 
 // refuses says why a device is not let in. Its lock is held.
@@ -193,15 +196,15 @@ func (d *device) subscribed() wire.Feeds {
 // the same lock: before all that was subscribed to, and so that whoever has it can be called at once.
 func (h *Hub) subscribe(s *session, c subscription) {
 	h.whileLive(s, func() bool {
-		if c.acknowledge != nil {
-			c.acknowledge()
-		}
 		d := s.device
 		if c.more.Has(wire.DeviceboundFeed) {
 			d.feeds &^= wire.EscapedIDs // as in the newest filter
 			d.confirms = c.confirms
 		}
 		d.feeds = d.feeds&^c.less | c.more
+		if c.acknowledge != nil && d.save() == nil {
+			c.acknowledge()
+		}
 		d.wakeCallers()
 		d.hand()
 		return false

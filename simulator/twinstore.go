@@ -1,22 +1,31 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
-// edit changes a device under its lock, and then hands over what that queued: to the device, and, if
-// f says that something changed, to those who watch its twin.
-func (h *Hub) edit(d *device, f func() (changed bool)) { h.change(d, f).tell() }
+// edit changes a device under its lock, saves it, and then hands over what that queued: to the device, and, if
+// f says that something changed, to those who watch its twin. The error is a fault: the change cannot be saved.
+func (h *Hub) edit(d *device, f func() (changed bool)) error {
+	q := h.change(d, f)
+	q.tell()
+	return q.unsaved
+}
 
 // change is edit for those who hold the registry's lock: they tell when they have let go of it.
 func (h *Hub) change(d *device, f func() (changed bool)) queued {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	changed := f()
-	q := queued{session: d.session}
+	q := queued{hub: h, session: d.session}
+	if err := d.save(); err != nil {
+		q.unsaved = h.unsaved(err)
+		return q
+	}
 	if changed && !d.deleted {
 		q.watchers = h.watches.report(d)
 	}
@@ -25,12 +34,20 @@ func (h *Hub) change(d *device, f func() (changed bool)) queued {
 
 // queued is whom a change of a device has something for.
 type queued struct {
+	hub      *Hub
 	session  *session
 	watchers []*watcher
+	unsaved  error // a fault: the change cannot be saved, and nobody is to hear of it
 }
 
 // tell hands it over. No lock is held.
 func (q queued) tell() {
+	if q.unsaved != nil {
+		if q.session != nil {
+			q.hub.close(q.session, q.unsaved)
+		}
+		return
+	}
 	if q.session != nil {
 		q.session.link.flush()
 	}
@@ -55,14 +72,14 @@ func (h *Hub) writeTwin(id string, w serviceWrite) (after view, err error) {
 	if err != nil {
 		return view{}, err
 	}
-	h.edit(d, func() bool {
+	unsaved := h.edit(d, func() bool {
 		if err = d.write(w, h.clock.Now()); err != nil {
 			return false
 		}
 		after = d.viewLocked()
 		return true
 	})
-	return after, err
+	return after, cmp.Or(err, unsaved)
 }
 
 // write makes a write of the service and queues the notice of it. The device's lock is held.
