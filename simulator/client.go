@@ -34,6 +34,9 @@ func (c *Client) invoke(ctx context.Context, call hub.Call) (hub.Reply, error) {
 		v.response = defaultResponse
 	}
 	v.response = max(v.response, minResponse) // who wants less ends the context
+	if err := c.hub.payMethod(ctx, v.payload); err != nil {
+		return hub.Reply{}, err
+	}
 	a, err := c.hub.invoke(ctx, v)
 	if err != nil {
 		return hub.Reply{}, err
@@ -46,8 +49,11 @@ func (c *Client) invoke(ctx context.Context, call hub.Call) (hub.Reply, error) {
 }
 
 // Twin reads a twin.
-func (c *Client) Twin(_ context.Context, t hub.Target) (hub.Twin, error) {
+func (c *Client) Twin(ctx context.Context, t hub.Target) (hub.Twin, error) {
 	id, err := registryID(t.Device, t.Module)
+	if err == nil {
+		err = c.hub.pay(ctx, twinReads, 1)
+	}
 	if err != nil {
 		return hub.Twin{}, failed("read the twin", t, err)
 	}
@@ -59,15 +65,15 @@ func (c *Client) Twin(_ context.Context, t hub.Target) (hub.Twin, error) {
 }
 
 // UpdateTwin merges a patch into a twin.
-func (c *Client) UpdateTwin(_ context.Context, t hub.Target, p hub.Patch) (hub.Twin, error) {
-	v, err := c.update(t, p)
+func (c *Client) UpdateTwin(ctx context.Context, t hub.Target, p hub.Patch) (hub.Twin, error) {
+	v, err := c.update(ctx, t, p)
 	if err != nil {
 		return hub.Twin{}, failed("update the twin", t, err)
 	}
 	return v.hubTwin(), nil
 }
 
-func (c *Client) update(t hub.Target, p hub.Patch) (view, error) {
+func (c *Client) update(ctx context.Context, t hub.Target, p hub.Patch) (view, error) {
 	id, err := registryID(t.Device, t.Module)
 	if err != nil {
 		return view{}, err
@@ -76,11 +82,17 @@ func (c *Client) update(t hub.Target, p hub.Patch) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
+	if err := c.hub.pay(ctx, twinWrites, 1); err != nil {
+		return view{}, err
+	}
 	return c.hub.writeTwin(id, w)
 }
 
 // Query gives a page of a query's answer.
-func (c *Client) Query(_ context.Context, q hub.Query) (hub.Page, error) {
+func (c *Client) Query(ctx context.Context, q hub.Query) (hub.Page, error) {
+	if err := c.hub.pay(ctx, queries, 1); err != nil {
+		return hub.Page{}, failed("query", hub.Target{}, err)
+	}
 	answer, err := c.hub.ask(inquiry{text: q.Text, pageSize: q.PageSize, continuation: q.Continuation})
 	if err != nil {
 		return hub.Page{}, failed("query", hub.Target{}, err)
@@ -118,5 +130,5 @@ func failed(op string, t hub.Target, err error) error {
 		return nil
 	}
 	f := asFault(err)
-	return &hub.Error{Op: op, Device: t.String(), Kind: f.kind, Sent: f.sent, Err: f}
+	return &hub.Error{Op: op, Device: t.String(), Kind: f.kind, Sent: f.sent, Wait: f.again, Err: f}
 }

@@ -35,6 +35,7 @@ var (
 	moduleExists     = code{409, 409301, "ModuleAlreadyExistsOnDevice", hub.Conflict}
 	etagMismatch     = code{412, 412001, "PreconditionFailed", hub.Conflict}
 	messageTooLarge  = code{413, 413001, "MessageTooLarge", hub.Invalid}
+	throttled        = code{429, 429001, "ThrottlingException", hub.Throttled}
 	serverError      = code{500, 500001, "ServerError", hub.Unavailable}
 	notImplemented   = code{501, 501000, "GenericNotImplemented", hub.Invalid}
 	badAnswer        = code{502, 502000, "GenericBadGateway", hub.Failed}
@@ -44,9 +45,10 @@ var (
 // A fault is an error that the service answers, on whatever way it was asked.
 type fault struct {
 	code
-	text  string // as Azure says it
-	plain string // in our words, with what to do; empty: text is plain enough
-	sent  bool   // the request had reached the device
+	text  string        // as Azure says it
+	plain string        // in our words, with what to do; empty: text is plain enough
+	sent  bool          // the request had reached the device
+	again time.Duration // Retry-After, in whole seconds; 0: there is none
 }
 
 func (f *fault) Error() string {

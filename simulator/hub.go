@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -41,6 +42,10 @@ type Config struct {
 	// hub then makes no change that it could not keep: calls fail, connections end. It must not wait.
 	StateFailed func(error)
 
+	// Tier decides how much the hub serves before it answers 429, and Units how many of that it has: 1 unless given.
+	Tier  Tier
+	Units int
+
 	// Superset accepts in queries what Azure knows in message routes only.
 	Superset bool
 
@@ -65,6 +70,9 @@ func (c Config) withDefaults() Config {
 	if c.WriteTimeout == 0 {
 		c.WriteTimeout = 20 * time.Second
 	}
+	if c.Units == 0 {
+		c.Units = 1
+	}
 	if c.MaxUnsent == 0 {
 		c.MaxUnsent = 1 << 20
 	}
@@ -84,10 +92,15 @@ func (c Config) Validate() error {
 		return fmt.Errorf("simulator: HostName %q is no host name", c.HostName)
 	case c.ConnectTimeout < 0 || c.WriteTimeout < 0:
 		return fmt.Errorf("simulator: ConnectTimeout and WriteTimeout cannot be negative")
+	case c.Units < 0 || c.Units > maxUnits:
+		return fmt.Errorf("simulator: Units goes from 1 to %d", maxUnits)
 	case c.MaxUnsent < 0:
 		return fmt.Errorf("simulator: MaxUnsent cannot be negative")
 	case c.MaxTelemetry < 0 || c.MaxTelemetryBytes < 0:
 		return fmt.Errorf("simulator: MaxTelemetry and MaxTelemetryBytes cannot be negative")
+	}
+	if !slices.Contains(tiers, cmp.Or(c.Tier, Unlimited)) {
+		return fmt.Errorf("simulator: Tier %q is none of %v", c.Tier, tiers)
 	}
 	return nil
 }
@@ -100,6 +113,7 @@ type Hub struct {
 	secret   []byte
 	policies map[string]policy
 	devices  registry
+	throttle *throttle // nil: there are no quotas
 	watches  watches
 
 	telemetry telemetry
@@ -114,7 +128,7 @@ func New(c Config) (*Hub, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	h := &Hub{config: c, clock: c.Clock, secret: make([]byte, 32)}
+	h := &Hub{config: c, clock: c.Clock, secret: make([]byte, 32), throttle: newThrottle(c.Tier, c.Units)}
 	if c.Seed == "" {
 		rand.Read(h.secret)
 	} else {

@@ -9,7 +9,9 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // maxBody is the largest body of a request that is read: a twin with everything in it escaped fits.
@@ -29,6 +31,7 @@ type route struct {
 	need   permission
 	serve  func(*request) (reply, error)
 	inside bool // errors have the form that Azure uses for methods
+	quota  quota
 }
 
 // A reply is a success.
@@ -81,6 +84,9 @@ func (h *Hub) answerREST(r *request, call route, known bool) (reply, error) {
 	}
 	if !known {
 		return reply{}, notImplemented.fault("This simulator has no %s %s", r.Method, printable(r.URL.Path))
+	}
+	if err := r.hub.pay(r.Context(), call.quota, 1); err != nil {
+		return reply{}, err
 	}
 	return call.serve(r)
 }
@@ -170,6 +176,9 @@ func (h *Hub) writeFault(w http.ResponseWriter, f *fault, inside bool) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("iothub-errorcode", f.name)
+	if f.again > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(f.again/time.Second)))
+	}
 	w.WriteHeader(f.status)
 	text, err := json.Marshal(body)
 	if err != nil {

@@ -36,10 +36,14 @@ func (r *request) invoke() (reply, error) {
 	if err := json.Unmarshal(body, &b); err != nil {
 		return reply{}, argumentInvalid.fault("The request body is not a method call: %s", printable(err.Error()))
 	}
-	a, err := r.hub.invoke(r.Context(), invocation{
+	v := invocation{
 		device: id, method: b.MethodName, payload: compact(b.Payload),
 		response: seconds(b.Response, defaultResponse), connect: seconds(b.Connect, 0),
-	})
+	}
+	if err := r.hub.payMethod(r.Context(), v.payload); err != nil {
+		return reply{}, err
+	}
+	a, err := r.hub.invoke(r.Context(), v)
 	return reply{body: methodReply{a.status, a.payload}}, err
 }
 

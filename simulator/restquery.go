@@ -6,7 +6,7 @@ import (
 )
 
 var queryRoutes = []route{
-	{method: "POST", path: "devices/query", need: serviceConnect, serve: (*request).query},
+	{method: "POST", path: "devices/query", need: serviceConnect, serve: (*request).query, quota: queries},
 }
 
 type queryBody struct {

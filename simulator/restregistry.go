@@ -8,15 +8,15 @@ import (
 )
 
 var registryRoutes = []route{
-	{method: "GET", path: "devices", need: registryRead, serve: (*request).listIdentities},
-	{method: "POST", path: "devices", need: registryWrite, serve: (*request).bulk},
-	{method: "GET", path: "devices/*", need: registryRead, serve: (*request).getIdentity},
-	{method: "PUT", path: "devices/*", need: registryWrite, serve: (*request).putIdentity},
-	{method: "DELETE", path: "devices/*", need: registryWrite, serve: (*request).deleteIdentity},
-	{method: "GET", path: "devices/*/modules", need: registryRead, serve: (*request).listModules},
-	{method: "GET", path: "devices/*/modules/*", need: registryRead, serve: (*request).getIdentity},
-	{method: "PUT", path: "devices/*/modules/*", need: registryWrite, serve: (*request).putIdentity},
-	{method: "DELETE", path: "devices/*/modules/*", need: registryWrite, serve: (*request).deleteIdentity},
+	{method: "GET", path: "devices", need: registryRead, serve: (*request).listIdentities, quota: registryCalls},
+	{method: "POST", path: "devices", need: registryWrite, serve: (*request).bulk, quota: registryCalls},
+	{method: "GET", path: "devices/*", need: registryRead, serve: (*request).getIdentity, quota: registryCalls},
+	{method: "PUT", path: "devices/*", need: registryWrite, serve: (*request).putIdentity, quota: registryCalls},
+	{method: "DELETE", path: "devices/*", need: registryWrite, serve: (*request).deleteIdentity, quota: registryCalls},
+	{method: "GET", path: "devices/*/modules", need: registryRead, serve: (*request).listModules, quota: registryCalls},
+	{method: "GET", path: "devices/*/modules/*", need: registryRead, serve: (*request).getIdentity, quota: registryCalls},
+	{method: "PUT", path: "devices/*/modules/*", need: registryWrite, serve: (*request).putIdentity, quota: registryCalls},
+	{method: "DELETE", path: "devices/*/modules/*", need: registryWrite, serve: (*request).deleteIdentity, quota: registryCalls},
 	{method: "GET", path: "statistics/devices", need: registryRead, serve: (*request).countDevices},
 	{method: "GET", path: "statistics/service", need: serviceConnect, serve: (*request).countConnected},
 }

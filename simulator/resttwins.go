@@ -1,12 +1,12 @@
 package simulator
 
 var twinRoutes = []route{
-	{method: "GET", path: "twins/*", need: serviceConnect, serve: (*request).getTwin},
-	{method: "PATCH", path: "twins/*", need: serviceConnect, serve: (*request).patchTwin},
-	{method: "PUT", path: "twins/*", need: serviceConnect, serve: (*request).putTwin},
-	{method: "GET", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).getTwin},
-	{method: "PATCH", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).patchTwin},
-	{method: "PUT", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).putTwin},
+	{method: "GET", path: "twins/*", need: serviceConnect, serve: (*request).getTwin, quota: twinReads},
+	{method: "PATCH", path: "twins/*", need: serviceConnect, serve: (*request).patchTwin, quota: twinWrites},
+	{method: "PUT", path: "twins/*", need: serviceConnect, serve: (*request).putTwin, quota: twinWrites},
+	{method: "GET", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).getTwin, quota: twinReads},
+	{method: "PATCH", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).patchTwin, quota: twinWrites},
+	{method: "PUT", path: "twins/*/modules/*", need: serviceConnect, serve: (*request).putTwin, quota: twinWrites},
 }
 
 func (r *request) getTwin() (reply, error) {

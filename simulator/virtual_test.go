@@ -16,8 +16,14 @@ import (
 // virtually runs a test in virtual time, with a hub on it.
 func virtually(t *testing.T, f func(ctx context.Context, l *clock.Loop, h *Hub)) {
 	t.Helper()
+	virtuallyOn(t, Config{}, f)
+}
+
+func virtuallyOn(t *testing.T, c Config, f func(ctx context.Context, l *clock.Loop, h *Hub)) {
+	t.Helper()
 	l := clock.NewLoop(day1)
-	h := newHub(t, Config{Clock: l})
+	c.Clock = l
+	h := newHub(t, c)
 	if err := l.Run(t.Context(), func(ctx context.Context) { f(ctx, l, h) }); err != nil {
 		t.Error(err)
 	}
