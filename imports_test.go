@@ -27,9 +27,10 @@ var allowed = map[string][]string{
 	"hub/hubtest":                {"hub", "internal/clock"},
 	"internal/clock":             {},
 	"internal/clock/clockrule":   {},
-	"simulator":                  {"hub", "simulator/query", "simulator/state", "simulator/wire", "internal/clock"},
+	"simulator":                  {"hub", "simulator/fault", "simulator/query", "simulator/state", "simulator/wire", "internal/clock"},
 	"simulator/authority":        {},
-	"simulator/device":           {"engine", "engine/expr", "simulator/wire", "internal/clock"},
+	"simulator/device":           {"engine", "engine/expr", "simulator/fault", "simulator/wire", "internal/clock"},
+	"simulator/fault":            {},
 	"simulator/query":            {},
 	"simulator/state":            {},
 	"simulator/wire":             {},
@@ -42,6 +43,7 @@ var allowed = map[string][]string{
 var pure = map[string][]string{
 	"engine":          outside,
 	"engine/expr":     outside,
+	"simulator/fault": {"net", "net/http", "os", "sync", "sync/atomic", "math/rand"},
 	"simulator/query": {"net", "net/http", "os", "sync", "time", "math/rand", "math/rand/v2"},
 }
 
@@ -103,6 +105,7 @@ func homeOf(path string) string {
 func TestEngineReadsNoClock(t *testing.T) {
 	clockrule.Check(t, "engine")
 	clockrule.Check(t, "engine/expr")
+	clockrule.Check(t, "simulator/fault")
 }
 
 func listPackages(t *testing.T) []goPackage {
