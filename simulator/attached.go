@@ -9,7 +9,7 @@ import (
 
 // AttachDevice connects a device or module of this process without any bytes and without a check of keys; it is
 // a wire.Dial. The receiver is called by whoever caused what it is told, so it must not wait.
-func (h *Hub) AttachDevice(_ context.Context, o wire.Options, r wire.Receiver) (wire.Conn, error) {
+func (h *Hub) AttachDevice(ctx context.Context, o wire.Options, r wire.Receiver) (wire.Conn, error) {
 	id, err := registryID(o.Device, o.Module)
 	if err != nil {
 		return nil, err
@@ -20,9 +20,14 @@ func (h *Hub) AttachDevice(_ context.Context, o wire.Options, r wire.Receiver) (
 	}
 	a := &attached{hub: h, receiver: r}
 	a.session = session{device: d, link: a}
+	v, refusal := h.knock(ctx, &a.session)
+	if refusal != nil {
+		return nil, refusal.why
+	}
 	if err := h.open(&a.session, o.CleanSession); err != nil {
 		return nil, err
 	}
+	h.afflict(&a.session, v, "")
 	return a, nil
 }
 
@@ -52,7 +57,7 @@ func (a *attached) Send(m wire.Message) error {
 	if err := sendable(a.session.device.names(), m); err != nil {
 		return err
 	}
-	if err := a.hub.receive(&a.session, m); err != nil {
+	if err := a.receive(m); err != nil {
 		a.hub.close(&a.session, err)
 		return wire.ErrClosed
 	}
@@ -66,12 +71,36 @@ func (a *attached) Close() error {
 
 func (a *attached) opened(sessionPresent bool) { a.present = sessionPresent }
 
-func (a *attached) send(m wire.Message) { a.box.put(news{message: m}) }
+// receive is the hub's, where nothing can go wrong.
+func (a *attached) receive(m wire.Message) error {
+	if !a.hub.troubled() {
+		return a.hub.receive(&a.session, m)
+	}
+	return a.hub.arrive(&a.session, arrival{message: m, take: func(m wire.Message) error { return a.hub.receive(&a.session, m) }})
+}
+
+func (a *attached) send(m wire.Message) { a.queue(news{message: m}) }
+
+// queue hands over a message when the device's lock is free, unless it goes wrong.
+func (a *attached) queue(n news) {
+	if a.hub.troubled() && a.hub.depart(&a.session, n.message, func(again bool) { a.handLater(n, again) }) {
+		return
+	}
+	a.box.put(n)
+}
+
+func (a *attached) handLater(n news, again bool) {
+	if again {
+		n.packet = 0 // confirmed once
+	}
+	a.box.put(n)
+	a.flush()
+}
 
 func (a *attached) room() bool { return true }
 
 func (a *attached) deliver(m wire.Devicebound, packet uint16, _ bool) {
-	a.box.put(news{message: m, packet: packet})
+	a.queue(news{message: m, packet: packet})
 }
 
 func (a *attached) flush() { a.box.flush(a.tell) }

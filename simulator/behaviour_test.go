@@ -23,8 +23,10 @@ type bench struct {
 
 // What devices and services see of each other is the same for attached devices, and for those that speak
 // MQTT over a socket or without one: each behaviour is tried on all three.
-func TestBehaviour(t *testing.T) {
-	for _, b := range behaviours {
+func TestBehaviour(t *testing.T) { tryAll(t, behaviours) }
+
+func tryAll(t *testing.T, list []behaviour) {
+	for _, b := range list {
 		t.Run(b.name+"/attached", func(t *testing.T) {
 			h := newHub(t, Config{Clock: fast()})
 			b.try(&bench{t, h, h.Client(), h.AttachDevice})
@@ -40,10 +42,12 @@ func TestBehaviour(t *testing.T) {
 	}
 }
 
-var behaviours = []struct {
+type behaviour struct {
 	name string
 	try  func(*bench)
-}{
+}
+
+var behaviours = []behaviour{
 	{"a method is answered", methodAnswered},
 	{"answers come in any order", answersInAnyOrder},
 	{"strange answers are dropped", strangeAnswers},

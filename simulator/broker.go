@@ -22,17 +22,17 @@ const maxFilters = 5
 func (h *Hub) Attach(ctx context.Context, conn net.Conn) error {
 	sock := newSocket(conn, &h.config)
 	stop := context.AfterFunc(ctx, func() { sock.end(context.Cause(ctx)) })
-	err := h.attend(sock)
+	err := h.serve(ctx, sock)
 	sock.finish(nil)
 	sock.writers.Wait()
 	stop()
 	return err
 }
 
-// attend is a connection from CONNECT to its end. What stands on the stack while the device is idle decides
+// serve is a connection from CONNECT to its end. What stands on the stack while the device is idle decides
 // whether the stack can shrink to 4 KiB: so there is no defer here or in Attach, and welcome is a function of its own.
-func (h *Hub) attend(sock *socket) error {
-	s, life, idle, err := h.welcome(sock)
+func (h *Hub) serve(ctx context.Context, sock *socket) error {
+	s, life, idle, err := h.welcome(ctx, sock)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (h *Hub) attend(sock *socket) error {
 }
 
 // welcome lets a device in by its CONNECT, and says how long its token is good and how long it may be silent.
-func (h *Hub) welcome(sock *socket) (s *session, life, idle time.Duration, err error) {
+func (h *Hub) welcome(ctx context.Context, sock *socket) (s *session, life, idle time.Duration, err error) {
 	p, err := sock.read(maxBeforeAuth, h.config.ConnectTimeout)
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("no CONNECT: %w", sock.why(err))
@@ -57,10 +57,15 @@ func (h *Hub) welcome(sock *socket) (s *session, life, idle time.Duration, err e
 	if refusal != nil {
 		return nil, 0, 0, h.refuse(sock, refusal)
 	}
-	sock.more = func() { h.handMore(s) }
+	v, refusal := h.knock(ctx, s)
+	if refusal != nil {
+		return nil, 0, 0, h.refuse(sock, refusal)
+	}
+	sock.hub, sock.session = h, s
 	if err := h.open(s, connect.CleanSession); err != nil {
 		return nil, 0, 0, h.refuse(sock, &refused{packets.ErrRefusedNotAuthorised, err})
 	}
+	h.afflict(s, v, "")
 	return s, life, idleLimit(connect.Keepalive), nil
 }
 
@@ -82,7 +87,7 @@ func (h *Hub) converse(sock *socket, s *session, idle time.Duration) error {
 		if _, leaves := p.(*packets.DisconnectPacket); leaves {
 			return nil
 		}
-		if err := h.take(sock, s, p); err != nil {
+		if err := h.takeNext(sock, s, p); err != nil {
 			return err
 		}
 	}

@@ -34,7 +34,7 @@ func (c *Client) invoke(ctx context.Context, call hub.Call) (hub.Reply, error) {
 		v.response = defaultResponse
 	}
 	v.response = max(v.response, minResponse) // who wants less ends the context
-	if err := c.hub.payMethod(ctx, v.payload); err != nil {
+	if err := c.hub.attend(ctx, v.device, methodCalls, metered(v.payload)); err != nil {
 		return hub.Reply{}, err
 	}
 	a, err := c.hub.invoke(ctx, v)
@@ -52,7 +52,7 @@ func (c *Client) invoke(ctx context.Context, call hub.Call) (hub.Reply, error) {
 func (c *Client) Twin(ctx context.Context, t hub.Target) (hub.Twin, error) {
 	id, err := registryID(t.Device, t.Module)
 	if err == nil {
-		err = c.hub.pay(ctx, twinReads, 1)
+		err = c.hub.attend(ctx, t.String(), twinReads, 1)
 	}
 	if err != nil {
 		return hub.Twin{}, failed("read the twin", t, err)
@@ -82,7 +82,7 @@ func (c *Client) update(ctx context.Context, t hub.Target, p hub.Patch) (view, e
 	if err != nil {
 		return view{}, err
 	}
-	if err := c.hub.pay(ctx, twinWrites, 1); err != nil {
+	if err := c.hub.attend(ctx, t.String(), twinWrites, 1); err != nil {
 		return view{}, err
 	}
 	return c.hub.writeTwin(id, w)
@@ -90,7 +90,7 @@ func (c *Client) update(ctx context.Context, t hub.Target, p hub.Patch) (view, e
 
 // Query gives a page of a query's answer.
 func (c *Client) Query(ctx context.Context, q hub.Query) (hub.Page, error) {
-	if err := c.hub.pay(ctx, queries, 1); err != nil {
+	if err := c.hub.attend(ctx, "", queries, 1); err != nil {
 		return hub.Page{}, failed("query", hub.Target{}, err)
 	}
 	answer, err := c.hub.ask(inquiry{text: q.Text, pageSize: q.PageSize, continuation: q.Continuation})

@@ -46,6 +46,12 @@ type Config struct {
 	Tier  Tier
 	Units int
 
+	// FaultSeed is what the chance of faults is made of; default: Seed.
+	FaultSeed string
+
+	// Profile gives the devices of a profile, for faults that name one. Nil: there are no profiles.
+	Profile func(name string) (devices []string, known bool)
+
 	// Superset accepts in queries what Azure knows in message routes only.
 	Superset bool
 
@@ -114,6 +120,7 @@ type Hub struct {
 	policies map[string]policy
 	devices  registry
 	throttle *throttle // nil: there are no quotas
+	faults   troubles
 	watches  watches
 
 	telemetry telemetry
@@ -140,6 +147,7 @@ func New(c Config) (*Hub, error) {
 			return nil, err
 		}
 	}
+	h.faults.possible.Store(h.throttle != nil)
 	h.policies = newPolicies(h.key)
 	h.telemetry = newTelemetry(c)
 	return h, nil

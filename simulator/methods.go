@@ -41,6 +41,8 @@ type answer struct {
 // A call is an invocation that its device has and has not answered.
 type call struct {
 	number  uint64
+	method  string
+	spoiled bool // its answer is to be none; guarded by device.mu
 	answer  *clock.Promise[answer]
 	session *session
 }
@@ -147,7 +149,7 @@ func (h *Hub) begin(d *device, v invocation) (c *call, ready *clock.Promise[bool
 			return false
 		}
 		d.called++
-		c = &call{number: d.called, answer: clock.NewPromise[answer](h.clock), session: s}
+		c = &call{number: d.called, method: v.method, answer: clock.NewPromise[answer](h.clock), session: s}
 		if s.calls == nil {
 			s.calls = map[string]*call{}
 		}

@@ -85,10 +85,22 @@ func (h *Hub) answerREST(r *request, call route, known bool) (reply, error) {
 	if !known {
 		return reply{}, notImplemented.fault("This simulator has no %s %s", r.Method, printable(r.URL.Path))
 	}
-	if err := r.hub.pay(r.Context(), call.quota, 1); err != nil {
+	if err := r.attended(call); err != nil {
 		return reply{}, err
 	}
 	return call.serve(r)
+}
+
+// attended lets the faults and the quota of a call have their way. Our own calls have neither: a fault can be taken away.
+func (r *request) attended(call route) error {
+	if r.path[0] == ourOwn {
+		return nil
+	}
+	device := ""
+	if at := strings.Split(call.path, "/"); len(at) > 1 && at[1] == "*" {
+		device = r.names().String()
+	}
+	return r.hub.attend(r.Context(), device, call.quota, 1)
 }
 
 var apiVersion = regexp.MustCompile(`^20\d\d-\d\d-\d\d(-preview)?$`)

@@ -40,7 +40,7 @@ func (r *request) invoke() (reply, error) {
 		device: id, method: b.MethodName, payload: compact(b.Payload),
 		response: seconds(b.Response, defaultResponse), connect: seconds(b.Connect, 0),
 	}
-	if err := r.hub.payMethod(r.Context(), v.payload); err != nil {
+	if err := r.hub.pay(r.Context(), methodCalls, metered(v.payload)); err != nil {
 		return reply{}, err
 	}
 	a, err := r.hub.invoke(r.Context(), v)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	"github.com/twinbook/twinbook/simulator/wire"
 )
@@ -43,6 +44,8 @@ type session struct {
 	link   link
 	noTwin bool // it named no api-version, so twin operations are refused
 
+	trouble atomic.Pointer[trouble] // nil until something goes wrong, or has to wait
+
 	calls map[string]*call // methods that wait for an answer, by rid; guarded by device.mu
 	will  *record          // telemetry for when the connection breaks; nil for most; guarded by device.mu
 }
@@ -63,9 +66,7 @@ func (h *Hub) open(s *session, clean bool) error {
 			h.executeWill(old)
 		}
 		present := d.kept && !clean
-		if !present {
-			d.feeds = 0
-		}
+		d.feeds = h.resume(d, present)
 		d.mail.reopen(present)
 		d.kept = !clean
 		d.session = s
@@ -85,6 +86,7 @@ func (h *Hub) open(s *session, clean bool) error {
 		return refused
 	}
 	if old != nil {
+		old.leave(false)
 		old.link.end(errTakenOver)
 	}
 	h.failCalls(d, lost, errTakenOver)
@@ -107,6 +109,7 @@ func (d *device) refuses() error {
 // close ends a session for a reason; nil is the device's own wish.
 func (h *Hub) close(s *session, reason error) {
 	d := s.device
+	s.leave(reason == nil)
 	var lost []*call
 	h.edit(d, func() bool {
 		lost = s.takeCalls()

@@ -24,19 +24,21 @@ var errSlow = errors.New("the device did not read what it was sent")
 // A socket is one MQTT connection. It reads in the goroutine that has it; a second one writes, and
 // lives only while there is something to write.
 type socket struct {
-	conn   net.Conn
-	in     *bufio.Reader
-	config *Config // the hub's
-	id     wire.Identity
-	more   func() // asks for messages from the cloud, for which there is room again
+	conn    net.Conn
+	in      *bufio.Reader
+	config  *Config // the hub's
+	id      wire.Identity
+	hub     *Hub
+	session *session // once the device is in
 
 	mu      sync.Mutex // guards what follows
 	unsent  []byte
 	writing bool
-	wanting bool // more is to be called when unsent is written
+	wanting bool // more messages from the cloud are to be handed over when unsent is written
 	closing bool // close once all is written
 	reason  error
 	closed  bool
+	onClose func() // nil: nobody waits for that
 	writers sync.WaitGroup
 }
 
@@ -102,7 +104,7 @@ func (s *socket) drain() {
 			s.end(errSlow)
 		}
 		if s.takeWanting() {
-			s.more()
+			s.hub.handMore(s.session)
 		}
 	}
 }
@@ -145,6 +147,9 @@ func (s *socket) closeLocked(reason error) {
 		return
 	}
 	s.closed, s.reason, s.unsent = true, reason, nil
+	if s.onClose != nil {
+		s.onClose()
+	}
 	s.writers.Go(func() { s.conn.Close() })
 }
 
@@ -173,7 +178,29 @@ func (s *socket) send(m wire.Message) {
 	}
 	p := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
 	p.TopicName, p.Payload = topic, body
+	if s.hub.troubled() && s.hub.depart(s.session, m, func(bool) { s.write(p) }) {
+		return
+	}
 	s.write(p)
+}
+
+// whenClosed calls f when the connection is closed from here, or now. F must not wait.
+func (s *socket) whenClosed(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onClose = f
+	if s.closed {
+		f()
+	}
+}
+
+// writeAgain writes a message, or what looks like the same message sent once more; at QoS 0 there is no such thing.
+func (s *socket) writeAgain(p packets.PublishPacket, again bool) {
+	if again && p.Qos == 0 {
+		return
+	}
+	p.Dup = p.Dup || again
+	s.write(&p)
 }
 
 // room leaves some for what is not a message from the cloud.
@@ -193,6 +220,9 @@ func (s *socket) deliver(m wire.Devicebound, packet uint16, again bool) {
 	p.TopicName, p.Payload = topic, body
 	if packet != 0 {
 		p.Qos, p.MessageID, p.Dup = 1, packet, again
+	}
+	if s.hub.troubled() && s.hub.depart(s.session, m, func(again bool) { s.writeAgain(*p, again) }) {
+		return
 	}
 	s.write(p)
 }

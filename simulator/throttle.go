@@ -99,10 +99,8 @@ func (h *Hub) pay(ctx context.Context, q quota, n int) error {
 	return nil
 }
 
-// payMethod counts a method call by the size of its payload.
-func (h *Hub) payMethod(ctx context.Context, payload []byte) error {
-	return h.pay(ctx, methodCalls, max(1, (len(payload)+methodMeter-1)/methodMeter))
-}
+// metered is how many calls a method call with a payload counts.
+func metered(payload []byte) int { return max(1, (len(payload)+methodMeter-1)/methodMeter) }
 
 // tooMany is what is said to who goes on beyond burst and backlog. Retry-After counts whole seconds.
 func tooMany(again time.Duration) *fault {

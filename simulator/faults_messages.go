@@ -1,0 +1,202 @@
+package simulator
+
+import (
+	"errors"
+	"time"
+
+	faults "github.com/twinbook/twinbook/simulator/fault"
+	"github.com/twinbook/twinbook/simulator/wire"
+)
+
+var errTooFast = errors.New("the device sent more than the hub takes at its present pace")
+
+// An arrival is something that a device has sent.
+type arrival struct {
+	message     wire.Message // nil: a packet of MQTT that is no message
+	take        func(wire.Message) error
+	acknowledge func() // that the hub has it; nil: nobody waits for that
+}
+
+// arrive lets what a device has sent go on: now, later, twice or never. An error ends the connection.
+func (h *Hub) arrive(s *session, a arrival) error {
+	if h.isDead(s) {
+		return nil
+	}
+	on, call := occasionFrom(s, a.message)
+	if on == "" {
+		return a.take(a.message)
+	}
+	o := faults.Occasion{On: on, Device: s.device.id}
+	if call != nil {
+		o.Method = call.method
+		if r := a.message.(wire.MethodResponse); call.spoiled {
+			r.Body = []byte("{")
+			a.message = r
+		}
+	}
+	v := h.verdict(o)
+	switch {
+	case v.Cut:
+		return struck("ended the connection", v.By)
+	case v.Lost:
+		return nil
+	}
+	wait, refused := h.turnOf(a.message, v)
+	v.Delay += wait
+	return h.passOn(s, a, v, refused)
+}
+
+// passOn takes what arrived, when its time has come.
+func (h *Hub) passOn(s *session, a arrival, v faults.Verdict, refused error) error {
+	pass := func() error {
+		if refused != nil {
+			h.refuseTwin(s, a, refused)
+			return nil
+		}
+		err := a.take(a.message)
+		if err == nil && v.Twice {
+			err = h.receive(s, a.message) // once is acknowledged
+		}
+		return err
+	}
+	if v.Delay == 0 && v.BytesPerSecond == 0 && s.trouble.Load() == nil {
+		return pass()
+	}
+	in := &s.troubles(h.clock).in
+	held := in.put(v, weight(s, a.message), func() {
+		if err := pass(); err != nil {
+			h.close(s, err)
+		}
+	})
+	switch {
+	case !held:
+		return pass()
+	case in.overflows(maxPacket):
+		return errTooFast
+	}
+	return nil
+}
+
+// occasionFrom is what a message from a device is to faults, nothing if it is none, and the call that it answers.
+func occasionFrom(s *session, m wire.Message) (faults.On, *call) {
+	switch m := m.(type) {
+	case wire.Telemetry:
+		return faults.Telemetry, nil
+	case wire.TwinGet, wire.ReportedPatch:
+		return faults.Twin, nil
+	case wire.MethodResponse:
+		s.device.mu.Lock()
+		defer s.device.mu.Unlock()
+		return faults.Answers, s.calls[m.RID]
+	}
+	return "", nil
+}
+
+// turnOf counts a message towards its quota: it may have to wait, or is refused.
+func (h *Hub) turnOf(m wire.Message, v faults.Verdict) (wait time.Duration, refused error) {
+	switch m.(type) {
+	case wire.Telemetry:
+		return h.turn(telemetrySends), nil
+	case wire.TwinGet:
+		wait, refused = h.spend(twinReads, 1)
+	case wire.ReportedPatch:
+		wait, refused = h.spend(twinWrites, 1)
+	}
+	if v.RetryAfter > 0 {
+		refused = tooMany(v.RetryAfter)
+	}
+	return wait, refused
+}
+
+// refuseTwin answers a twin operation with an error.
+func (h *Hub) refuseTwin(s *session, a arrival, refused error) {
+	if a.acknowledge != nil {
+		a.acknowledge()
+	}
+	rid := ""
+	switch m := a.message.(type) {
+	case wire.TwinGet:
+		rid = m.RID
+	case wire.ReportedPatch:
+		rid = m.RID
+	}
+	h.whileLive(s, func() bool {
+		s.link.send(h.twinFault(rid, refused))
+		return false
+	})
+}
+
+// depart says whether a message to the device of s is taken care of here; else it goes on as ever. Pass sends it, later
+// or a second time. The device's lock is held; when pass is called it is not.
+func (h *Hub) depart(s *session, m wire.Message, pass func(again bool)) bool {
+	if h.isDead(s) {
+		return true
+	}
+	on, method := occasionTo(m)
+	v := h.verdict(faults.Occasion{On: on, Device: s.device.id, Method: method})
+	request, isCall := m.(wire.MethodRequest)
+	switch {
+	case v.Cut:
+		h.clock.After(0, func() { h.close(s, struck("ended the connection", v.By)) })
+		return true
+	case v.Lost, isCall && s.failCall(request, v):
+		return true
+	case v.Twice:
+		v.Delay = max(v.Delay, 1) // so that it is not sent under the lock
+	}
+	if v.Delay == 0 && v.BytesPerSecond == 0 && s.trouble.Load() == nil {
+		return false
+	}
+	out := &s.troubles(h.clock).out
+	held := out.put(v, weight(s, m), func() {
+		if pass(false); v.Twice {
+			pass(true)
+		}
+	})
+	if held && out.overflows(h.config.MaxUnsent) {
+		h.clock.After(0, func() { h.close(s, errSlow) })
+	}
+	return held
+}
+
+// occasionTo is what a message to a device is to faults.
+func occasionTo(m wire.Message) (on faults.On, method string) {
+	switch m := m.(type) {
+	case wire.MethodRequest:
+		return faults.Calls, m.Method
+	case wire.DesiredPatch:
+		return faults.Desired, ""
+	case wire.Devicebound:
+		return faults.Messages, ""
+	}
+	return faults.Results, ""
+}
+
+// failCall lets a method call fail if the verdict says so, and says whether it is over without the device. The
+// device's lock is held.
+func (s *session) failCall(m wire.MethodRequest, v faults.Verdict) (over bool) {
+	c := s.calls[m.RID]
+	if v.Status == 0 || c == nil {
+		return false
+	}
+	failure := answer{status: v.Status, payload: encodeJSON(map[string]any{"error": struck("failed the call", v.By).Error()})}
+	switch v.Status {
+	case faults.StatusBadAnswer:
+		c.spoiled = true
+		return false
+	case faults.StatusTimeout:
+		delete(s.calls, m.RID) // so that its answer finds nobody
+		return false
+	case faults.StatusOffline:
+		failure = answer{err: deviceNotOnline.fault("Timed out waiting for device to connect.").saying("%v", struck("says that the device is not online", v.By))}
+	}
+	delete(s.calls, m.RID)
+	c.answer.Resolve(failure)
+	return true
+}
+
+// weight is about how many bytes a message has on a socket.
+func weight(s *session, m wire.Message) int {
+	topic, body, _ := wire.Topic(s.device.names(), m) // one that cannot be sent has none
+	return len(topic) + len(body) + 4
+}
