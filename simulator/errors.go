@@ -36,10 +36,10 @@ var (
 	etagMismatch     = code{412, 412001, "PreconditionFailed", hub.Conflict}
 	messageTooLarge  = code{413, 413001, "MessageTooLarge", hub.Invalid}
 	throttled        = code{429, 429001, "ThrottlingException", hub.Throttled}
-	unavailable      = code{503, 503001, "ServiceUnavailable", hub.Unavailable}
 	serverError      = code{500, 500001, "ServerError", hub.Unavailable}
 	notImplemented   = code{501, 501000, "GenericNotImplemented", hub.Invalid}
 	badAnswer        = code{502, 502000, "GenericBadGateway", hub.Failed}
+	unavailable      = code{503, 503001, "ServiceUnavailable", hub.Unavailable}
 	responseTimeout  = code{504, 504101, "GatewayTimeout", hub.Timeout}
 )
 
