@@ -137,7 +137,7 @@ func dialMany(b testing.TB, h *Hub, devices int) []net.Conn {
 
 // An idle device on a plain socket takes at most 10 KiB of the hub's memory: heap and stacks.
 func TestSocketsAreCheap(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || raced {
 		t.Skip("measures memory")
 	}
 	const devices = 1000

@@ -2,17 +2,17 @@
 // can talk to.
 //
 // Faithful: MQTT 3.1.1 as devices use it (SAS tokens and their expiry, sessions that keep their
-// subscriptions, takeover, twins, direct methods, desired notices in $version order), the service's
-// REST calls for twins, methods, queries and reading an identity, and the errors of both, with their
-// codes and bodies. A device may also be attached: the same conversation in the same process
+// subscriptions, takeover, wills, twins, direct methods, desired notices in $version order, telemetry, and
+// messages from the cloud that wait until the device has confirmed them), the service's REST calls for twins,
+// methods, queries and reading an identity, and the errors of both, with their codes and bodies. A device may also be attached: the same conversation in the same process
 // without any bytes, cheap enough for a hundred thousand of them.
 //
 // Devices come over MQTT, also over TLS and over WebSocket; services over HTTP and HTTPS.
 //
-// Different: everything a hub sends goes at QoS 0, which its protocol allows. Telemetry and wills are
-// checked, acknowledged and dropped. Queries see changes at once, where Azure's lag by seconds. There is no
-// AMQP. There are no quotas, no modules, no messages to devices, no jobs and no changes of the registry over
-// REST; what is asked for and not there is answered 404 or 501, never 200.
+// Different: all a hub sends but messages from the cloud goes at QoS 0, which its protocol allows. Queries see
+// changes at once, where Azure's lag by seconds. There is no AMQP, over which services send messages and read
+// telemetry; REST calls below twinbook/ stand for that, and a hub keeps the latest telemetry only. There are no
+// quotas and no jobs; what is asked for and not there is answered 404 or 501, never 200.
 //
 // Nothing outlives the process but what a Config.State keeps: identities, twins, the sessions and messages
 // of devices, and the hub's own keys. Telemetry does not, nor do calls that are under way.
