@@ -107,22 +107,13 @@ func (h *Hub) admit(d *device, token string, shown []*x509.Certificate) (time.Du
 	if err != nil {
 		return 0, err
 	}
-	path := d.path()
+	path := d.names().Path()
 	if t.Policy != "" {
 		err = h.checkPolicy(t, path, deviceConnect)
 	} else {
 		err = h.checkDeviceKey(d, t, path)
 	}
 	return t.Left(h.clock.Now()), err
-}
-
-// path is that of the device's resource in tokens.
-func (d *device) path() string {
-	names := d.names()
-	if names.Module == "" {
-		return "devices/" + names.Device
-	}
-	return "devices/" + names.Device + "/modules/" + names.Module
 }
 
 func (h *Hub) checkDeviceKey(d *device, t wire.Token, path string) error {

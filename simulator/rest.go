@@ -26,12 +26,13 @@ type request struct {
 
 // A route is one REST call.
 type route struct {
-	method string
-	path   string // segments; * is any one
-	need   permission
-	serve  func(*request) (reply, error)
-	inside bool // errors have the form that Azure uses for methods
-	quota  quota
+	method   string
+	path     string // segments; * is any one
+	need     permission
+	serve    func(*request) (reply, error)
+	byDevice bool // a device calls it for itself, with its own token; need says nothing
+	inside   bool // errors have the form that Azure uses for methods
+	quota    quota
 }
 
 // A reply is a success.
@@ -48,7 +49,7 @@ type stream func(http.ResponseWriter)
 const ourOwn = "twinbook"
 
 // routes are the calls that a service has.
-var routes = slices.Concat(registryRoutes, twinRoutes, methodRoutes, messageRoutes, queryRoutes)
+var routes = slices.Concat(registryRoutes, twinRoutes, methodRoutes, messageRoutes, eventRoutes, queryRoutes)
 
 // Handler answers the service's REST calls, over plain HTTP as it stands.
 func (h *Hub) Handler() http.Handler { return http.HandlerFunc(h.serveREST) }
@@ -76,7 +77,11 @@ func (h *Hub) answerREST(r *request, call route, known bool) (reply, error) {
 	if !known {
 		call.need = registryRead | registryWrite | serviceConnect // any policy for services
 	}
-	if err := h.authorize(r.Header.Get("Authorization"), strings.Join(r.path, "/"), call.need); err != nil {
+	check := func() error { return h.authorize(r.Header.Get("Authorization"), strings.Join(r.path, "/"), call.need) }
+	if call.byDevice {
+		check = r.authorizeDevice
+	}
+	if err := check(); err != nil {
 		return reply{}, err
 	}
 	if v := r.URL.Query().Get("api-version"); r.path[0] != ourOwn && !apiVersion.MatchString(v) {

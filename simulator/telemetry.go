@@ -132,10 +132,15 @@ func (h *Hub) takeTelemetry(s *session, r record) error {
 	if d.session != s {
 		return nil
 	}
+	h.keep(d, r)
+	return nil
+}
+
+// keep puts a message of d into the ring. The lock of d is held.
+func (h *Hub) keep(d *device, r record) {
 	d.active = h.clock.Now()
 	r.device, r.time = d, d.active
 	h.telemetry.put(r)
-	return nil
 }
 
 // attachedRecord is telemetry of a device that sends no bytes.

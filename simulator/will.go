@@ -42,6 +42,6 @@ func (h *Hub) executeWill(s *session) {
 	}
 	will := *s.will
 	s.will = nil
-	will.device, will.time = s.device, h.clock.Now()
+	will.device, will.time = s.device, h.clock.Now() // the device itself was not active
 	h.telemetry.put(will)
 }
