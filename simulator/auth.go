@@ -117,11 +117,11 @@ func (h *Hub) admit(d *device, token string, shown []*x509.Certificate) (time.Du
 }
 
 func (h *Hub) checkDeviceKey(d *device, t wire.Token, path string) error {
-	primary, secondary := h.deviceKeys(d)
-	kind := d.view().identity.kind
+	known := d.known()
+	primary, secondary := h.keysOf(d.id, known.keys)
 	switch {
-	case kind != SAS:
-		return unauthorized.fault("Unauthorized").saying("%s came with a SAS token of its own, and its authentication is %s", d.id, kind)
+	case known.kind != SAS:
+		return unauthorized.fault("Unauthorized").saying("%s came with a SAS token of its own, and its authentication is %s", d.id, known.kind)
 	case !wire.Within(t.Path(), path):
 		return unauthorized.fault("Unauthorized").saying("the SAS token is for %.100q, not for device %s", t.Resource, d.id)
 	case !t.SignedBy(primary, secondary):

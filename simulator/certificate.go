@@ -25,7 +25,7 @@ func shownBy(conn net.Conn) []*x509.Certificate {
 
 // admitCertificate checks the certificate a device connects with instead of a token.
 func (h *Hub) admitCertificate(d *device, shown []*x509.Certificate) error {
-	id := d.view().identity
+	id := d.known()
 	switch {
 	case id.kind != SelfSigned && id.kind != CertificateAuthority:
 		return unauthorized.fault("Unauthorized").saying("%s came without a SAS token, and its authentication is %s", d.id, id.kind)

@@ -49,8 +49,8 @@ func (h *Hub) sendMessage(o outgoing) (id string, err error) {
 
 // post puts a letter into the mailbox of d, whose lock is held.
 func (d *device) post(h *Hub, l *letter) error {
-	if d.deleted {
-		return notRegistered(d.id)
+	if err := d.existsLocked(); err != nil {
+		return err
 	}
 	if d.mail == nil {
 		d.mail = &mailbox{clock: h.clock}

@@ -180,7 +180,7 @@ func (h *Hub) DeviceConnectionString(id string) (wire.ConnectionString, error) {
 	if err != nil {
 		return wire.ConnectionString{}, fmt.Errorf("simulator: there is no device %q", id)
 	}
-	if kind := d.view().identity.kind; kind != SAS {
+	if kind := d.known().kind; kind != SAS {
 		return wire.ConnectionString{}, fmt.Errorf("simulator: %s has no keys: its authentication is %s", id, kind)
 	}
 	primary, _ := h.deviceKeys(d)

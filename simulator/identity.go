@@ -164,14 +164,17 @@ func given[T any](v *T, otherwise T) T {
 	return otherwise
 }
 
-// deviceKeys are the keys of an identity with SAS: those given, and derived ones where none were.
-func (h *Hub) deviceKeys(d *device) (primary, secondary []byte) {
+// known is the identity as of now.
+func (d *device) known() *identity {
 	d.mu.Lock()
-	keys := d.identity.keys
-	d.mu.Unlock()
-	return h.keysOf(d.id, keys)
+	defer d.mu.Unlock()
+	return d.identity
 }
 
+// deviceKeys are the keys of a device with SAS.
+func (h *Hub) deviceKeys(d *device) (primary, secondary []byte) { return h.keysOf(d.id, d.known().keys) }
+
+// keysOf are the keys given, and derived ones where none were.
 func (h *Hub) keysOf(id string, keys [2][]byte) (primary, secondary []byte) {
 	primary, secondary = keys[0], keys[1]
 	if len(primary) == 0 {

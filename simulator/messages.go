@@ -54,8 +54,12 @@ func (c *Client) telemetry(ctx context.Context, q hub.TelemetryQuery) (telemetry
 	return page, nil
 }
 
-// noTelemetry is the fault of a reader whose context ended.
+// noTelemetry is the fault of a reader whose device was deleted, or whose context ended.
 func noTelemetry(d *device, cause error) *fault {
+	var gone *fault
+	if errors.As(cause, &gone) {
+		return gone
+	}
 	if errors.Is(cause, context.DeadlineExceeded) {
 		return responseTimeout.fault("The caller's time was up").saying("the caller's time was up before a message came from %s", d.id)
 	}

@@ -138,8 +138,7 @@ func (h *Hub) awaitReady(ctx context.Context, ready *clock.Promise[bool], left t
 // begin sends the request if the device takes methods now, else it gives a promise that it will.
 func (h *Hub) begin(d *device, v invocation) (c *call, ready *clock.Promise[bool], err error) {
 	h.edit(d, func() bool {
-		if d.deleted {
-			err = notRegistered(d.id)
+		if err = d.existsLocked(); err != nil {
 			return false
 		}
 		s := d.session

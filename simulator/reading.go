@@ -46,14 +46,19 @@ func (h *Hub) newReading(d *device, since time.Time, after string) (reading, err
 }
 
 // readTelemetry gives the messages that the hub still has, oldest first, and waits until there is one. When
-// ctx ends first it returns the cause, and still a page without messages that says where to go on.
+// ctx ends first it returns the cause, and still a page without messages that says where to go on. When the
+// device is deleted that is a fault.
 func (h *Hub) readTelemetry(ctx context.Context, q reading) (telemetryPage, error) {
 	for {
 		page, ready := h.telemetry.read(h.clock, q)
 		if ready == nil {
 			return page, nil
 		}
-		if _, err := ready.Await(ctx); err != nil {
+		err := q.device.exists() // asked after read has put us among those whom a deletion wakes
+		if err == nil {
+			_, err = ready.Await(ctx)
+		}
+		if err != nil {
 			h.telemetry.stopWaiting(q.device, ready)
 			return page, err
 		}

@@ -241,6 +241,7 @@ func (h *Hub) drop(d *device) (rest func(), err error) {
 		for _, ready := range waiting {
 			ready.Resolve(true)
 		}
+		h.telemetry.wake(d)
 		if s != nil {
 			h.close(s, errDeleted)
 		}

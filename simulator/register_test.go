@@ -178,6 +178,41 @@ func TestDeletingInVirtualTime(t *testing.T) {
 	})
 }
 
+// Who waits for a device's telemetry hears that it was deleted, and nobody gets a message into it any more.
+func TestDeletingMessages(t *testing.T) {
+	virtually(t, func(ctx context.Context, l *clock.Loop, h *Hub) {
+		if err := h.AddDevice(Device{ID: "gone", Modules: []Module{{ID: "m"}}}); err != nil {
+			t.Error(err)
+		}
+		for _, target := range []hub.Target{{Device: "gone", Module: "m"}, {Device: "gone"}} {
+			d := h.devices.get(target.String())
+			if _, err := h.Client().Send(ctx, hub.Message{Target: target}); err != nil {
+				t.Error(err)
+			}
+			l.After(time.Second, func() {
+				if err := h.remove(target.String(), ""); err != nil {
+					t.Error(err)
+				}
+			})
+			begun := l.Now()
+			_, err := h.Client().Telemetry(ctx, hub.TelemetryQuery{Target: target})
+			if hub.KindOf(err) != hub.NotFound || l.Now().Sub(begun) != time.Second {
+				t.Errorf("%s: after %s: %v", target, l.Now().Sub(begun), err)
+			}
+			h.edit(d, func() bool { // as somebody who found it just before
+				err = d.post(h, &letter{})
+				return false
+			})
+			if asFault(err).kind != hub.NotFound {
+				t.Errorf("%s: a message for a deleted device: %v", target, err)
+			}
+		}
+		if len(h.telemetry.waiting) != 0 {
+			t.Errorf("%d readers are left", len(h.telemetry.waiting))
+		}
+	})
+}
+
 // While devices come and go, pages of a query give each one that stays exactly once.
 func TestPagesWhileDevicesGo(t *testing.T) {
 	h := newHub(t, Config{})
@@ -269,6 +304,13 @@ func TestDeletingRaces(t *testing.T) {
 			}
 		})
 	}
+	loop(func() {
+		_, err := h.Client().Telemetry(context.Background(), hub.TelemetryQuery{Target: target, Since: h.clock.Now().Add(time.Hour)})
+		if hub.KindOf(err) != hub.NotFound {
+			t.Error(err)
+		}
+	})
+	loop(func() { h.Client().Send(context.Background(), hub.Message{Target: target}) })
 	loop(func() { h.Client().UpdateTwin(context.Background(), target, hub.Patch{Tags: map[string]any{"a": 1}}) })
 	loop(func() { h.Client().OnTwin(target, func(hub.Twin, error) {})() })
 	loop(func() { h.ask(inquiry{text: "SELECT * FROM devices.modules"}); h.count() })

@@ -44,6 +44,23 @@ func (d *device) names() wire.Identity {
 	return wire.Identity{Device: id, Module: module}
 }
 
+// exists says whether a device is still in the registry; no device at all counts as one.
+func (d *device) exists() error {
+	if d == nil {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.existsLocked()
+}
+
+func (d *device) existsLocked() error {
+	if d.deleted {
+		return notRegistered(d.id)
+	}
+	return nil
+}
+
 // registry is the devices of a hub and their modules. Looking one up takes no lock.
 type registry struct {
 	byID sync.Map // id to *device

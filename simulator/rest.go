@@ -38,7 +38,7 @@ type route struct {
 // A reply is a success.
 type reply struct {
 	status int // 0: 200
-	body   any // JSON, or a stream
+	body   any // JSON, or a stream; nil: none
 	header map[string]string
 }
 

@@ -30,7 +30,7 @@ type purgeReply struct {
 }
 
 func (r *request) purge() (reply, error) {
-	id, err := registryID(r.path[1], "")
+	id, err := r.target()
 	if err != nil {
 		return reply{}, err
 	}
@@ -162,7 +162,7 @@ func (r *request) telemetry(d *device) (reply, error) {
 	ctx, cancel := r.hub.clock.WithTimeout(r.Context(), wait)
 	defer cancel()
 	page, _ := r.hub.readTelemetry(ctx, in) // the end of the time is an empty page
-	return reply{body: page.doc()}, nil
+	return reply{body: page.doc()}, d.exists()
 }
 
 func (p telemetryPage) doc() telemetryReply {

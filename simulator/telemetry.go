@@ -109,6 +109,17 @@ func (t *telemetry) takeWaiting(d *device) []*clock.Promise[bool] {
 	return waiting
 }
 
+// wake lets those look again who wait for messages of a device.
+func (t *telemetry) wake(d *device) {
+	t.mu.Lock()
+	waiting := t.waiting[d]
+	delete(t.waiting, d)
+	t.mu.Unlock()
+	for _, ready := range waiting {
+		ready.Resolve(true)
+	}
+}
+
 // stopWaiting forgets a reader that has gone.
 func (t *telemetry) stopWaiting(d *device, ready *clock.Promise[bool]) {
 	t.mu.Lock()

@@ -84,8 +84,8 @@ func (h *Hub) writeTwin(id string, w serviceWrite) (after view, err error) {
 
 // write makes a write of the service and queues the notice of it. The device's lock is held.
 func (d *device) write(w serviceWrite, now time.Time) error {
-	if d.deleted {
-		return notRegistered(d.id)
+	if err := d.existsLocked(); err != nil {
+		return err
 	}
 	notice, err := d.twin.apply(w, now)
 	if err != nil {
