@@ -4,7 +4,7 @@
 // Faithful: MQTT 3.1.1 as devices use it (SAS tokens and their expiry, sessions that keep their
 // subscriptions, takeover, wills, twins, direct methods, desired notices in $version order, telemetry, and
 // messages from the cloud that wait until the device has confirmed them), the service's REST calls for twins,
-// methods, queries and reading an identity, and the errors of both, with their codes and bodies. A device may also be attached: the same conversation in the same process
+// identities, methods and queries, of devices and of their modules, and the errors of both, with their codes and bodies. A device may also be attached: the same conversation in the same process
 // without any bytes, cheap enough for a hundred thousand of them.
 //
 // Devices come over MQTT, also over TLS and over WebSocket; services over HTTP and HTTPS.

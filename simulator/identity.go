@@ -99,15 +99,19 @@ func (c credentials) ofKind() credentials {
 	return c
 }
 
-// randomKeys fills in the keys that SAS needs and were not given.
-func (c credentials) randomKeys() credentials {
-	for i := range c.keys {
-		if c.kind == SAS && len(c.keys[i]) == 0 {
-			c.keys[i] = make([]byte, newKeyBytes)
-			rand.Read(c.keys[i])
+// withKeys are the credentials with random keys where SAS needs one and it was not given.
+func withKeys(c *credentials) *credentials {
+	if c == nil || c.kind != SAS {
+		return c
+	}
+	filled := *c
+	for i, key := range filled.keys {
+		if len(key) == 0 {
+			filled.keys[i] = make([]byte, newKeyBytes)
+			rand.Read(filled.keys[i])
 		}
 	}
-	return c
+	return &filled
 }
 
 // identityChange is what a write asks of an identity. A nil field stays as it is, or as a new identity has it.

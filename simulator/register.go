@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -88,15 +89,13 @@ func (h *Hub) createLocked(id string, r registration) (view, error) {
 		}
 		d.barred = owner.view().disabled
 	}
-	if r.change.credentials == nil && !r.derived {
-		r.change.credentials = &credentials{kind: SAS}
+	change := r.change
+	if !r.derived {
+		change.credentials = withKeys(cmp.Or(change.credentials, &credentials{kind: SAS}))
 	}
-	if c := r.change.credentials; c != nil && !r.derived {
-		*c = c.randomKeys()
-	}
-	d.disabled = given(r.change.disabled, false)
-	if !r.change.empty() {
-		d.identity = r.change.to(d.identity)
+	d.disabled = given(change.disabled, false)
+	if !change.empty() {
+		d.identity = change.to(d.identity)
 	}
 	if r.twin != nil {
 		if _, err := d.twin.apply(*r.twin, now); err != nil {
@@ -148,10 +147,9 @@ func (d *device) update(r registration, now time.Time, version int64) error {
 			return err
 		}
 	}
-	if c := r.change.credentials; c != nil {
-		*c = c.randomKeys()
-	}
-	next := r.change.to(d.identity)
+	change := r.change
+	change.credentials = withKeys(change.credentials)
+	next := change.to(d.identity)
 	next.version = version
 	if disabled := given(r.change.disabled, d.disabled); disabled != d.disabled {
 		d.disabled, next.statusTime = disabled, now

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -21,6 +22,7 @@ const readyWithin = 60 * time.Second
 // deskOptions say how a simulator is reached; the zero value is for runs in the same process.
 type deskOptions struct {
 	rest, mqtt []net.Listener // none: not from outside
+	clientCAs  *x509.CertPool // have signed certificates of devices; nil: none
 	hosts      []string       // its names, the one in connection strings first; none: localhost
 	seed       string         // of all keys; empty: random ones
 	own        []string       // devices that are not simulated
@@ -49,7 +51,7 @@ func (a *app) startDesk(ctx context.Context, c clock.Clock, file string, o deskO
 		return nil, err
 	}
 	d := &desk{fleet: fleet}
-	config := simulator.Config{Clock: c, Seed: o.seed, Aliases: o.hosts}
+	config := simulator.Config{Clock: c, Seed: o.seed, Aliases: o.hosts, ClientCAs: o.clientCAs}
 	if len(o.hosts) > 0 {
 		config.HostName = o.hosts[0]
 	}

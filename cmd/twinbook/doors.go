@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -25,7 +26,8 @@ type doorFlags struct {
 	https, mqtts string // an address or "off"
 	http, mqtt   string // an address; empty: closed
 	hosts        []string
-	state        string // a folder; empty: the user's
+	state        string   // a folder; empty: the user's
+	clientCAs    []string // files
 }
 
 // doors are where a simulator is reached; those that are closed are nil.
@@ -34,6 +36,8 @@ type doors struct {
 
 	host string // its name in connection strings
 	ca   string // the file to trust; empty where there is no TLS
+
+	clientCAs *x509.CertPool // have signed certificates of devices; nil where there is no TLS
 }
 
 // addresses are the flags once those that nobody gave have their values: both doors with TLS are open unless a door
@@ -70,8 +74,11 @@ func (f doorFlags) open(now time.Time) (d *doors, err error) {
 	if err := d.bind(f); err != nil {
 		return d, err
 	}
-	if d.https != nil || d.mqtts != nil {
+	switch {
+	case d.https != nil || d.mqtts != nil:
 		err = d.secure(f, now)
+	case len(f.clientCAs) > 0:
+		err = errors.New("--client-ca is for devices that come with a certificate, which takes --mqtts or --https")
 	}
 	return d, err
 }
@@ -117,12 +124,31 @@ func (d *doors) secure(f doorFlags, now time.Time) error {
 		return fmt.Errorf("--host: %w", err)
 	}
 	d.ca = ca.File()
+	if d.clientCAs, err = f.trusted(ca); err != nil {
+		return err
+	}
 	for _, l := range []*net.Listener{&d.https, &d.mqtts} {
 		if *l != nil {
 			*l = tls.NewListener(*l, simulator.TLSConfig(certificate))
 		}
 	}
 	return nil
+}
+
+// trusted are the CAs that may have signed a device's certificate: the simulator's own and those of the files.
+func (f doorFlags) trusted(own *authority.Authority) (*x509.CertPool, error) {
+	all := x509.NewCertPool()
+	all.AddCert(own.Certificate())
+	for _, file := range f.clientCAs {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("--client-ca: %w", err)
+		}
+		if !all.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("--client-ca: %s holds no certificate in PEM", file)
+		}
+	}
+	return all, nil
 }
 
 // folder is where the CA is kept.

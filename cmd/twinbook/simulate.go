@@ -39,6 +39,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	c.Flags().StringVar(&f.doors.mqtt, "mqtt", "", "address for MQTT without TLS")
 	c.Flags().StringArrayVar(&f.doors.hosts, "host", nil, "a name or IP address by which clients reach it, for the certificate; the first is that in connection strings; may be repeated (default localhost)")
 	c.Flags().StringVar(&f.doors.state, "state", "", "folder for what is kept (default: the CA alone, in the user's configuration folder)")
+	c.Flags().StringArrayVar(&f.doors.clientCAs, "client-ca", nil, "a file of CAs, in PEM, that may have signed the certificates of devices, beside the simulator's own; may be repeated")
 	c.Flags().StringVar(&f.seed, "seed", "desk", "what all keys are made of")
 	c.Flags().StringVarP(&f.output, "output", "o", "", "text or json")
 	c.Flags().StringArrayVar(&f.own, "own", nil, "a device that you connect yourself: the hub knows it, and it is not simulated; may be repeated")
@@ -58,7 +59,7 @@ func (a *app) simulate(ctx context.Context, file string, f simulateFlags) error 
 	defer doors.close()
 	log := &deviceLog{app: a, format: format, verbose: f.verbose}
 	d, err := a.startDesk(ctx, clock.Real(), file, deskOptions{
-		rest: present(doors.https, doors.http), mqtt: present(doors.mqtts, doors.mqtt), hosts: f.doors.hosts,
+		rest: present(doors.https, doors.http), mqtt: present(doors.mqtts, doors.mqtt), hosts: f.doors.hosts, clientCAs: doors.clientCAs,
 		seed: f.seed, own: f.own, log: log.line,
 	})
 	if err != nil {
