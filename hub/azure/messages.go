@@ -17,7 +17,7 @@ const (
 	maxReceipt = 64 << 10
 )
 
-var errOnlyAMQP = errors.New("Azure IoT Hub gives telemetry and takes messages over AMQP only, which twinbook does not speak; this works with the simulator")
+var errOnlyAMQP = errors.New("an Azure IoT Hub gives telemetry and takes messages over AMQP only, which twinbook does not speak; this works with the simulator")
 
 var _ hub.Messages = (*Client)(nil)
 

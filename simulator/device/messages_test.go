@@ -43,7 +43,7 @@ profiles:
   sensor:
     reported: { unit: C }
     telemetry:
-      - every: 10s
+      - every: 2s
         body: { t: "${{ 20 + desired.offset + noise() / 10 }}", at: "${{ now() }}" }
         properties: { unit: "${{ reported.unit }}", site: "${{ device.tags.site }}", n: 3 }
       - { every: 1h, body: hourly }
@@ -51,7 +51,7 @@ profiles:
       goAway:
         - respond: {}
         - disconnect: {}
-        - sleep: 65s
+        - sleep: 12s
         - reconnect: {}
   worker:
     methods:
@@ -76,8 +76,8 @@ profiles:
         steps: [ fail: no such command ]
   broken:
     telemetry:
-      - { every: 10s, body: { t: "${{ desired.none.t }}" } }
-      - { every: 10s, body: fine }
+      - { every: 2s, body: { t: "${{ desired.none.t }}" } }
+      - { every: 2s, body: fine }
 `
 
 // hear takes n messages of a device, from now on or from the start.
@@ -117,7 +117,7 @@ func sendsOfItself(w *world) {
 		if got := fmt.Sprint(m.Properties); got != "map[n:3 site:berlin unit:C]" {
 			w.Errorf("properties %s", got)
 		}
-		if _, virtual := w.clock.(*clock.Loop); virtual && i > 0 && m.Time.Sub(heard[i-1].Time) != 10*time.Second {
+		if _, virtual := w.clock.(*clock.Loop); virtual && i > 0 && m.Time.Sub(heard[i-1].Time) != 2*time.Second {
 			w.Errorf("message %d came at %s, the one before at %s", i, m.Time, heard[i-1].Time)
 		}
 	}
@@ -130,7 +130,7 @@ func silentWhileOff(w *world) {
 	off := w.clock.Now()
 	w.untilState("sensor", "Connected")
 	first := w.hear("sensor", off, 1)[0]
-	if away := first.Time.Sub(off); away < 60*time.Second {
+	if away := first.Time.Sub(off); away < 10*time.Second {
 		w.Errorf("a message came %s after the device had been switched off", away)
 	}
 }
@@ -205,7 +205,7 @@ func cannotSend(w *world) {
 	if got := said(w.hear("broken", time.Time{}, 3)); got != "fine fine fine" {
 		w.Errorf("sent %s", got)
 	}
-	w.untilLogged("broken", "error", "telemetry failed: simulator.yaml:45:39: body.t: ${{ desired.none.t }} is null (desired.none is missing)")
+	w.untilLogged("broken", "error", "telemetry failed: simulator.yaml:45:38: body.t: ${{ desired.none.t }} is null (desired.none is missing)")
 	if n := w.logged("telemetry failed"); n != 1 {
 		w.Errorf("it was said %d times", n)
 	}
