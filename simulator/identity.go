@@ -176,7 +176,9 @@ func (d *device) known() *identity {
 }
 
 // deviceKeys are the keys of a device with SAS.
-func (h *Hub) deviceKeys(d *device) (primary, secondary []byte) { return h.keysOf(d.id, d.known().keys) }
+func (h *Hub) deviceKeys(d *device) (primary, secondary []byte) {
+	return h.keysOf(d.id, d.known().keys)
+}
 
 // keysOf are the keys given, and derived ones where none were.
 func (h *Hub) keysOf(id string, keys [2][]byte) (primary, secondary []byte) {

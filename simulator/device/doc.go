@@ -3,9 +3,9 @@
 //
 // Load reads and checks the file, Start connects its devices and lets them live until a context
 // ends. A device subscribes, reads its twin, reports what its profile says it has from the start, and
-// then serves: a method call, or a change of its desired properties, plays the steps that the
+// then serves: a method call, a change of its desired properties, or a message plays the steps that the
 // profile has for it. Steps are played by the same planner as a workflow's, with the actions of a
-// device (respond, report, disconnect, reconnect) instead of those of a service.
+// device (respond, report, telemetry, disconnect, reconnect) instead of those of a service.
 //
 // What a device is to its hub:
 //
@@ -20,6 +20,9 @@
 //     the hub had answered. It is a merge patch, so twice is as good as once.
 //   - onDesired is played after a notice, and after a connect that found desired properties which the device
 //     had not seen. One at a time: notices that come meanwhile are answered by one more, which sees the newest.
+//   - onMessage is played for one message after another. The hub has its acknowledgement before that.
+//   - telemetry of the profile is sent while the device is connected, and not made up for later. That of a step
+//     waits for a connection, and is sent again if that was lost before the hub had acknowledged it.
 //
 // An idle device is a struct and costs no goroutine. All waiting is done through a clock.Clock,
 // so that attached devices live in virtual time as well; only mqtt.go, which speaks real MQTT through
