@@ -65,10 +65,10 @@ func (t *telemetry) put(r record) {
 // timeTick is what a time in the service's answers can tell apart.
 const timeTick = 100 * time.Nanosecond
 
-// timeOf is the time of a new message, in whole ticks and behind the device's message before it: whoever has read
-// that one can go on behind its time, however many came at once.
+// timeOf is the time of a new message, rounded up to whole ticks, so that it came since any moment before it, and behind
+// the device's message before it: whoever has read that one can go on behind its time, however many came at once.
 func (t *telemetry) timeOf(r record) time.Time {
-	at := r.time.Truncate(timeTick)
+	at := r.time.Add(timeTick - 1).Truncate(timeTick)
 	if last := r.device.trail.last; last >= t.oldest {
 		if before := t.slot(last).time; !at.After(before) {
 			return before.Add(timeTick)

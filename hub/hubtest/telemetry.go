@@ -15,6 +15,7 @@ var telemetry = []question{
 	{"AReaderWaits", aReaderWaits},
 	{"APageGoesOnBehindTheOneBefore", pagesGoOn},
 	{"SinceLeavesOutWhatIsOlder", sinceLeavesOut},
+	{"AMessageCameSinceTheMomentBeforeIt", noneIsTooOld},
 	{"ATimeSaysWhereToGoOn", timesGoOn},
 	{"ADeviceHasItsOwnMessages", ownMessages},
 	{"ManyWait", manyListen},
@@ -156,6 +157,22 @@ func sinceLeavesOut(ctx context.Context, x *exam) {
 	}
 	if got := bodies(x.read(ctx, hub.TelemetryQuery{}).Messages); !strings.HasPrefix(got, "old") {
 		x.Errorf("all: %q", got)
+	}
+}
+
+// A clock may be finer than the times of messages.
+func noneIsTooOld(ctx context.Context, x *exam) {
+	x.messages()
+	d := x.device()
+	for i := range 20 {
+		if err := sleep(ctx, x, 7*time.Nanosecond); err != nil {
+			x.Fatal(err)
+		}
+		since := x.Clock.Now()
+		d.Emit(fmt.Sprint(i), nil)
+		if got := x.read(ctx, hub.TelemetryQuery{Since: since}).Messages; string(got[len(got)-1].Body) != fmt.Sprint(i) {
+			x.Errorf("since %s: %s, and not %d", since, bodies(got), i)
+		}
 	}
 }
 

@@ -127,7 +127,7 @@ func silentWhileOff(w *world) {
 	w.hear("sensor", time.Time{}, 1)
 	w.answer("sensor", "goAway", nil)
 	w.untilState("sensor", "Disconnected")
-	off := w.clock.Now()
+	off := w.clock.Now().Add(time.Microsecond) // behind what came in this very moment
 	w.untilState("sensor", "Connected")
 	first := w.hear("sensor", off, 1)[0]
 	if away := first.Time.Sub(off); away < 10*time.Second {
