@@ -84,10 +84,9 @@ type player struct {
 
 // A partner is a device's end of one connection.
 type partner struct {
-	conn   net.Conn
-	in     *bufio.Reader
-	client string
-	ended  chan error
+	conn  net.Conn
+	in    *bufio.Reader
+	ended chan error
 }
 
 func newPlayer(t testing.TB, h *Hub) *player {

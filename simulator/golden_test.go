@@ -87,55 +87,6 @@ func deviceToken(t testing.TB, h *Hub, id string, life time.Duration) string {
 
 const ok, okPresent, refusedAuth = "\x20\x02\x00\x00", "\x20\x02\x01\x00", "\x20\x02\x00\x05"
 
-// The user names that SDKs and documentation have, and those that do not fit.
-func TestConnectForms(t *testing.T) {
-	h := newHub(t, Config{HostName: "Hub.example"})
-	address := listen(t, h)
-	token := deviceToken(t, h, "dev-1", time.Hour)
-	_, secondary := h.deviceKeys(h.devices.get("dev-1"))
-	far := h.clock.Now().Add(time.Hour)
-	owner, _ := h.ConnectionString("iothubowner")
-	service, _ := h.ConnectionString("service")
-	for _, c := range []struct{ name, client, user, password, want string }{
-		{"Node", "dev-1", "hub.example/dev-1/?api-version=2021-04-12&DeviceClientType=azure-iot-device%2F1.18.3%20(node%20v20)", token, ok},
-		{"Python", "dev-1", "Hub.example/dev-1/?api-version=2019-10-01&DeviceClientType=azure-iot-device-iothub-py%2F2.12.0", token, okPresent},
-		{"C", "dev-1", "hub.example/dev-1/?api-version=2020-09-30&DeviceClientType=iothubclient%2f1.3.9", token, okPresent},
-		{"Go", "dev-1", "hub.example/dev-1/api-version=2016-11-14", token, okPresent},
-		{"by address", "dev-1", "127.0.0.1:1883/dev-1/?api-version=2021-04-12", token, okPresent},
-		{"no version", "dev-1", "hub.example/dev-1", token, okPresent},
-		{"secondary key", "dev-1", "hub.example/dev-1", wire.NewToken("HUB.EXAMPLE:8883/devices/dev-1/api-version=2016-11-14", "", secondary, far), okPresent},
-		{"policy", "dev-1", "hub.example/dev-1", wire.NewToken("hub.example", "iothubowner", owner.Key, far), okPresent},
-		{"policy of devices", "dev-1", "hub.example/dev-1", wire.NewToken("hub.example/devices", "iothubowner", owner.Key, far), okPresent},
-
-		{"policy of services", "dev-1", "hub.example/dev-1", wire.NewToken("hub.example", "service", service.Key, far), refusedAuth},
-		{"other device's user name", "dev-1", "hub.example/dev-2/?api-version=2021-04-12", token, refusedAuth},
-		{"other device's token", "dev-2", "hub.example/dev-2/?api-version=2021-04-12", token, refusedAuth},
-		{"other hub", "dev-1", "other.example/dev-1/?api-version=2021-04-12", token, refusedAuth},
-		{"token for the hub, no policy", "dev-1", "hub.example/dev-1", wire.NewToken("hub.example", "", secondary, far), refusedAuth},
-		{"unknown device", "nobody", "hub.example/nobody/?api-version=2021-04-12", token, refusedAuth},
-		{"module", "dev-1/m", "hub.example/dev-1/m/?api-version=2021-04-12", token, refusedAuth},
-		{"expired", "dev-1", "hub.example/dev-1", deviceToken(t, h, "dev-1", -time.Minute), refusedAuth},
-		{"no password", "dev-1", "hub.example/dev-1", "", refusedAuth},
-		{"no user name", "dev-1", "", token, refusedAuth},
-		{"empty id", "", "hub.example//?api-version=2021-04-12", token, "\x20\x02\x00\x02"},
-		{"bad id", "a b", "hub.example/a b/", token, "\x20\x02\x00\x02"},
-	} {
-		k := dialTCP(t, address)
-		k.say(connectBytes(c.client, c.user, c.password))
-		t.Run(c.name, func(t *testing.T) {
-			k.T = t
-			k.hear(c.want)
-			if c.want[3] != 0 {
-				k.hearEnd()
-			}
-		})
-	}
-	k := dialTCP(t, address)
-	k.say(frame(0x10, text16("MQTT")+"\x05\x02\x00\x3c\x00"+text16("dev-1"))) // MQTT 5
-	k.hear("\x20\x02\x00\x01")
-	k.hearEnd()
-}
-
 func TestDisabledDevice(t *testing.T) {
 	h := newHub(t, Config{})
 	if err := h.AddDevice(Device{ID: "off", Disabled: true}); err != nil {
