@@ -34,7 +34,11 @@ func (h *Hub) ServeMQTT(ctx context.Context, l net.Listener) error {
 			pause(ctx, 20*time.Millisecond)
 			continue
 		}
-		d.conns.Go(func() { d.admit(conn) })
+		if secured, ok := conn.(*tls.Conn); ok {
+			d.conns.Go(func() { d.secure(secured) })
+		} else {
+			d.conns.Go(func() { h.Attach(ctx, conn) })
+		}
 	}
 }
 
@@ -46,15 +50,10 @@ type mqttDoor struct {
 	lobby lobby
 }
 
-// admit takes a new connection to where MQTT is spoken. A handshake needs a deep stack, which a goroutine
-// would keep for as long as the connection lasts; so MQTT is spoken in another one.
-func (d *mqttDoor) admit(conn net.Conn) {
-	secured, ok := conn.(*tls.Conn)
-	if !ok {
-		d.hub.Attach(d.ctx, conn)
-		return
-	}
-	if err := d.handshake(secured); err != nil {
+// secure lets a device in after a TLS handshake. That needs a deep stack, which a goroutine would keep for as long
+// as the connection lasts; so MQTT is spoken in another one.
+func (d *mqttDoor) secure(conn *tls.Conn) {
+	if err := d.handshake(conn); err != nil {
 		conn.Close()
 		return
 	}
