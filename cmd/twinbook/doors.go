@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/twinbook/twinbook/simulator"
@@ -217,8 +218,11 @@ func (d *doors) forDevices() string {
 // named is the hub's name, with the port where it is not the one that clients take by themselves.
 func (d *doors) named(l net.Listener, usual string) string {
 	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err == nil && port != usual {
+	switch {
+	case err == nil && port != usual:
 		return net.JoinHostPort(d.host, port)
+	case strings.Contains(d.host, ":"):
+		return "[" + d.host + "]"
 	}
 	return d.host
 }

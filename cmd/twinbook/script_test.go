@@ -35,7 +35,9 @@ func TestMain(m *testing.M) {
 //
 //	exits CODE ARG…           run twinbook; its output goes to the files out and err
 //	signal SIG CODE RE ARG…   the same, and send it SIG once a line of err meets RE; SIG may be twice: INT,INT
-//	simulate FLAG… FILE       start twinbook simulate; $SERVICE is its connection string, $HTTP and $MQTT are its addresses
+//	simulate FLAG… FILE       start twinbook simulate, without TLS unless a FLAG says at which addresses; the file started is its first line, $SERVICE
+//	                          its connection string, $HTTPS, $MQTTS, $HTTP and $MQTT are its addresses
+//	kill9                     end the simulator that was started last as a power cut would
 //	own-device ID ANSWER      connect a device of one's own that answers methods with ANSWER
 //	echo-server FILE…         start a web server that answers with what it was sent, and write its address for ECHO in files
 //	normal FILE               replace ids, times and durations, which differ from run to run
@@ -52,7 +54,7 @@ func TestScripts(t *testing.T) {
 			return copyRepo(env.WorkDir, repo)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": cmdExits, "signal": cmdSignal, "simulate": cmdSimulate, "own-device": cmdOwnDevice, "echo-server": cmdEchoServer, "normal": cmdNormal,
+			"exits": cmdExits, "signal": cmdSignal, "simulate": cmdSimulate, "kill9": cmdKill9, "own-device": cmdOwnDevice, "echo-server": cmdEchoServer, "normal": cmdNormal,
 		},
 	})
 }
@@ -78,7 +80,7 @@ func twinbook(ts *testscript.TestScript, args ...string) *exec.Cmd {
 	ts.Check(err)
 	c := exec.Command(path, args...)
 	c.Dir = ts.MkAbs(".")
-	for _, name := range []string{"HOME", "PATH", "IOTHUB_CONNECTION_STRING", "TWINBOOK_HUB", "TWINBOOK_CONFIG", "TWINBOOK_OUTPUT", "API_TOKEN", "GORACE"} {
+	for _, name := range []string{"HOME", "PATH", "IOTHUB_CONNECTION_STRING", "TWINBOOK_CA", "TWINBOOK_HUB", "TWINBOOK_CONFIG", "TWINBOOK_OUTPUT", "API_TOKEN", "GORACE"} {
 		if value := ts.Getenv(name); value != "" {
 			c.Env = append(c.Env, name+"="+value)
 		}
@@ -146,11 +148,16 @@ func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func cmdSimulate(ts *testscript.TestScript, neg bool, args []string) {
-	c := twinbook(ts, append([]string{"simulate", "--output", "json", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"}, args...)...)
+	flags := []string{"simulate", "--output", "json"}
+	if all := strings.Join(args, " "); !strings.Contains(all, "--http") && !strings.Contains(all, "--mqtt") {
+		flags = append(flags, "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0")
+	}
+	c := twinbook(ts, append(flags, args...)...)
 	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()
 	ts.Check(err)
 	ts.Check(c.Start())
+	ts.Setenv("SIMULATOR", strconv.Itoa(c.Process.Pid))
 	ts.Defer(func() {
 		c.Process.Signal(syscall.SIGINT)
 		c.Wait()
@@ -168,16 +175,27 @@ func cmdSimulate(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		ts.Check(json.Unmarshal(lines.Bytes(), &start))
 	}
+	ts.Check(os.WriteFile(ts.MkAbs("started"), lines.Bytes(), 0o600))
 	go func() {
 		for lines.Scan() { // so that it never waits for us
 		}
 	}()
-	ts.Setenv("SERVICE", start.Policies["service"])
-	ts.Setenv("HTTP", start.HTTP)
-	ts.Setenv("MQTT", start.MQTT)
+	for name, value := range map[string]string{
+		"SERVICE": start.Policies["service"], "HTTPS": start.HTTPS, "MQTTS": start.MQTTS, "HTTP": start.HTTP, "MQTT": start.MQTT,
+	} {
+		ts.Setenv(name, value)
+	}
 	for id, entry := range start.Devices {
 		ts.Setenv("DEVICE_"+id, entry)
 	}
+}
+
+func cmdKill9(ts *testscript.TestScript, neg bool, args []string) {
+	id, err := strconv.Atoi(ts.Getenv("SIMULATOR"))
+	ts.Check(err)
+	p, err := os.FindProcess(id)
+	ts.Check(err)
+	ts.Check(p.Kill())
 }
 
 func cmdEchoServer(ts *testscript.TestScript, neg bool, args []string) {

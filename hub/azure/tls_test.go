@@ -50,6 +50,28 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// A simulator of this machine that speaks TLS is taken for one that does not, unless its CA is known.
+func TestPlainHTTPToAServerWithTLS(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request arrived") }))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	_, err := open(t, s.Listener.Addr().String(), Options{}).Invoke(t.Context(), reboot())
+	if e := hubError(t, err); e.Kind != hub.Unavailable || e.Sent || !strings.Contains(err.Error(), "speaks TLS; name the file of its CA") {
+		t.Errorf("kind %s, sent %v: %v", e.Kind, e.Sent, err)
+	}
+}
+
+func TestWithACAEveryPortSpeaksTLS(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"status":200,"payload":null}`) }))
+	defer s.Close()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	reply, err := open(t, s.Listener.Addr().String(), Options{CA: ca}).Invoke(t.Context(), reboot())
+	if err != nil || reply.Status != 200 {
+		t.Errorf("%v, %v", reply, err)
+	}
+}
+
 func TestALostTLSAnswerMayBeDone(t *testing.T) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	s.StartTLS()
