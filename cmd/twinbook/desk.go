@@ -13,6 +13,7 @@ import (
 	"github.com/twinbook/twinbook/internal/clock"
 	"github.com/twinbook/twinbook/simulator"
 	"github.com/twinbook/twinbook/simulator/device"
+	"github.com/twinbook/twinbook/simulator/state"
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
@@ -27,6 +28,10 @@ type deskOptions struct {
 	seed       string         // of all keys; empty: random ones
 	own        []string       // devices that are not simulated
 	log        func(device.LogLine)
+
+	state       *state.Store // what is kept; nil: nothing
+	ownKeys     bool         // the keys are those that are kept, whatever the seed
+	stateFailed func(error)  // it cannot be written any more
 }
 
 // A desk is a simulated hub in this process, and its devices.
@@ -51,17 +56,18 @@ func (a *app) startDesk(ctx context.Context, c clock.Clock, file string, o deskO
 		return nil, err
 	}
 	d := &desk{fleet: fleet}
-	config := simulator.Config{Clock: c, Seed: o.seed, Aliases: o.hosts, ClientCAs: o.clientCAs}
+	config := simulator.Config{Clock: c, Seed: o.seed, Aliases: o.hosts, ClientCAs: o.clientCAs, State: o.state, StateFailed: o.stateFailed}
+	if o.ownKeys {
+		config.Seed = ""
+	}
 	if len(o.hosts) > 0 {
 		config.HostName = o.hosts[0]
 	}
 	if d.hub, err = simulator.New(config); err != nil {
 		return nil, err
 	}
-	for _, spec := range fleet.Devices {
-		if err := d.hub.AddDevice(simulator.Device{ID: spec.ID, Tags: spec.Tags, Desired: spec.Desired}); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
+	if err := d.addDevices(); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if err := d.start(ctx, c, o); err != nil {
 		d.stop()
@@ -85,6 +91,9 @@ func (d *desk) start(ctx context.Context, c clock.Clock, o deskOptions) error {
 	}
 	simulated, err := without(d.fleet, o.own)
 	if err != nil {
+		return err
+	}
+	if simulated, err = d.letIn(ctx, c, simulated, o); err != nil {
 		return err
 	}
 	d.simulated = len(simulated.Devices)

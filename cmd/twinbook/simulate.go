@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 type simulateFlags struct {
 	doors        doorFlags
 	seed, output string
+	seeded       bool     // the seed was given
 	own          []string // devices that somebody else is
 	verbose      bool
 }
@@ -29,16 +31,21 @@ func (a *app) simulateCommand() *cobra.Command {
 			"as they reach Azure IoT Hub: REST and MQTT over WebSocket on one port, MQTT on another, both with TLS and a\n" +
 			"certificate of the simulator's own CA, which is made once and which clients have to trust.\n\n" +
 			"With --http or --mqtt it can be reached without TLS, from this machine only; then just the addresses that\n" +
-			"are named are served. Keys are the same each time unless --seed says otherwise.",
+			"are named are served. Keys are the same each time unless --seed says otherwise.\n\n" +
+			"With --state DIR the hub begins where the last one ended: with its devices, twins, sessions and waiting\n" +
+			"messages, and with keys of its own. What was answered is kept even if the simulator is killed.",
 		Args: exactly("one simulator FILE"),
-		RunE: func(c *cobra.Command, args []string) error { return a.simulate(c.Context(), args[0], f) },
+		RunE: func(c *cobra.Command, args []string) error {
+			f.seeded = c.Flags().Changed("seed")
+			return a.simulate(c.Context(), args[0], f)
+		},
 	}
 	c.Flags().StringVar(&f.doors.https, "https", "", "address for REST and MQTT over WebSocket, or off (default "+defaultHTTPS+"; port 0 picks one)")
 	c.Flags().StringVar(&f.doors.mqtts, "mqtts", "", "address for MQTT over TLS, or off (default "+defaultMQTTS+")")
 	c.Flags().StringVar(&f.doors.http, "http", "", "address for REST and MQTT over WebSocket without TLS")
 	c.Flags().StringVar(&f.doors.mqtt, "mqtt", "", "address for MQTT without TLS")
 	c.Flags().StringArrayVar(&f.doors.hosts, "host", nil, "a name or IP address by which clients reach it, for the certificate; the first is that in connection strings; may be repeated (default localhost)")
-	c.Flags().StringVar(&f.doors.state, "state", "", "folder for what is kept (default: the CA alone, in the user's configuration folder)")
+	c.Flags().StringVar(&f.doors.state, "state", "", "folder for what is kept: the hub's state and the CA (default: the CA alone, in the user's configuration folder)")
 	c.Flags().StringArrayVar(&f.doors.clientCAs, "client-ca", nil, "a file of CAs, in PEM, that may have signed the certificates of devices, beside the simulator's own; may be repeated")
 	c.Flags().StringVar(&f.seed, "seed", "desk", "what all keys are made of")
 	c.Flags().StringVarP(&f.output, "output", "o", "", "text or json")
@@ -57,10 +64,18 @@ func (a *app) simulate(ctx context.Context, file string, f simulateFlags) error 
 		return err
 	}
 	defer doors.close()
+	store, err := a.openState(f.doors.state)
+	if err != nil {
+		return err
+	}
+	defer a.closeState(store)
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	log := &deviceLog{app: a, format: format, verbose: f.verbose}
 	d, err := a.startDesk(ctx, clock.Real(), file, deskOptions{
 		rest: present(doors.https, doors.http), mqtt: present(doors.mqtts, doors.mqtt), hosts: f.doors.hosts, clientCAs: doors.clientCAs,
 		seed: f.seed, own: f.own, log: log.line,
+		state: store, ownKeys: store != nil && !f.seeded, stateFailed: fail,
 	})
 	if err != nil {
 		return err
@@ -72,6 +87,9 @@ func (a *app) simulate(ctx context.Context, file string, f simulateFlags) error 
 	<-ctx.Done()
 	if i, ok := interruption(ctx); ok {
 		return coded{code: i.code()}
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return coded{exitFailed, cause}
 	}
 	return nil
 }

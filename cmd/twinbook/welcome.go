@@ -49,11 +49,9 @@ func newStart(d *desk, at *doors) (startJSON, error) {
 		s.Policies[name] = entry.At(at.forServices()).String()
 	}
 	for _, spec := range d.fleet.Devices {
-		entry, err := d.hub.DeviceConnectionString(spec.ID)
-		if err != nil {
-			return s, err
+		if entry, err := d.hub.DeviceConnectionString(spec.ID); err == nil { // else it was given a certificate
+			s.Devices[spec.ID] = entry.At(at.forDevices()).String()
 		}
-		s.Devices[spec.ID] = entry.At(at.forDevices()).String()
 	}
 	return s, nil
 }
@@ -112,7 +110,9 @@ func (a *app) showDevices(d *desk, start startJSON) {
 	fmt.Fprintln(a.out, "A device of your own takes a simulated one's place with --own ID and its connection string:")
 	shown := d.fleet.Devices[:min(len(d.fleet.Devices), shownDevices)]
 	for _, spec := range shown {
-		fmt.Fprintf(a.out, "\n  %s", start.Devices[spec.ID])
+		if entry, ok := start.Devices[spec.ID]; ok {
+			fmt.Fprintf(a.out, "\n  %s", entry)
+		}
 	}
 	if more := len(d.fleet.Devices) - len(shown); more > 0 {
 		fmt.Fprintf(a.out, "\n  … and %d more: --output json shows all", more)
