@@ -214,7 +214,7 @@ func lostMessage(b *bench) {
 	if m := next[wire.Devicebound](f); m.Properties[0].Value != "lost" {
 		b.Errorf("after the reconnect: %+v", m)
 	}
-	b.eventually("the device to confirm", func() bool { return b.waitingMessages() == 0 })
+	b.eventually("the device to confirm", func() bool { return b.hub.devices.get("dev-1").view().messages == 0 })
 }
 
 func refusedConnections(b *bench) {
@@ -341,7 +341,6 @@ func slowConnection(b *bench) {
 
 func arrivesTwice(b *bench) {
 	f := b.connect(wire.TwinResponseFeed | wire.DeviceboundFeed)
-	b.hub.devices.get("dev-1").confirms = true // this side of the test subscribes at QoS 0
 	b.fault("on=telemetry duplicate=100% count=1")
 	b.fault("on=messages duplicate=100% count=1")
 	f.send(wire.Telemetry{Body: []byte("1")})
@@ -366,7 +365,7 @@ func arrivesTwice(b *bench) {
 	if got != "112" {
 		b.Errorf("messages %s, want 112", got)
 	}
-	b.eventually("the device to confirm", func() bool { return b.waitingMessages() == 0 })
+	b.eventually("the device to confirm", func() bool { return b.hub.devices.get("dev-1").view().messages == 0 })
 }
 
 func failingMethods(b *bench) {

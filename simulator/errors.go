@@ -27,6 +27,7 @@ var (
 	noPermission     = code{401, 401002, "IotHubUnauthorizedAccess", hub.Unauthorized}
 	queueFull        = code{403, 403004, "DeviceMaximumQueueDepthExceeded", hub.Throttled}
 	tooManyProps     = code{403, 403100, "DeviceModelMaxPropertiesExceeded", hub.Invalid}
+	notFound         = code{404, 404000, "GenericNotFound", hub.NotFound}
 	deviceNotFound   = code{404, 404001, "DeviceNotFound", hub.NotFound}
 	moduleNotFound   = code{404, 404010, "ModuleNotFound", hub.NotFound}
 	deviceNotOnline  = code{404, 404103, "DeviceNotOnline", hub.Offline}

@@ -121,7 +121,7 @@ func (h *Hub) refuseTwin(s *session, a arrival, refused error) {
 		rid = m.RID
 	}
 	h.whileLive(s, func() bool {
-		s.link.send(h.twinFault(rid, refused))
+		s.link.send(h.twinFault(s, rid, refused))
 		return false
 	})
 }

@@ -49,7 +49,7 @@ type stream func(http.ResponseWriter)
 const ourOwn = "twinbook"
 
 // routes are the calls that a service has.
-var routes = slices.Concat(registryRoutes, twinRoutes, methodRoutes, messageRoutes, eventRoutes, queryRoutes)
+var routes = slices.Concat(registryRoutes, twinRoutes, methodRoutes, messageRoutes, eventRoutes, queryRoutes, faultRoutes)
 
 // Handler answers the service's REST calls, over plain HTTP as it stands.
 func (h *Hub) Handler() http.Handler { return http.HandlerFunc(h.serveREST) }
@@ -77,7 +77,7 @@ func (h *Hub) answerREST(r *request, call route, known bool) (reply, error) {
 	if !known {
 		call.need = registryRead | registryWrite | serviceConnect // any policy for services
 	}
-	check := func() error { return h.authorize(r.Header.Get("Authorization"), strings.Join(r.path, "/"), call.need) }
+	check := func() error { return r.authorize(call.need) }
 	if call.byDevice {
 		check = r.authorizeDevice
 	}

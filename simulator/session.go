@@ -217,7 +217,7 @@ func (h *Hub) subscribe(s *session, c subscription) {
 func (h *Hub) answerTwin(s *session, m wire.TwinGet) {
 	h.whileLive(s, func() bool {
 		if s.noTwin {
-			s.link.send(h.twinFault(m.RID, noVersion()))
+			s.link.send(h.twinFault(s, m.RID, noVersion()))
 			return false
 		}
 		s.link.send(wire.TwinResponse{RID: m.RID, Status: 200, Body: s.device.twin.deviceDoc()})
@@ -245,7 +245,7 @@ func (h *Hub) takeReport(s *session, m wire.ReportedPatch) error {
 			err = s.device.twin.report(patch, m.Version, h.clock.Now())
 		}
 		if err != nil {
-			s.link.send(h.twinFault(m.RID, err))
+			s.link.send(h.twinFault(s, m.RID, err))
 			return false
 		}
 		s.link.send(wire.TwinResponse{RID: m.RID, Status: 204, Version: s.device.twin.reported.version})
@@ -255,10 +255,10 @@ func (h *Hub) takeReport(s *session, m wire.ReportedPatch) error {
 }
 
 // twinFault is an error as a device gets it. Node's SDK looks at the body only, so it must be there.
-func (h *Hub) twinFault(rid string, err error) wire.TwinResponse {
+func (h *Hub) twinFault(s *session, rid string, err error) wire.TwinResponse {
 	f := asFault(err)
 	body := encodeJSON(map[string]any{
-		"errorCode": f.number, "message": f.text, "trackingId": h.trackingID(), "timestampUtc": timeText(h.clock.Now()),
+		"errorCode": f.number, "message": f.text, "trackingId": h.trackingID(), "timestampUtc": timeText(h.timeFor(s.device.id)),
 	})
 	return wire.TwinResponse{RID: rid, Status: f.status, Body: body}
 }
