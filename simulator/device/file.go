@@ -23,6 +23,7 @@ func FileShape() *engine.Shape {
 		{Name: "devices", Required: true, Doc: "The devices of the hub.", Shape: &engine.Shape{What: "a list of devices", List: deviceShape(), NotEmpty: true}},
 		{Name: "transport", Doc: fmt.Sprintf("How devices reach the hub: mqtt over a socket, attached without one. Up to %d devices are on mqtt unless it is given.", mostMQTT),
 			Shape: engine.OneOf("", string(MQTT), string(Attached))},
+		{Name: "faults", Doc: "What goes wrong once all devices are connected.", Shape: faultsShape()},
 		{Name: "profiles", Required: true, Doc: "What devices are like, by name.", Shape: &engine.Shape{Map: profileShape(), Names: "profile", AnyName: true}},
 	}}
 }
@@ -47,6 +48,7 @@ func profileShape() *engine.Shape {
 		{Name: "onDesired", Doc: "What it does when its desired properties have changed.", Shape: stepsShape(false)},
 		{Name: "onMessage", Doc: "What it does with a message from the cloud.", Shape: stepsShape(false)},
 		{Name: "telemetry", Doc: "What it sends of itself while it is connected.", Shape: telemetryShape()},
+		{Name: "faults", Doc: "What goes wrong with its devices.", Shape: profileFaultsShape()},
 	}}
 }
 
@@ -100,6 +102,8 @@ func (l *loader) fleet(d *engine.Decoded) *Fleet {
 			l.devices(fleet, entry)
 		}
 	}
+	l.faults(fleet, d)
+	fleet.profiles = l.names
 	if fleet.Transport == "" {
 		fleet.Transport = MQTT
 		if len(fleet.Devices) > mostMQTT {

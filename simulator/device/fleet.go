@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/simulator/fault"
 )
 
 // A Fleet is a simulator file that passed all checks.
@@ -11,6 +12,22 @@ type Fleet struct {
 	Name      string
 	Transport Transport
 	Devices   []Spec // in the order of the file
+
+	// Faults are for whoever makes the hub, in the order of the file: those of the file, then those of its profiles, which
+	// name the profile.
+	Faults []fault.Fault
+
+	profiles []string
+}
+
+// InProfile is the devices of a profile, if there is one of this name.
+func (f *Fleet) InProfile(name string) (devices []string, known bool) {
+	for _, d := range f.Devices {
+		if d.Profile.Name == name {
+			devices = append(devices, d.ID)
+		}
+	}
+	return devices, slices.Contains(f.profiles, name)
 }
 
 // A Transport is how the devices of a fleet reach their hub.

@@ -14,15 +14,15 @@ const (
 )
 
 // durationForm is how durations are written in twinbook's files, with a sign where it makes sense.
-var durationForm = regexp.MustCompile(`^(-?)(?:(\d{1,5})d)?((?:\d{1,12}(?:\.\d{1,9})?(?:h|ms|m|s|us|ns))*)$`)
+var durationForm = regexp.MustCompile(`^(-?)(?:(\d{1,5}(?:\.\d{1,6})?)d)?((?:\d{1,12}(?:\.\d{1,9})?(?:h|ms|m|s|us|ns))*)$`)
 
 func parseDuration(s string) (time.Duration, error) {
 	m := durationForm.FindStringSubmatch(s)
 	if m == nil || m[2] == "" && m[3] == "" {
 		return 0, fmt.Errorf("%.40q is no duration; write one like 500ms, 60s, 5m, 1h30m or 7d", s)
 	}
-	days, _ := strconv.Atoi("0" + m[2])
-	d := time.Duration(days) * day
+	days, _ := strconv.ParseFloat("0"+m[2], 64)
+	d := time.Duration(days * float64(day))
 	if m[3] != "" {
 		rest, err := time.ParseDuration(m[3])
 		if err != nil || d+rest > century {

@@ -21,6 +21,7 @@ type Form int
 const (
 	Text     Form = iota // gw-7
 	Duration             // 500ms
+	Offset               // 10m, or -10m
 	Share                // 5%
 	Count                // a whole number from 1
 	Number               // a whole number
@@ -52,7 +53,7 @@ var keys = []Key{
 	{"methodFailure", "This share of the method calls fails.", Share, nil, func(f *Fault) value { return (*share)(&f.MethodFailure) }},
 	{"status", "How methodFailure fails: 404103 (not online), 502 (no JSON) and 504 (no answer) are the hub's, all others the device's. 500 unless given.", Number, nil, func(f *Fault) value { return (*number)(&f.Status) }},
 	{"throttle", "Refused with 429 and this Retry-After.", Duration, nil, func(f *Fault) value { return (*length)(&f.Throttle) }},
-	{"clockSkew", "The hub's clock is ahead by this, or behind if negative, for the device's tokens and the times it is told.", Duration, nil, func(f *Fault) value { return (*skew)(&f.ClockSkew) }},
+	{"clockSkew", "The hub's clock is ahead by this, or behind if negative, for the device's tokens and the times it is told.", Offset, nil, func(f *Fault) value { return (*skew)(&f.ClockSkew) }},
 	{"loseMethods", "After a reconnect the device is no longer subscribed to methods.", Yes, nil, func(f *Fault) value { return (*yes)(&f.LoseMethods) }},
 
 	{"chance", "How likely it is on each occasion; always unless given.", Share, nil, func(f *Fault) value { return (*share)(&f.Chance) }},

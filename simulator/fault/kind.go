@@ -80,6 +80,13 @@ func (f Fault) Split() []Fault {
 	return parts
 }
 
+// IsKind says whether a key says what goes wrong, and Modifies whether it belongs to such a key.
+func (k Key) IsKind() bool {
+	return slices.ContainsFunc(kinds, func(other kind) bool { return other.key == k.Name })
+}
+
+func (k Key) Modifies() bool { return k.Name == "jitter" || k.Name == "status" }
+
 // words is a list for people.
 func words[T ~string](list []T) string {
 	texts := make([]string, len(list))

@@ -119,8 +119,11 @@ func (e *entry) concerns(device string) bool {
 	if e.devices != nil {
 		return e.devices[device]
 	}
-	return e.fault.Device == "" || match(e.fault.Device, device)
+	return e.fault.Names(device)
 }
+
+// Names says whether a device's id is, or fits, the fault's Device.
+func (f *Fault) Names(device string) bool { return f.Device == "" || match(f.Device, device) }
 
 // match holds a text against a pattern, in which * is any text and ? any character. Ids may hold both, so what
 // is the same matches in any case.
