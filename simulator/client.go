@@ -98,7 +98,7 @@ func (c *Client) Query(ctx context.Context, q hub.Query) (hub.Page, error) {
 		return hub.Page{}, failed("query", hub.Target{}, err)
 	}
 	page := hub.Page{Continuation: answer.next}
-	if !answer.star {
+	if answer.items != twinItems {
 		page.Rows = plainRows(answer.rows)
 		return page, nil
 	}

@@ -122,6 +122,7 @@ type Hub struct {
 	throttle *throttle // nil: there are no quotas
 	faults   troubles
 	watches  watches
+	grouped  groupings
 
 	telemetry telemetry
 

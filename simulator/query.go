@@ -5,9 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"iter"
+	"runtime"
 	"slices"
-	"sort"
-	"strings"
 
 	"github.com/twinbook/twinbook/simulator/query"
 )
@@ -24,20 +23,29 @@ type inquiry struct {
 	continuation string // empty: the first page
 }
 
-// An answerPage has views for SELECT *, rows for all else.
+// What a page holds, as clients are told. SDKs know these words in this spelling only.
+const (
+	twinItems      = "Twin"      // views
+	deviceJobItems = "DeviceJob" // rows
+	jobItems       = "JobResponse"
+	rawItems       = "Raw" // rows
+)
+
+// An answerPage has views of twins, rows of all else.
 type answerPage struct {
+	items string
 	views []view
 	rows  []map[string]any
-	star  bool
 	next  string // empty on the last page
 }
 
 // A bookmark is where the next page begins. Clients see it as an opaque text.
 type bookmark struct {
-	Query []byte `json:"q"`           // hash of the query's text
-	Size  int    `json:"s"`           // of pages
-	After string `json:"a,omitempty"` // the last device seen
-	Seen  int    `json:"n,omitempty"` // rows given so far
+	Query  []byte `json:"q"`           // hash of the query's text
+	Size   int    `json:"s"`           // of pages
+	After  string `json:"a,omitempty"` // the last device seen
+	Seen   int    `json:"n,omitempty"` // rows given so far
+	Groups uint64 `json:"g,omitempty"` // what they are of, if it was kept
 }
 
 // ask answers a query. Devices come in the order of their ids, so pages neither repeat nor lose one.
@@ -50,7 +58,10 @@ func (h *Hub) ask(in inquiry) (answerPage, error) {
 	if err != nil {
 		return answerPage{}, err
 	}
-	page := answerPage{star: q.Star}
+	page := answerPage{items: rawItems}
+	if q.Star {
+		page.items = twinItems
+	}
 	switch {
 	case q.From == query.Jobs:
 		return page, notImplemented.fault("This simulator has no jobs to query")
@@ -99,39 +110,55 @@ func (b bookmark) text() string {
 	return base64.RawURLEncoding.EncodeToString(encodeJSON(b))
 }
 
-// views are the devices after one id that the query can match, in order.
-func (h *Hub) views(q *query.Query, after string) iter.Seq[view] {
-	ids := h.candidates(q)
-	ids = ids[sort.SearchStrings(ids, after+"\x00"):]
-	return func(yield func(view) bool) {
-		for d := range h.devices.all(ids) {
-			if !yield(d.view()) {
-				return
+// views are the devices after one id that the query can match, in order. It is one view all the time,
+// filled anew for each device: who keeps one copies it.
+func (h *Hub) views(q *query.Query, after string) iter.Seq[*view] {
+	return func(yield func(*view) bool) {
+		var v view
+		for block := range slices.Chunk(h.candidates(q, after), 64) {
+			touch(block)
+			for _, d := range block {
+				if d.showIf(q, &v) && !yield(&v) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// candidates are the ids of the devices or modules that a query can match, in order.
-func (h *Hub) candidates(q *query.Query) []string {
-	devices, named := q.DeviceIDs()
-	switch {
-	case q.From != query.Modules && !named:
-		return h.devices.list()
-	case q.From != query.Modules:
-		devices = slices.DeleteFunc(devices, func(id string) bool { return strings.Contains(id, "/") }) // of a module
-		slices.Sort(devices)
-		return devices
-	case !named:
-		return h.devices.listModules()
+// touch has the processor fetch devices from memory, many at a time. Taking one lock after the other it
+// would wait for each.
+func touch(devices []*device) {
+	sum := 0
+	for _, d := range devices {
+		sum += len(d.id)
 	}
-	modules := h.devices.listModules()
-	var ids []string
-	for _, device := range devices {
-		ids = append(ids, modulesOf(modules, device)...)
+	runtime.KeepAlive(sum)
+}
+
+// candidates are the devices or modules after one id that a query can match, in order, and some that
+// were deleted.
+func (h *Hub) candidates(q *query.Query, after string) []*device {
+	list := h.devices.list
+	if q.From == query.Modules {
+		list = h.devices.listModules
 	}
-	slices.Sort(ids)
-	return ids
+	ids, named := q.DeviceIDs()
+	if !named {
+		all := list()
+		return all[placeOf(all, after+"\x00"):]
+	}
+	var found []*device
+	for _, id := range ids {
+		if q.From == query.Modules {
+			found = append(found, modulesOf(list(), id)...)
+		} else if d := h.devices.get(id); d != nil && d.names().Module == "" {
+			found = append(found, d)
+		}
+	}
+	found = slices.DeleteFunc(found, func(d *device) bool { return d.id <= after })
+	slices.SortFunc(found, byID)
+	return found
 }
 
 // collect fills a page with devices or their projections. It looks for one more than fits, since a
@@ -149,29 +176,12 @@ func (h *Hub) collect(q *query.Query, mark bookmark, page *answerPage) {
 			return
 		}
 		if q.Star {
-			page.views = append(page.views, v)
+			page.views = append(page.views, *v)
 		} else {
-			page.rows = append(page.rows, q.Project(v))
+			kept := *v
+			page.rows = append(page.rows, q.Project(&kept))
 		}
 		mark.After = v.device.id
 		mark.Seen++
 	}
-}
-
-// aggregate computes all rows anew for each page; they are few.
-func (h *Hub) aggregate(q *query.Query, mark bookmark, page *answerPage) {
-	rows := q.Aggregate(func(yield func(query.Object) bool) {
-		for v := range h.views(q, "") {
-			if !yield(v) {
-				return
-			}
-		}
-	})
-	rows = rows[min(mark.Seen, len(rows)):]
-	if len(rows) > mark.Size {
-		rows = rows[:mark.Size]
-		mark.Seen += mark.Size
-		page.next = mark.text()
-	}
-	page.rows = rows
 }

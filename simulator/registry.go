@@ -19,15 +19,15 @@ type device struct {
 	generation int64 // tells it from earlier devices of the same id
 
 	mu       sync.Mutex // guards what follows; never held while something waits or is called back
+	twin     twin       // first, so that queries find its marks beside the lock
 	identity *identity  // never nil; shared by all that have nothing of their own
 	disabled bool
 	barred   bool // it is a module, and its device is disabled
 	deleted  bool // no longer in the registry
 	kept     bool // feeds outlive the connection (CleanSession=0)
 	feeds    wire.Feeds
-	active   time.Time // the last time it did something; zero for never
-	moved    time.Time // when its connection state changed last
-	twin     twin
+	active   time.Time              // the last time it did something; zero for never
+	moved    time.Time              // when its connection state changed last
 	confirms bool                   // it confirms messages from the cloud (QoS 1)
 	mail     *mailbox               // messages from the cloud; nil until the first
 	session  *session               // nil while it is away
@@ -82,13 +82,13 @@ func (r *registry) get(id string) *device {
 // enter puts a device in whose id is free. The registry's lock is held.
 func (r *registry) enter(d *device) {
 	r.byID.Store(d.id, d)
-	r.rosterOf(d).add(d.id)
+	r.rosterOf(d).add(d)
 }
 
 // leave takes a device out. The registry's lock is held.
 func (r *registry) leave(d *device) {
 	r.byID.Delete(d.id)
-	r.rosterOf(d).remove(d.id)
+	r.rosterOf(d).remove(r.holds)
 }
 
 func (r *registry) rosterOf(d *device) *roster {
@@ -98,26 +98,29 @@ func (r *registry) rosterOf(d *device) *roster {
 	return &r.devices
 }
 
-// list is the ids of all devices in order, and of some that were deleted; whoever gets it must not
+// holds says whether d is in the registry, which another of its id does not.
+func (r *registry) holds(d *device) bool { return r.get(d.id) == d }
+
+// list is all devices in the order of their ids, and some that were deleted; whoever gets it must not
 // change it.
-func (r *registry) list() []string {
+func (r *registry) list() []*device {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.devices.list()
 }
 
 // listModules is the same of modules.
-func (r *registry) listModules() []string {
+func (r *registry) listModules() []*device {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.modules.list()
 }
 
-// all are the devices with these ids that still exist.
-func (r *registry) all(ids []string) iter.Seq[*device] {
+// all are those of a list that still exist.
+func (r *registry) all(list []*device) iter.Seq[*device] {
 	return func(yield func(*device) bool) {
-		for _, id := range ids {
-			if d := r.get(id); d != nil && !yield(d) {
+		for _, d := range list {
+			if r.holds(d) && !yield(d) {
 				return
 			}
 		}
@@ -125,52 +128,55 @@ func (r *registry) all(ids []string) iter.Seq[*device] {
 }
 
 // modulesOf is the part of modules, a list in order, that belongs to a device.
-func modulesOf(modules []string, device string) []string {
-	first := sort.SearchStrings(modules, device+"/")
-	end := sort.SearchStrings(modules, device+"0") // 0 follows the slash
+func modulesOf(modules []*device, id string) []*device {
+	first := placeOf(modules, id+"/")
+	end := placeOf(modules, id+"0") // 0 follows the slash
 	return modules[first:end]
 }
 
-// A roster is ids that can be put in order. Taking one out only notes that it is gone, until many are.
-type roster struct {
-	ids    []string
-	sorted bool
-	gone   map[string]bool // of ids, those taken out
+func byID(a, b *device) int { return strings.Compare(a.id, b.id) }
+
+// placeOf is where a list in order has an id, or would have it.
+func placeOf(list []*device, id string) int {
+	return sort.Search(len(list), func(i int) bool { return list[i].id >= id })
 }
 
-func (r *roster) add(id string) {
-	if r.gone[id] {
-		delete(r.gone, id)
+// A roster is devices that can be put in order. They are not looked up by id, because a query over a
+// hundred thousand would take most of its time for that. Taking one out only notes that it is gone,
+// until many are.
+type roster struct {
+	all    []*device
+	sorted bool
+	gone   int
+}
+
+func (r *roster) add(d *device) {
+	r.sorted = r.sorted && (len(r.all) == 0 || r.all[len(r.all)-1].id < d.id)
+	r.all = append(r.all, d)
+}
+
+// remove notes that one is gone; stays says who is not.
+func (r *roster) remove(stays func(*device) bool) {
+	if r.gone++; r.gone <= len(r.all)/2 {
 		return
 	}
-	r.sorted = r.sorted && (len(r.ids) == 0 || r.ids[len(r.ids)-1] < id)
-	r.ids = append(r.ids, id)
-}
-
-func (r *roster) remove(id string) {
-	if r.gone == nil {
-		r.gone = map[string]bool{}
-	}
-	r.gone[id] = true
-	if len(r.gone) > len(r.ids)/2 {
-		left := make([]string, 0, len(r.ids)-len(r.gone)) // those who have the old list keep it
-		for _, id := range r.ids {
-			if !r.gone[id] {
-				left = append(left, id)
-			}
+	left := make([]*device, 0, len(r.all)-r.gone) // those who have the old list keep it
+	for _, d := range r.all {
+		if stays(d) {
+			left = append(left, d)
 		}
-		r.ids, r.gone = left, nil
 	}
+	r.all, r.gone = left, 0
 }
 
-// list is all ids in order, and perhaps some that are gone; whoever gets it must not change it.
-func (r *roster) list() []string {
+// list is all devices in order, and perhaps some that are gone; whoever gets it must not change it.
+func (r *roster) list() []*device {
 	if !r.sorted {
-		r.ids = slices.Clone(r.ids) // those who have the old list keep it
-		slices.Sort(r.ids)
+		r.all = slices.Clone(r.all) // those who have the old list keep it
+		slices.SortFunc(r.all, byID)
 		r.sorted = true
 	}
-	return r.ids[:len(r.ids):len(r.ids)]
+	return r.all[:len(r.all):len(r.all)]
 }
 
 // Devices are the ids of all devices, in order.

@@ -22,11 +22,9 @@ func (r *request) query() (reply, error) {
 	if err := json.Unmarshal(body, &b); err != nil {
 		return reply{}, argumentInvalid.fault("The request body is not a query: %s", printable(err.Error()))
 	}
-	in := inquiry{text: b.Query, continuation: r.Header.Get("x-ms-continuation")}
-	if size := r.Header.Get("x-ms-max-item-count"); size != "" {
-		if in.pageSize, err = strconv.Atoi(size); err != nil || in.pageSize < 1 {
-			return reply{}, argumentInvalid.fault("The header x-ms-max-item-count must be from 1 to %d", maxPage)
-		}
+	in, err := r.inquiry(b.Query)
+	if err != nil {
+		return reply{}, err
 	}
 	page, err := r.hub.ask(in)
 	if err != nil {
@@ -35,23 +33,37 @@ func (r *request) query() (reply, error) {
 	return page.reply(), nil
 }
 
+// inquiry reads the headers that say which page is wanted.
+func (r *request) inquiry(text string) (in inquiry, err error) {
+	in = inquiry{text: text, continuation: r.Header.Get("x-ms-continuation")}
+	if size := r.Header.Get("x-ms-max-item-count"); size != "" {
+		if in.pageSize, err = strconv.Atoi(size); err != nil || in.pageSize < 1 {
+			return in, argumentInvalid.fault("The header x-ms-max-item-count must be from 1 to %d", maxPage)
+		}
+	}
+	return in, nil
+}
+
 // reply has the continuation header only if there is more: Node takes even an empty one for more.
 func (p answerPage) reply() reply {
-	header := map[string]string{"x-ms-item-type": "Raw"}
-	if p.next != "" {
-		header["x-ms-continuation"] = p.next
-	}
-	if !p.star {
-		rows := p.rows
-		if rows == nil {
-			rows = []map[string]any{} // an array, never null
+	if p.items == twinItems {
+		docs := make([]twinDoc, len(p.views))
+		for i := range p.views {
+			docs[i] = p.views[i].doc()
 		}
-		return reply{body: rows, header: header}
+		return pageReply(docs, p.items, p.next)
 	}
-	header["x-ms-item-type"] = "Twin"
-	docs := make([]twinDoc, len(p.views))
-	for i, v := range p.views {
-		docs[i] = v.doc()
+	rows := p.rows
+	if rows == nil {
+		rows = []map[string]any{} // an array, never null
 	}
-	return reply{body: docs, header: header}
+	return pageReply(rows, p.items, p.next)
+}
+
+func pageReply(items any, kind, next string) reply {
+	header := map[string]string{"x-ms-item-type": kind}
+	if next != "" {
+		header["x-ms-continuation"] = next
+	}
+	return reply{body: items, header: header}
 }

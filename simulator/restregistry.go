@@ -116,9 +116,9 @@ func (r *request) listModules() (reply, error) {
 	return r.identities(modulesOf(r.hub.devices.listModules(), id), maxIdentities), nil
 }
 
-func (r *request) identities(ids []string, top int) reply {
+func (r *request) identities(list []*device, top int) reply {
 	docs := []identityDoc{} // an array, never null
-	for d := range r.hub.devices.all(ids) {
+	for d := range r.hub.devices.all(list) {
 		if docs = append(docs, r.hub.identityDoc(d.view())); len(docs) == top {
 			break
 		}

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -47,6 +48,17 @@ func (t *tree) Member(name string) (any, bool) {
 		return t.members[i].value, true
 	}
 	return nil, false
+}
+
+// Members are the members in the order of their keys.
+func (t *tree) Members() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for _, m := range t.list() {
+			if !yield(m.key, m.value) {
+				return
+			}
+		}
+	}
 }
 
 // merge applies a patch as RFC 7396 says: objects merge, null deletes, all else replaces. The stamp

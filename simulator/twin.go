@@ -5,11 +5,14 @@ import (
 	"encoding/binary"
 	"maps"
 	"time"
+
+	"github.com/twinbook/twinbook/simulator/query"
 )
 
 // A twin is a device's three sections of JSON. A write makes new trees along its way and shares the
 // rest, so that a copy of a twin is a snapshot.
 type twin struct {
+	marks    query.Marks // of the tags, for queries; zero: not computed
 	tags     *tree
 	desired  section
 	reported section
@@ -27,7 +30,7 @@ type section struct {
 // newTwin is the twin of a new device; its numbers are those of Azure's.
 func newTwin(now time.Time) twin {
 	s := section{version: 1, since: now}
-	return twin{desired: s, reported: s, version: 2, etag: 1}
+	return twin{marks: query.MarksOf((*tree)(nil)), desired: s, reported: s, version: 2, etag: 1}
 }
 
 // A change is what one write does to one section: merge it, or take its place.
@@ -53,6 +56,7 @@ func (t *twin) apply(w serviceWrite, now time.Time) (notice map[string]any, err 
 	next := *t
 	if c := w.tags; c != nil {
 		next.tags = c.to(t.tags, &stamp{at: now})
+		next.marks = query.MarksOf(next.tags)
 		if err := checkSize("Tags", next.tags, maxTags); err != nil {
 			return nil, err
 		}

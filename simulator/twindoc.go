@@ -29,6 +29,17 @@ func (d *device) view() view {
 	return d.viewLocked()
 }
 
+// showIf fills in a view of a device that exists and may match a query.
+func (d *device) showIf(q *query.Query, v *view) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !q.MayMatch(d.twin.marks) || d.deleted {
+		return false
+	}
+	*v = d.viewLocked()
+	return true
+}
+
 func (d *device) viewLocked() view {
 	return view{
 		device: d, identity: d.identity, twin: d.twin, connected: d.session != nil,
@@ -64,8 +75,9 @@ func (v view) hubTwin() hub.Twin {
 	}
 }
 
-// Member makes a view a document for queries: the members of the service's twin.
-func (v view) Member(name string) (any, bool) {
+// Member makes a view a document for queries: the members of the service's twin. Values may point into
+// the view.
+func (v *view) Member(name string) (any, bool) {
 	switch name {
 	case "deviceId":
 		return v.device.names().Device, true
@@ -74,7 +86,7 @@ func (v view) Member(name string) (any, bool) {
 	case "tags":
 		return v.twin.tags, true
 	case "properties":
-		return query.Map{"desired": v.twin.desired.doc(), "reported": v.twin.reported.doc()}, true
+		return (*viewProperties)(v), true
 	case "connectionState":
 		return v.connectionState(), true
 	case "status":
@@ -129,10 +141,29 @@ func orNone(texts []string) (any, bool) {
 	return list, len(list) > 0
 }
 
-// A sectionDoc is a section with its $metadata and $version.
-type sectionDoc struct{ section }
+// viewProperties are the properties of a view. Like a sectionDoc they are looked into where they are,
+// since a query does so in each of many twins.
+type viewProperties view
 
-func (s section) doc() sectionDoc { return sectionDoc{s} }
+func (p *viewProperties) Member(name string) (any, bool) {
+	switch name {
+	case "desired":
+		return p.twin.desired.doc(), true
+	case "reported":
+		return p.twin.reported.doc(), true
+	}
+	return nil, false
+}
+
+// MarshalJSON is the properties as the service shows them.
+func (p *viewProperties) MarshalJSON() ([]byte, error) {
+	return json.Marshal(propertiesDoc{p.twin.desired.doc(), p.twin.reported.doc()})
+}
+
+// A sectionDoc is a section with its $metadata and $version.
+type sectionDoc struct{ *section }
+
+func (s *section) doc() sectionDoc { return sectionDoc{s} }
 
 // Member looks into the section without building it anew for each document of a query.
 func (s sectionDoc) Member(name string) (any, bool) {

@@ -6,14 +6,16 @@ import (
 	"math"
 )
 
-// Aggregate reads docs, keeps those that match, and gives a row for each group in the order in
+// Aggregate reads docs, keeps those that match, and has a row for each group in the order in
 // which the groups turned up, at most Top rows. Without GROUP BY there is one row, even of no
 // documents. A group's row lacks the columns whose path the group has not. Objects and arrays
 // cannot be grouped by; their documents are with those that have no such member.
 //
+// A document is not looked at any more when the next one comes, so one Object may stand for all.
+//
 // COUNT counts documents. SUM and AVG see numbers only, MIN and MAX also booleans and strings,
 // which come before and after the numbers; with nothing to see, the column is missing.
-func (q *Query) Aggregate(docs iter.Seq[Object]) []map[string]any {
+func (q *Query) Aggregate(docs iter.Seq[Object]) Groups {
 	g := groups{query: q, byKey: map[string]*group{}}
 	if len(q.group) == 0 {
 		g.add("", nil)
@@ -26,17 +28,19 @@ func (q *Query) Aggregate(docs iter.Seq[Object]) []map[string]any {
 	if q.Top > 0 && len(g.list) > q.Top {
 		g.list = g.list[:q.Top]
 	}
-	rows := make([]map[string]any, len(g.list))
-	for i, group := range g.list {
-		rows[i] = group.row()
-	}
-	return rows
+	return g.list
 }
+
+// Groups are what documents were put into. They do not change.
+type Groups []*group
+
+// Row is the row of the group with a number below len.
+func (g Groups) Row(i int) map[string]any { return g[i].row() }
 
 type groups struct {
 	query *Query
 	byKey map[string]*group
-	list  []*group
+	list  Groups
 	key   []byte // of the document at hand; kept for its memory
 }
 

@@ -26,7 +26,7 @@ func TestGroupKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := q.Aggregate(slices.Values(test.docs)); len(got) != test.groups {
-			t.Errorf("%s: got %d groups, want %d: %v", test.name, len(got), test.groups, got)
+			t.Errorf("%s: got %d groups, want %d", test.name, len(got), test.groups)
 		}
 	}
 }
@@ -37,8 +37,8 @@ func TestSumOutOfRange(t *testing.T) {
 		t.Fatal(err)
 	}
 	doc := Map{"a": math.MaxFloat64}
-	got := q.Aggregate(slices.Values([]Object{doc, doc}))
-	if want := []map[string]any{{"high": math.MaxFloat64}}; !reflect.DeepEqual(got, want) {
+	got := q.Aggregate(slices.Values([]Object{doc, doc})).Row(0)
+	if want := map[string]any{"high": math.MaxFloat64}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

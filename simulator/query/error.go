@@ -11,7 +11,8 @@ type Error struct {
 	Msg string // what stood there and what was expected
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("query, offset %d: %s", e.Pos, e.Msg) }
+// Error counts columns from 1, as editors do.
+func (e *Error) Error() string { return fmt.Sprintf("query, col %d: %s", e.Pos+1, e.Msg) }
 
 // newError makes an Error from an offset in bytes.
 func newError(text string, offset int, format string, args ...any) *Error {

@@ -32,6 +32,7 @@ func FuzzParse(f *testing.F) {
 			}
 			rows(t, q)
 			checkDeviceIDs(t, q)
+			checkMarks(t, q)
 			if utf8.RuneCountInString(q.String()) <= MaxLength { // numbers and escapes may print longer
 				checkRoundTrip(t, q, opt)
 			}

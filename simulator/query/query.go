@@ -60,6 +60,7 @@ type Query struct {
 
 	columns []column
 	where   expr // nil: every document
+	screen  screen
 	group   []*path
 }
 
@@ -95,6 +96,7 @@ func parse(text string, opt Options, read func(*parser) *Query) (*Query, error) 
 	if p.err != nil {
 		return nil, p.err
 	}
+	q.screen = screenOf(q.where)
 	return q, nil
 }
 

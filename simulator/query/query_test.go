@@ -28,6 +28,7 @@ func TestMatch(t *testing.T) {
 			}
 			checkRoundTrip(t, q, file.opt)
 			checkDeviceIDs(t, q)
+			checkMarks(t, q)
 		}
 	}
 }
@@ -178,7 +179,10 @@ func rows(t testing.TB, q *Query) []string {
 	t.Helper()
 	var all []map[string]any
 	if q.Aggregates() {
-		all = q.Aggregate(fleet())
+		groups := q.Aggregate(fleet())
+		for i := range groups {
+			all = append(all, groups.Row(i))
+		}
 	} else {
 		for doc := range fleet() {
 			if q.Match(doc) && (q.Top == 0 || len(all) < q.Top) {

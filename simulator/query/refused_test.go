@@ -59,7 +59,7 @@ func caret(t *testing.T, text string, parse func(string, Options) (*Query, error
 
 func TestErrorPositionCountsCharacters(t *testing.T) {
 	_, err := Parse("SELECT *\r\n\tFROM devices WHERE tags.site = 'äöü😀' oder", Options{})
-	want := `query, offset 49: expected AND, OR, GROUP BY or the end of the query, found "oder"`
+	want := `query, col 50: expected AND, OR, GROUP BY or the end of the query, found "oder"`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
@@ -78,7 +78,7 @@ func TestEmptyText(t *testing.T) {
 
 func TestNoText(t *testing.T) {
 	_, err := Parse("SELECT * FROM devices WHERE tags.site = 'ä\xff'", Options{})
-	if want := "query, offset 42: the query is not valid UTF-8"; err == nil || err.Error() != want {
+	if want := "query, col 43: the query is not valid UTF-8"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -93,7 +93,7 @@ func TestLength(t *testing.T) {
 	}
 	for _, text := range []string{fill(MaxLength + 1), strings.Repeat("x", 1<<20)} {
 		_, err := Parse(text, Options{})
-		if want := "query, offset 8192: the query is longer than 8192 characters"; err == nil || err.Error() != want {
+		if want := "query, col 8193: the query is longer than 8192 characters"; err == nil || err.Error() != want {
 			t.Errorf("%d bytes: got %v, want %s", len(text), err, want)
 		}
 	}
