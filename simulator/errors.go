@@ -19,29 +19,36 @@ type code struct {
 
 // The codes in use; names and numbers are those of Azure's service SDKs.
 var (
+	notInThisState   = code{400, 400000, "OperationNotAllowedInCurrentState", hub.Invalid}
 	badVersion       = code{400, 400001, "InvalidProtocolVersion", hub.Invalid}
 	argumentInvalid  = code{400, 400004, "ArgumentInvalid", hub.Invalid}
 	definedTwice     = code{400, 400011, "DeviceDefinedMultipleTimes", hub.Invalid}
 	bulkFailure      = code{400, 400013, "BulkRegistryOperationFailure", hub.Invalid}
 	unauthorized     = code{401, 401003, "IotHubUnauthorized", hub.Unauthorized}
 	noPermission     = code{401, 401002, "IotHubUnauthorizedAccess", hub.Unauthorized}
+	jobQuota         = code{403, 403003, "JobQuotaExceeded", hub.Throttled}
 	queueFull        = code{403, 403004, "DeviceMaximumQueueDepthExceeded", hub.Throttled}
 	tooManyProps     = code{403, 403100, "DeviceModelMaxPropertiesExceeded", hub.Invalid}
 	notFound         = code{404, 404000, "GenericNotFound", hub.NotFound}
 	deviceNotFound   = code{404, 404001, "DeviceNotFound", hub.NotFound}
+	jobNotFound      = code{404, 404002, "JobNotFound", hub.NotFound}
 	moduleNotFound   = code{404, 404010, "ModuleNotFound", hub.NotFound}
 	deviceNotOnline  = code{404, 404103, "DeviceNotOnline", hub.Offline}
 	connectionClosed = code{404, 404104, "DeviceConnectionClosedRemotely", hub.Interrupted}
+	jobExists        = code{409, 409000, "JobAlreadyExists", hub.Conflict}
 	deviceExists     = code{409, 409001, "DeviceAlreadyExists", hub.Conflict}
 	moduleExists     = code{409, 409301, "ModuleAlreadyExistsOnDevice", hub.Conflict}
 	etagMismatch     = code{412, 412001, "PreconditionFailed", hub.Conflict}
 	messageTooLarge  = code{413, 413001, "MessageTooLarge", hub.Invalid}
 	throttled        = code{429, 429001, "ThrottlingException", hub.Throttled}
+	tooManyActive    = code{429, 429004, "ThrottlingMaxActiveJobCountExceeded", hub.Throttled}
 	serverError      = code{500, 500001, "ServerError", hub.Unavailable}
 	notImplemented   = code{501, 501000, "GenericNotImplemented", hub.Invalid}
 	badAnswer        = code{502, 502000, "GenericBadGateway", hub.Failed}
 	unavailable      = code{503, 503001, "ServiceUnavailable", hub.Unavailable}
 	responseTimeout  = code{504, 504101, "GatewayTimeout", hub.Timeout}
+	interrupted      = code{500, 500000, "JobInterrupted", hub.Interrupted}       // in rows of jobs only
+	jobTimeUp        = code{504, 504000, "JobExecutionTimeExceeded", hub.Timeout} // in rows of jobs only
 )
 
 // A fault is an error that the service answers, on whatever way it was asked.

@@ -3,6 +3,7 @@ package simulator
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -121,18 +122,14 @@ func struck(what, by string) error {
 
 // strikeAll lets a fault that comes in force act on the connections there are.
 func (h *Hub) strikeAll(fault string) {
-	for _, id := range h.devices.list() {
-		d := h.devices.get(id)
-		if d == nil {
-			continue
-		}
+	for _, d := range slices.Concat(h.devices.list(), h.devices.listModules()) {
 		d.mu.Lock()
 		s := d.session
 		d.mu.Unlock()
 		if s == nil {
 			continue
 		}
-		v := h.verdict(faults.Occasion{On: faults.AtOnce, Device: id, Fault: fault})
+		v := h.verdict(faults.Occasion{On: faults.AtOnce, Device: d.id, Fault: fault})
 		h.afflict(s, v, fault)
 	}
 }

@@ -123,6 +123,7 @@ type Hub struct {
 	faults   troubles
 	watches  watches
 	grouped  groupings
+	jobs     jobs
 
 	telemetry telemetry
 

@@ -38,12 +38,15 @@ type answer struct {
 	err     error
 }
 
+// A receiver is given a value once. A clock.Promise is one, for who waits; a job has its own.
+type receiver[T any] interface{ Resolve(T) bool }
+
 // A call is an invocation that its device has and has not answered.
 type call struct {
 	number  uint64
 	method  string
 	spoiled bool // its answer is to be none; guarded by device.mu
-	answer  *clock.Promise[answer]
+	answer  receiver[answer]
 	session *session
 }
 
@@ -59,12 +62,13 @@ func (h *Hub) invoke(ctx context.Context, v invocation) (answer, error) {
 	if err := v.check(); err != nil {
 		return answer{}, err
 	}
-	c, err := h.deliver(ctx, d, v)
+	answered := clock.NewPromise[answer](h.clock)
+	c, err := h.deliver(ctx, d, v, answered)
 	if err != nil {
 		return answer{}, err
 	}
-	stop := h.clock.After(v.response, func() { c.answer.Resolve(answer{err: v.tooLate()}) })
-	a, err := c.answer.Await(ctx)
+	stop := h.clock.After(v.response, func() { answered.Resolve(answer{err: v.tooLate()}) })
+	a, err := answered.Await(ctx)
 	stop()
 	if err != nil {
 		a.err = gaveUp(err).afterSending()
@@ -105,10 +109,14 @@ func validMethod(name string) bool {
 
 // deliver sends the request to the device, waiting as long as the invocation says for it to come
 // online and subscribe to methods.
-func (h *Hub) deliver(ctx context.Context, d *device, v invocation) (*call, error) {
+func (h *Hub) deliver(ctx context.Context, d *device, v invocation, to receiver[answer]) (*call, error) {
 	until := h.clock.Now().Add(v.connect)
 	for {
-		c, ready, err := h.begin(d, v)
+		var ready *clock.Promise[bool]
+		c, err := h.begin(d, v, to, func() receiver[bool] {
+			ready = clock.NewPromise[bool](h.clock)
+			return ready
+		})
 		if ready == nil {
 			return c, err
 		}
@@ -135,20 +143,20 @@ func (h *Hub) awaitReady(ctx context.Context, ready *clock.Promise[bool], left t
 	return err
 }
 
-// begin sends the request if the device takes methods now, else it gives a promise that it will.
-func (h *Hub) begin(d *device, v invocation) (c *call, ready *clock.Promise[bool], err error) {
+// begin sends the request if the device takes methods now; else both results are nil, and ready makes
+// whom to tell when the device does. The answer may come before begin returns.
+func (h *Hub) begin(d *device, v invocation, to receiver[answer], ready func() receiver[bool]) (c *call, err error) {
 	h.edit(d, func() bool {
 		if err = d.existsLocked(); err != nil {
 			return false
 		}
 		s := d.session
 		if s == nil || !d.feeds.Has(wire.MethodFeed) {
-			ready = clock.NewPromise[bool](h.clock)
-			d.waiting = append(d.waiting, ready)
+			d.waiting = append(d.waiting, ready())
 			return false
 		}
 		d.called++
-		c = &call{number: d.called, method: v.method, answer: clock.NewPromise[answer](h.clock), session: s}
+		c = &call{number: d.called, method: v.method, answer: to, session: s}
 		if s.calls == nil {
 			s.calls = map[string]*call{}
 		}
@@ -160,7 +168,7 @@ func (h *Hub) begin(d *device, v invocation) (c *call, ready *clock.Promise[bool
 		s.link.send(wire.MethodRequest{RID: c.rid(), Method: v.method, Body: body})
 		return false
 	})
-	return c, ready, err
+	return c, err
 }
 
 // wakeCallers lets those try again who wait for the device, if it takes methods now. Its lock is held.
@@ -174,10 +182,10 @@ func (d *device) wakeCallers() {
 	d.waiting = nil
 }
 
-func (h *Hub) stopWaiting(d *device, ready *clock.Promise[bool]) {
+func (h *Hub) stopWaiting(d *device, ready receiver[bool]) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.waiting = slices.DeleteFunc(d.waiting, func(p *clock.Promise[bool]) bool { return p == ready })
+	d.waiting = slices.DeleteFunc(d.waiting, func(r receiver[bool]) bool { return r == ready })
 }
 
 // gaveUp is the fault of a caller whose context ended.

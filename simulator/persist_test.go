@@ -62,7 +62,7 @@ func restarted(t testing.TB, h *Hub) *Hub {
 func kept(t testing.TB, h *Hub) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for d := range h.devices.all(slices.Concat(h.Devices(), h.devices.listModules())) {
+	for d := range h.devices.all(slices.Concat(h.devices.list(), h.devices.listModules())) {
 		v := d.view()
 		doc, identity := v.doc(), h.identityDoc(v)
 		doc.ConnectionState, identity.ConnectionState = "", ""

@@ -64,13 +64,14 @@ func (h *Hub) ask(in inquiry) (answerPage, error) {
 	}
 	switch {
 	case q.From == query.Jobs:
-		return page, notImplemented.fault("This simulator has no jobs to query")
+		page.items = deviceJobItems
+		err = h.collectJobs(q, mark, &page)
 	case q.Aggregates():
 		h.aggregate(q, mark, &page)
 	default:
 		h.collect(q, mark, &page)
 	}
-	return page, nil
+	return page, err
 }
 
 // printableQuery keeps a parser's message from breaking up ErrorCode:…;text.
@@ -91,8 +92,7 @@ func (in inquiry) bookmark() (bookmark, error) {
 		text, err := base64.RawURLEncoding.DecodeString(in.continuation)
 		var sent bookmark
 		if err != nil || json.Unmarshal(text, &sent) != nil || !slices.Equal(sent.Query, mark.Query) || sent.Size < 1 || sent.Seen < 0 {
-			return mark, argumentInvalid.fault("The continuation token is not valid for this query").
-				saying("the continuation is not from a page of this query; begin again without it")
+			return mark, badContinuation()
 		}
 		mark = sent
 	}
@@ -104,6 +104,11 @@ func (in inquiry) bookmark() (bookmark, error) {
 	}
 	mark.Size = min(mark.Size, maxPage)
 	return mark, nil
+}
+
+func badContinuation() error {
+	return argumentInvalid.fault("The continuation token is not valid for this query").
+		saying("the continuation is not from a page of this query; begin again without it")
 }
 
 func (b bookmark) text() string {

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twinbook/twinbook/internal/clock"
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
@@ -26,14 +25,14 @@ type device struct {
 	deleted  bool // no longer in the registry
 	kept     bool // feeds outlive the connection (CleanSession=0)
 	feeds    wire.Feeds
-	active   time.Time              // the last time it did something; zero for never
-	moved    time.Time              // when its connection state changed last
-	confirms bool                   // it confirms messages from the cloud (QoS 1)
-	mail     *mailbox               // messages from the cloud; nil until the first
-	session  *session               // nil while it is away
-	waiting  []*clock.Promise[bool] // callers, until it takes methods
-	called   uint64                 // number of the last call
-	saved    *saved                 // nil without a state folder
+	active   time.Time        // the last time it did something; zero for never
+	moved    time.Time        // when its connection state changed last
+	confirms bool             // it confirms messages from the cloud (QoS 1)
+	mail     *mailbox         // messages from the cloud; nil until the first
+	session  *session         // nil while it is away
+	waiting  []receiver[bool] // callers, until it takes methods
+	called   uint64           // number of the last call
+	saved    *saved           // nil without a state folder
 
 	trail trail // the device's telemetry; guarded by telemetry.mu
 }

@@ -49,7 +49,7 @@ type stream func(http.ResponseWriter)
 const ourOwn = "twinbook"
 
 // routes are the calls that a service has.
-var routes = slices.Concat(registryRoutes, twinRoutes, methodRoutes, messageRoutes, eventRoutes, queryRoutes, faultRoutes)
+var routes = slices.Concat(registryRoutes, twinRoutes, methodRoutes, messageRoutes, eventRoutes, queryRoutes, faultRoutes, jobRoutes)
 
 // Handler answers the service's REST calls, over plain HTTP as it stands.
 func (h *Hub) Handler() http.Handler { return http.HandlerFunc(h.serveREST) }

@@ -302,7 +302,6 @@ func TestRESTQuery(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { (&caller{TB: t}).wantError(got, 400, "ArgumentInvalid", 400004) })
 	}
-	c.wantError(ask("SELECT * FROM devices.jobs"), 501, "GenericNotImplemented", 501000)
 }
 
 // ServeREST ends with its context, though a client is waiting for a device.

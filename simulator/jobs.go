@@ -1,0 +1,316 @@
+package simulator
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twinbook/twinbook/simulator/query"
+)
+
+// A jobStatus is where a job stands, in the service's words.
+type jobStatus string
+
+const (
+	jobScheduled jobStatus = "scheduled" // its time has not come
+	jobQueued    jobStatus = "queued"    // it is about to begin, or waits for another to end
+	jobRunning   jobStatus = "running"
+	jobCompleted jobStatus = "completed" // each device succeeded or failed
+	jobFailed    jobStatus = "failed"    // the job itself did; its devices say how far it came
+	jobCancelled jobStatus = "cancelled" // before it began
+)
+
+func (s jobStatus) ended() bool { return s == jobCompleted || s == jobFailed || s == jobCancelled }
+
+// How much of jobs is kept. Azure documents the 30 days; the others bound memory.
+const (
+	jobHistory = 30 * 24 * time.Hour
+	maxJobs    = 1000      // that a hub knows; the oldest that have ended make room for new ones
+	maxOldRows = 1_000_000 // devices of jobs that have ended, all together
+	maxOldText = 32 << 20  // bytes of what devices answered to them
+)
+
+// defaultActiveJobs is what Azure documents for its largest tier.
+const defaultActiveJobs = 10
+
+// jobs are those that a hub has, and had lately. A job is driven by timers and by the answers of devices,
+// not by a party of its own: so it keeps nobody from ending, and costs nothing while it waits.
+type jobs struct {
+	// maxActive is how many may be about to begin or running at once; zero is defaultActiveJobs. One more
+	// to begin now is refused; one whose time comes is queued.
+	maxActive int
+
+	// pace is asked before each operation on a device: how long to wait and ask again. Nil: never. It is
+	// called with jobs locked, so it must not look at them.
+	pace func() time.Duration
+
+	// changed is told the ids of jobs that were made, began, ended or were forgotten, one after the other;
+	// not of each device's outcome. Nil: nobody is.
+	changed func(id string)
+
+	mu     sync.Mutex // guards what follows, and what jobs say it guards; taken with no other lock held
+	list   []*job     // in the order of their numbers
+	byID   map[string]*job
+	made   uint64
+	active int
+	news   outbox[string]
+}
+
+// A job is one operation on many devices.
+type job struct {
+	jobSpec
+	number uint64 // in order of making
+
+	// The rest is guarded by jobs.mu.
+	status  jobStatus
+	active  bool
+	began   time.Time
+	ended   time.Time
+	failure string
+	stop    func() bool // the timer of its next step
+	rows    jobRows     // once it runs
+	next    int         // the first row that nobody has begun with
+	pumping bool        // runJob is at it, or has a timer
+	calls   map[int]*jobCall
+}
+
+// withJobs does f with the jobs locked, and then tells what changed.
+func (h *Hub) withJobs(f func(now time.Time)) {
+	js := &h.jobs
+	js.mu.Lock()
+	f(h.clock.Now())
+	js.mu.Unlock()
+	if js.changed != nil {
+		js.news.flush(js.changed)
+	}
+}
+
+// note has changed told of a job. The jobs are locked.
+func (js *jobs) note(id string) {
+	if js.changed != nil {
+		js.news.put(id)
+	}
+}
+
+// createJob takes a job on. It begins at its time, at the earliest when createJob has returned.
+func (h *Hub) createJob(spec jobSpec) (doc jobDoc, err error) {
+	h.withJobs(func(now time.Time) {
+		h.jobs.forget(now)
+		if err = h.jobs.admit(spec, now); err != nil {
+			return
+		}
+		h.jobs.made++
+		spec.created = now
+		if spec.start.Before(now) {
+			spec.start = now
+		}
+		j := &job{jobSpec: spec, number: h.jobs.made}
+		h.jobs.enter(j)
+		h.schedule(j, now)
+		doc = j.doc()
+	})
+	return doc, err
+}
+
+// admit says why a job cannot be taken on.
+func (js *jobs) admit(spec jobSpec, now time.Time) error {
+	limit := js.limit()
+	switch {
+	case js.byID[spec.id] != nil:
+		return jobExists.fault("A job with ID '%s' already exists.", spec.id)
+	case js.active >= limit && !spec.start.After(now):
+		return tooManyActive.fault("The maximum of %d active jobs has been reached. Wait for one to end.", limit)
+	case len(js.list) >= maxJobs:
+		return jobQuota.fault("The hub holds %d jobs that have not ended, and takes no more.", maxJobs)
+	}
+	return nil
+}
+
+func (js *jobs) limit() int { return cmp.Or(js.maxActive, defaultActiveJobs) }
+
+func (js *jobs) enter(j *job) {
+	if js.byID == nil {
+		js.byID = map[string]*job{}
+	}
+	js.byID[j.id] = j
+	js.list = append(js.list, j)
+	js.note(j.id)
+}
+
+// schedule has a new job begin at its time.
+func (h *Hub) schedule(j *job, now time.Time) {
+	if wait := j.start.Sub(now); wait > 0 {
+		j.status = jobScheduled
+		j.stop = h.clock.After(wait, func() { h.jobDue(j) })
+		return
+	}
+	j.status = jobQueued
+	h.beginQueued()
+}
+
+func (h *Hub) jobDue(j *job) {
+	h.withJobs(func(time.Time) {
+		if j.status == jobScheduled {
+			j.status = jobQueued
+			h.jobs.note(j.id)
+			h.beginQueued()
+		}
+	})
+}
+
+// beginQueued begins with jobs that wait for it, oldest first, as long as more may be active.
+func (h *Hub) beginQueued() {
+	for _, j := range h.jobs.list {
+		if h.jobs.active >= h.jobs.limit() {
+			return
+		}
+		if j.status == jobQueued && !j.active {
+			j.active = true
+			h.jobs.active++
+			j.stop = h.clock.After(0, func() { h.beginJob(j) })
+		}
+	}
+}
+
+// readJob is a job as it is now.
+func (h *Hub) readJob(id string) (doc jobDoc, err error) {
+	h.withJobs(func(now time.Time) {
+		h.jobs.forget(now)
+		j := h.jobs.byID[id]
+		if j == nil {
+			err = unknownJob(id)
+			return
+		}
+		doc = j.doc()
+	})
+	return doc, err
+}
+
+// cancelJob ends a job that has not begun.
+func (h *Hub) cancelJob(id string) (doc jobDoc, err error) {
+	h.withJobs(func(now time.Time) {
+		h.jobs.forget(now)
+		j := h.jobs.byID[id]
+		switch {
+		case j == nil:
+			err = unknownJob(id)
+		case j.status != jobScheduled && j.status != jobQueued:
+			name := string(j.status)
+			err = notInThisState.fault("Job cannot be cancelled in '%s' status.", strings.ToUpper(name[:1])+name[1:])
+		default:
+			h.endJob(j, jobCancelled, "")
+			doc = j.doc()
+		}
+	})
+	return doc, err
+}
+
+func unknownJob(id string) error {
+	return jobNotFound.fault("Job with ID '%s' not found.", printable(id))
+}
+
+// endJob sets the end of a job, and lets others begin. The jobs are locked.
+func (h *Hub) endJob(j *job, status jobStatus, failure string) {
+	if j.stop != nil {
+		j.stop()
+	}
+	j.status, j.failure, j.ended = status, failure, h.clock.Now()
+	j.calls = nil
+	j.rows.close()
+	h.jobs.note(j.id)
+	if j.active {
+		j.active = false
+		h.jobs.active--
+		h.beginQueued()
+	}
+	h.jobs.forget(j.ended)
+}
+
+// forget drops jobs that ended long ago, and the oldest of too many. The one that ended last is kept
+// whatever its size.
+func (js *jobs) forget(now time.Time) {
+	rows, text, kept := 0, 0, 1 // room for one more
+	for _, j := range js.list {
+		if !j.status.ended() {
+			kept++
+		}
+	}
+	gone := map[*job]bool{}
+	for _, j := range slices.Backward(js.list) {
+		if !j.status.ended() {
+			continue
+		}
+		tooMany := kept >= maxJobs || rows > 0 && rows+len(j.rows.ids) > maxOldRows || text > 0 && text+j.size() > maxOldText
+		if tooMany || now.Sub(j.ended) > jobHistory {
+			gone[j] = true
+			continue
+		}
+		kept++
+		rows += len(j.rows.ids)
+		text += j.size()
+	}
+	if len(gone) == 0 {
+		return
+	}
+	js.list = slices.DeleteFunc(slices.Clone(js.list), func(j *job) bool {
+		if gone[j] {
+			delete(js.byID, j.id)
+			js.note(j.id)
+		}
+		return gone[j]
+	})
+}
+
+// size is about how many bytes of texts a job keeps.
+func (j *job) size() int {
+	return len(j.condition) + len(j.update) + len(j.call.payload) + j.rows.bytes
+}
+
+// A jobFilter says which jobs are asked for. Empty fields ask for any.
+type jobFilter struct {
+	kind   jobType
+	status jobStatus
+}
+
+// listJobs is a page of the jobs that a filter lets pass, oldest first.
+func (h *Hub) listJobs(f jobFilter, in inquiry) (docs []jobDoc, next string, err error) {
+	in.text = fmt.Sprintf("jobs %s %s", f.kind, f.status)
+	mark, err := in.bookmark()
+	if err != nil {
+		return nil, "", err
+	}
+	place, err := mark.jobPlace()
+	if err != nil {
+		return nil, "", err
+	}
+	docs = []jobDoc{}
+	h.withJobs(func(now time.Time) {
+		h.jobs.forget(now)
+		for _, j := range h.jobs.list {
+			if j.number <= place.number || f.kind != "" && j.kind != f.kind || f.status != "" && j.status != f.status {
+				continue
+			}
+			if len(docs) == mark.Size {
+				mark.After = place.text()
+				next = mark.text()
+				return
+			}
+			docs = append(docs, j.doc())
+			place.number = j.number
+		}
+	})
+	return docs, next, nil
+}
+
+// selectDevices are the ids of the devices that a job is for, in order.
+func (h *Hub) selectDevices(q *query.Query) (ids []string) {
+	for v := range h.views(q, "") {
+		if q.Match(v) {
+			ids = append(ids, v.device.id)
+		}
+	}
+	return ids
+}
