@@ -98,7 +98,11 @@ func TestModulesOf(t *testing.T) {
 		}
 	}
 	for _, id := range ids {
-		if got, want := fmt.Sprint(modulesOf(h.devices.listModules(), id)), fmt.Sprintf("[%s/m %s/n]", id, id); got != want {
+		var modules []string
+		for _, d := range modulesOf(h.devices.listModules(), id) {
+			modules = append(modules, d.id)
+		}
+		if got, want := fmt.Sprint(modules), fmt.Sprintf("[%s/m %s/n]", id, id); got != want {
 			t.Errorf("modules of %s: %s, want %s", id, got, want)
 		}
 	}

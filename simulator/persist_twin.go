@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/twinbook/twinbook/simulator/query"
 )
 
 // A keptTwin is a twin in the state folder. In a section each object has the number of its stamp under
@@ -122,6 +124,7 @@ func (k *keptTwin) twin() (twin, error) {
 			return twin{}, err
 		}
 	}
+	t.marks = query.MarksOf(t.tags)
 	return t, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twinbook/twinbook/internal/clock"
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
@@ -193,12 +194,12 @@ func TestSubscribedIsReady(t *testing.T) {
 	for i := range 300 {
 		k.say(subscribeBytes("$iothub/methods/POST/#", 0))
 		k.hear("\x90\x03\x00\x01\x00")
-		c, ready, err := h.begin(d, invocation{device: "dev-1", method: "m"})
+		notReady := func() receiver[bool] { return clock.NewPromise[bool](h.clock) }
+		c, err := h.begin(d, invocation{device: "dev-1", method: "m"}, clock.NewPromise[answer](h.clock), notReady)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if c == nil {
-			h.stopWaiting(d, ready)
 			t.Fatalf("round %d: the device has its SUBACK and counts as not subscribed", i)
 		}
 		k.hear(publishBytes("$iothub/methods/POST/m/?$rid="+c.rid(), "null"))
