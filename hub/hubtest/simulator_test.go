@@ -22,8 +22,9 @@ const speed = 50
 
 func TestSimulatorInProcess(t *testing.T) {
 	hubtest.Exercise(t, func(t *testing.T) hubtest.Fixture {
-		s := newSimulator(t, clock.RealSpeed(speed))
-		return fixture(s, s.Client(), clock.RealSpeed(speed), inRealTime)
+		c := clock.RealSpeed(speed)
+		s := newSimulator(t, c)
+		return fixture(s, s.Client(), c, inRealTime)
 	})
 }
 
