@@ -110,7 +110,9 @@ const (
 func (v *Value) Eval(env expr.Env) (any, error) { return v.eval(env, nullIsError) }
 
 // EvalParam is Eval for what stands under a name, which its errors tell.
-func (v *Value) EvalParam(env expr.Env, name string) (any, error) { return v.evalAt(env, nullIsError, name) }
+func (v *Value) EvalParam(env expr.Env, name string) (any, error) {
+	return v.evalAt(env, nullIsError, name)
+}
 
 // EvalTexts is EvalParam for a mapping of texts.
 func (v *Value) EvalTexts(env expr.Env, name string) (map[string]string, error) {

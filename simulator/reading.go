@@ -115,7 +115,7 @@ func (t *telemetry) page(q reading, numbers []uint64) telemetryPage {
 		r := *t.slot(n)
 		page.records = append(page.records, r)
 		at = cursor{number: n, count: r.count}
-		if bytes += len(r.body); bytes >= maxMessageBytes {
+		if bytes += r.size(); bytes >= maxMessageBytes {
 			break
 		}
 	}
