@@ -312,11 +312,20 @@ func halfOpen(b *bench) {
 	if v := b.hub.devices.get("dev-1").view(); !v.connected {
 		b.Error("the connection does not count as one")
 	}
-	b.hub.clock.After(time.Second, func() { b.hub.RemoveFault(id) }) // MQTT needs a moment to carry what was said
-	b.eventually("the fault to be over", func() bool { return !b.hub.inForce(id) })
+	if got := len(f.inbox); got != 0 {
+		b.Errorf("the device heard %d messages", got)
+	}
+	b.hub.RemoveFault(id)
 	f.report(3)
-	if m := f.wantResult("3", 204); m.Version != 2 {
-		b.Errorf("version %d", m.Version)
+	m := next[wire.TwinResponse](f)
+	for early := 2; m.RID != "3"; early++ { // a socket may carry what was said earlier only now
+		if m.Status != 204 || m.Version > int64(early) {
+			b.Errorf("answer %+v", m)
+		}
+		m = next[wire.TwinResponse](f)
+	}
+	if m.Status != 204 || m.Version > 4 {
+		b.Errorf("answer %+v", m)
 	}
 	if _, err := b.invoke("m"); err != nil {
 		b.Error(err)
