@@ -21,8 +21,8 @@ type troubles struct {
 	set *faults.Set // nil until the first fault
 }
 
-// AddFault puts a fault in force, now or when its From says, and gives its id. The error says which of its keys is
-// wrong, and what to write.
+// AddFault puts a fault in force, now or when its From says, and gives its id. The error, a *fault.Mistake,
+// says which of its keys is wrong, and what to write.
 func (h *Hub) AddFault(f faults.Fault) (id string, err error) {
 	devices, err := h.profile(f.Profile)
 	if err != nil {
@@ -37,7 +37,7 @@ func (h *Hub) AddFault(f faults.Fault) (id string, err error) {
 	t.possible.Store(true)
 	t.mu.Unlock()
 	if err != nil {
-		return "", fmt.Errorf("simulator: the fault is not possible: %w", err)
+		return "", err
 	}
 	if f.From > 0 {
 		h.clock.After(f.From, func() { h.strikeAll(id) })
@@ -56,7 +56,7 @@ func (h *Hub) profile(name string) ([]string, error) {
 			return devices, nil
 		}
 	}
-	return nil, fmt.Errorf("simulator: the fault is not possible: %w", &faults.Mistake{Key: "profile", Says: fmt.Sprintf("the simulator has no profile %.80q", name)})
+	return nil, &faults.Mistake{Key: "profile", Says: fmt.Sprintf("the simulator has no profile %.80q", name)}
 }
 
 // RemoveFault ends a fault, and says whether there was one of this id. What it has broken off stays so.

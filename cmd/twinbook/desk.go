@@ -28,6 +28,7 @@ type deskOptions struct {
 	seed       string         // of all keys; empty: random ones
 	own        []string       // devices that are not simulated
 	log        func(device.LogLine)
+	troubles   troubles
 
 	state       *state.Store // what is kept; nil: nothing
 	ownKeys     bool         // the keys are those that are kept, whatever the seed
@@ -56,7 +57,8 @@ func (a *app) startDesk(ctx context.Context, c clock.Clock, file string, o deskO
 		return nil, err
 	}
 	d := &desk{fleet: fleet}
-	config := simulator.Config{Clock: c, Seed: o.seed, Aliases: o.hosts, ClientCAs: o.clientCAs, State: o.state, StateFailed: o.stateFailed}
+	config := simulator.Config{Clock: c, Seed: o.seed, Aliases: o.hosts, ClientCAs: o.clientCAs, State: o.state, StateFailed: o.stateFailed,
+		Profile: fleet.InProfile, FaultSeed: o.seed, Tier: o.troubles.tier, Units: o.troubles.units}
 	if o.ownKeys {
 		config.Seed = ""
 	}
@@ -69,7 +71,10 @@ func (a *app) startDesk(ctx context.Context, c clock.Clock, file string, o deskO
 	if err := d.addDevices(); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	if err := d.start(ctx, c, o); err != nil {
+	if err = d.start(ctx, c, o); err == nil {
+		err = d.addFaults(o.troubles.faults)
+	}
+	if err != nil {
 		d.stop()
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

@@ -16,6 +16,7 @@ import (
 // simulateFlags are the flags of `simulate`.
 type simulateFlags struct {
 	doors        doorFlags
+	faults       faultFlags
 	seed, output string
 	seeded       bool     // the seed was given
 	own          []string // devices that somebody else is
@@ -48,6 +49,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	c.Flags().StringVar(&f.doors.state, "state", "", "folder for what is kept: the hub's state and the CA (default: the CA alone, in the user's configuration folder)")
 	c.Flags().StringArrayVar(&f.doors.clientCAs, "client-ca", nil, "a file of CAs, in PEM, that may have signed the certificates of devices, beside the simulator's own; may be repeated")
 	c.Flags().StringVar(&f.seed, "seed", "desk", "what all keys are made of")
+	f.faults.register(c.Flags())
 	c.Flags().StringVarP(&f.output, "output", "o", "", "text or json")
 	c.Flags().StringArrayVar(&f.own, "own", nil, "a device that you connect yourself: the hub knows it, and it is not simulated; may be repeated")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show the devices' debug lines, too")
@@ -56,6 +58,10 @@ func (a *app) simulateCommand() *cobra.Command {
 
 func (a *app) simulate(ctx context.Context, file string, f simulateFlags) error {
 	format, err := a.outputFormat(f.output, "text", "json")
+	if err != nil {
+		return err
+	}
+	troubles, err := f.faults.parse()
 	if err != nil {
 		return err
 	}
@@ -74,7 +80,7 @@ func (a *app) simulate(ctx context.Context, file string, f simulateFlags) error 
 	log := &deviceLog{app: a, format: format, verbose: f.verbose}
 	d, err := a.startDesk(ctx, clock.Real(), file, deskOptions{
 		rest: present(doors.https, doors.http), mqtt: present(doors.mqtts, doors.mqtt), hosts: f.doors.hosts, clientCAs: doors.clientCAs,
-		seed: f.seed, own: f.own, log: log.line,
+		seed: f.seed, own: f.own, log: log.line, troubles: troubles,
 		state: store, ownKeys: store != nil && !f.seeded, stateFailed: fail,
 	})
 	if err != nil {
