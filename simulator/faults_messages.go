@@ -139,7 +139,7 @@ func (h *Hub) depart(s *session, m wire.Message, pass func(again bool)) bool {
 	case v.Cut:
 		h.clock.After(0, func() { h.close(s, struck("ended the connection", v.By)) })
 		return true
-	case v.Lost, isCall && s.failCall(request, v):
+	case v.Lost, isCall && h.failCall(s, request, v):
 		return true
 	case v.Twice:
 		v.Delay = max(v.Delay, 1) // so that it is not sent under the lock
@@ -173,8 +173,8 @@ func occasionTo(m wire.Message) (on faults.On, method string) {
 }
 
 // failCall lets a method call fail if the verdict says so, and says whether it is over without the device. The
-// device's lock is held.
-func (s *session) failCall(m wire.MethodRequest, v faults.Verdict) (over bool) {
+// device's lock is held, so who called is told a moment later.
+func (h *Hub) failCall(s *session, m wire.MethodRequest, v faults.Verdict) (over bool) {
 	c := s.calls[m.RID]
 	if v.Status == 0 || c == nil {
 		return false
@@ -191,7 +191,7 @@ func (s *session) failCall(m wire.MethodRequest, v faults.Verdict) (over bool) {
 		failure = answer{err: deviceNotOnline.fault("Timed out waiting for device to connect.").saying("%v", struck("says that the device is not online", v.By))}
 	}
 	delete(s.calls, m.RID)
-	c.answer.Resolve(failure)
+	h.clock.After(0, func() { c.answer.Resolve(failure) })
 	return true
 }
 

@@ -340,3 +340,41 @@ func TestAddFaultRefuses(t *testing.T) {
 		t.Error("there are faults")
 	}
 }
+
+// A job deals with as many devices a second as its hub's tier allows, and a small hub runs one at a time.
+func TestExactJobs(t *testing.T) {
+	virtuallyOn(t, Config{Tier: "S1"}, func(ctx context.Context, l *clock.Loop, h *Hub) {
+		for i := range 650 {
+			if err := h.AddDevice(Device{ID: fmt.Sprint("j-", i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := newService(t, h)
+		s.put("all", siteJob)
+		clock.Sleep(ctx, l, 5190*time.Millisecond) // 600 at once, and then 52 each 100 ms
+		if doc := s.get("all"); doc.Status != jobRunning || doc.Statistics.Succeeded != 651 {
+			t.Errorf("%+v", doc)
+		}
+		if a := s.do("PUT", "/jobs/v2/more", siteJob); a.status != 429 || a.header.Get("iothub-errorcode") != "ThrottlingMaxActiveJobCountExceeded" {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+		clock.Sleep(ctx, l, 10*time.Millisecond)
+		if doc := s.get("all"); doc.Status != jobCompleted || doc.Statistics.Succeeded != 652 {
+			t.Errorf("%+v", doc)
+		}
+	})
+}
+
+// Faults strike the calls of a job as they strike others.
+func TestFaultyJob(t *testing.T) {
+	timed(t, Config{}, func(x *exact) {
+		(&scripted{loop: x.loop, delay: func(wire.MethodRequest) time.Duration { return 0 }}).attach(t, x.ctx, x.hub, "dev-2", wire.MethodFeed)
+		x.fault("device=dev-1 methodFailure=100% status=404103", "device=dev-2 methodFailure=100% status=503")
+		s := newService(t, x.hub)
+		s.put("ping", pingJob)
+		x.sleep(time.Second)
+		if doc := s.get("ping"); doc.Status != jobCompleted || doc.Statistics != (jobStatistics{Devices: 2, Succeeded: 1, Failed: 1}) {
+			t.Errorf("%+v", doc)
+		}
+	})
+}

@@ -137,7 +137,8 @@ func New(c Config) (*Hub, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	h := &Hub{config: c, clock: c.Clock, secret: make([]byte, 32), throttle: newThrottle(c.Tier, c.Units)}
+	h := &Hub{config: c, clock: c.Clock, secret: make([]byte, 32)}
+	h.limitTo(c.Tier, c.Units)
 	if c.Seed == "" {
 		rand.Read(h.secret)
 	} else {
@@ -149,7 +150,6 @@ func New(c Config) (*Hub, error) {
 			return nil, err
 		}
 	}
-	h.faults.possible.Store(h.throttle != nil)
 	h.policies = newPolicies(h.key)
 	h.telemetry = newTelemetry(c)
 	return h, nil

@@ -7,10 +7,10 @@ import (
 )
 
 var jobRoutes = []route{
-	{method: "GET", path: "jobs/v2/query", need: serviceConnect, serve: (*request).listJobs},
-	{method: "PUT", path: "jobs/v2/*", need: serviceConnect, serve: (*request).createJob},
-	{method: "GET", path: "jobs/v2/*", need: serviceConnect, serve: (*request).getJob},
-	{method: "POST", path: "jobs/v2/*/cancel", need: serviceConnect, serve: (*request).cancelJob},
+	{method: "GET", path: "jobs/v2/query", need: serviceConnect, serve: (*request).listJobs, quota: jobCalls},
+	{method: "PUT", path: "jobs/v2/*", need: serviceConnect, serve: (*request).createJob, quota: jobCalls},
+	{method: "GET", path: "jobs/v2/*", need: serviceConnect, serve: (*request).getJob, quota: jobCalls},
+	{method: "POST", path: "jobs/v2/*/cancel", need: serviceConnect, serve: (*request).cancelJob, quota: jobCalls},
 }
 
 func (r *request) createJob() (reply, error) {

@@ -36,15 +36,17 @@ const (
 	brim = 1 << 62            // levels stay below it
 )
 
-func newThrottle(t Tier, units int) *throttle {
+// limitTo holds the hub to the quotas of a tier.
+func (h *Hub) limitTo(t Tier, units int) {
 	if t == "" || t == Unlimited {
-		return nil
+		return
 	}
-	th := &throttle{}
+	h.throttle = &throttle{}
 	for q := uncounted + 1; q < quotas; q++ {
-		th[q].perMinute = t.perMinute(q, units)
+		h.throttle[q].perMinute = t.perMinute(q, units)
 	}
-	return th
+	h.faults.possible.Store(true)
+	h.jobs.pace, h.jobs.maxActive = h.paceJobs, t.activeJobs()
 }
 
 // take counts n things done at one time, and says how long they have to wait, which is 0 for most. What would have to
@@ -85,6 +87,12 @@ func (h *Hub) turn(q quota) time.Duration {
 	const forever = 1<<63 - 1
 	wait, _ := h.throttle[q].take(1, h.clock.Now(), forever)
 	return wait
+}
+
+// paceJobs says how long a job has to wait before it deals with one more device, which counts if that is 0.
+func (h *Hub) paceJobs() time.Duration {
+	_, again := h.throttle[jobDevices].take(1, h.clock.Now(), 0)
+	return again
 }
 
 // pay counts n things and waits for their turn. It must not be called under a lock.

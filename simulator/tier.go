@@ -70,6 +70,9 @@ func ParseTier(text string) (Tier, error) {
 	return t, nil
 }
 
+// activeJobs is how many jobs may run at a time.
+func (t Tier) activeJobs() int { return map[byte]int{'1': 1, '2': 5, '3': 10}[t[1]] }
+
 // perMinute is how often something may be done a minute by a hub of some units.
 func (t Tier) perMinute(q quota, units int) int {
 	r := rates[t[1]][q]
