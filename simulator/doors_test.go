@@ -15,6 +15,7 @@ import (
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+	"github.com/gorilla/websocket"
 
 	"github.com/twinbook/twinbook/hub"
 	"github.com/twinbook/twinbook/simulator/authority"
@@ -309,4 +310,47 @@ func TestLobby(t *testing.T) {
 	if l.waiting.Len() != 0 || len(l.places) != 0 {
 		t.Errorf("%d and %d remain", l.waiting.Len(), len(l.places))
 	}
+}
+
+// A device that reads nothing of what it is sent is cut off at every door, though goodbyes cannot be written either.
+func TestDevicesThatDoNotRead(t *testing.T) {
+	h := newHub(t, Config{WriteTimeout: 300 * time.Millisecond, MaxUnsent: 64 << 20})
+	d := openDoors(t, h)
+	connect := connectBytes("dev-1", "localhost/dev-1/?api-version=2021-04-12", deviceToken(t, h, "dev-1", time.Hour))
+	b := &bench{t, h, h.Client(), nil}
+	if _, err := h.Client().UpdateTwin(t.Context(), hub.Target{Device: "dev-1"}, hub.Patch{Desired: big(20_000)}); err != nil {
+		t.Fatal(err)
+	}
+	for name, dial := range map[string]func() (net.Conn, error){
+		"mqtt":  func() (net.Conn, error) { return net.Dial("tcp", d.mqtt) },
+		"mqtts": func() (net.Conn, error) { return tls.Dial("tcp", d.mqtts, d.client()) },
+		"ws":    func() (net.Conn, error) { return dialFramed("ws://"+d.http, nil) },
+		"wss":   func() (net.Conn, error) { return dialFramed("wss://"+d.https, d.client()) },
+	} {
+		conn, err := dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		connected := func() bool { return h.devices.get("dev-1").view().connected }
+		io.WriteString(conn, connect)
+		b.eventually(name+" to connect", connected)
+		conn.SetWriteDeadline(time.Now().Add(patience))
+		question := publishBytes("$iothub/twin/GET/?$rid=1", "")
+		for range 1000 { // answers of 20 MB
+			if _, err := io.WriteString(conn, question); err != nil {
+				break // cut off before the last
+			}
+		}
+		b.eventually(name+" to be cut off", func() bool { return !connected() })
+	}
+}
+
+func dialFramed(url string, secure *tls.Config) (net.Conn, error) {
+	dialer := websocket.Dialer{Subprotocols: []string{"mqtt"}, TLSClientConfig: secure}
+	conn, _, err := dialer.Dial(url+webSocketPath, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &framed{ws: conn}, nil
 }

@@ -17,8 +17,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/gorilla/websocket"
 )
 
 // idleDevices is how many devices the benchmark connects, if its descriptors allow so many.
@@ -224,10 +222,5 @@ func (c crowd) dial() (net.Conn, error) {
 	case "mqtts":
 		return tls.Dial("tcp", c.Address, secure)
 	}
-	dialer := websocket.Dialer{Subprotocols: []string{"mqtt"}, TLSClientConfig: secure, ReadBufferSize: 256, WriteBufferSize: 256}
-	conn, _, err := dialer.Dial(c.Way+"://"+c.Address+webSocketPath, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &framed{ws: conn}, nil
+	return dialFramed(c.Way+"://"+c.Address, secure)
 }
