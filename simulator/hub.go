@@ -145,13 +145,20 @@ func New(c Config) (*Hub, error) {
 		sum := sha256.Sum256([]byte("twinbook simulator\x00" + c.Seed))
 		h.secret = sum[:]
 	}
+	var kept *loading
 	if c.State != nil {
-		if err := h.load(); err != nil {
+		var err error
+		if kept, err = h.load(); err != nil {
 			return nil, err
 		}
 	}
 	h.policies = newPolicies(h.key)
 	h.telemetry = newTelemetry(c)
+	if kept != nil {
+		if err := h.restoreJobs(kept.jobs, kept.parts); err != nil {
+			return nil, fmt.Errorf("simulator: state folder %s: %w", c.State.Dir(), err)
+		}
+	}
 	return h, nil
 }
 

@@ -47,16 +47,16 @@ type jobs struct {
 	// called with jobs locked, so it must not look at them.
 	pace func() time.Duration
 
-	// changed is told the ids of jobs that were made, began, ended or were forgotten, one after the other;
-	// not of each device's outcome. Nil: nobody is.
-	changed func(id string)
+	// save keeps a job that was made, began or ended, before anybody hears of it, and forgets one that is nil;
+	// not each device's outcome. It is called with jobs locked. Nil: nothing is kept.
+	save func(id string, j *job) error
 
 	mu     sync.Mutex // guards what follows, and what jobs say it guards; taken with no other lock held
 	list   []*job     // in the order of their numbers
 	byID   map[string]*job
 	made   uint64
 	active int
-	news   outbox[string]
+	noted  []string // ids of jobs to save
 }
 
 // A job is one operation on many devices.
@@ -77,27 +77,31 @@ type job struct {
 	calls   map[int]*jobCall
 }
 
-// withJobs does f with the jobs locked, and then tells what changed.
-func (h *Hub) withJobs(f func(now time.Time)) {
+// withJobs does f with the jobs locked, and saves what changed. The error is a fault: that failed.
+func (h *Hub) withJobs(f func(now time.Time)) (unsaved error) {
 	js := &h.jobs
 	js.mu.Lock()
+	defer js.mu.Unlock()
 	f(h.clock.Now())
-	js.mu.Unlock()
-	if js.changed != nil {
-		js.news.flush(js.changed)
+	for _, id := range js.noted {
+		if err := js.save(id, js.byID[id]); err != nil {
+			unsaved = h.unsaved(err)
+		}
 	}
+	js.noted = nil
+	return unsaved
 }
 
-// note has changed told of a job. The jobs are locked.
+// note has a job saved. The jobs are locked.
 func (js *jobs) note(id string) {
-	if js.changed != nil {
-		js.news.put(id)
+	if js.save != nil && !slices.Contains(js.noted, id) {
+		js.noted = append(js.noted, id)
 	}
 }
 
 // createJob takes a job on. It begins at its time, at the earliest when createJob has returned.
 func (h *Hub) createJob(spec jobSpec) (doc jobDoc, err error) {
-	h.withJobs(func(now time.Time) {
+	unsaved := h.withJobs(func(now time.Time) {
 		h.jobs.forget(now)
 		if err = h.jobs.admit(spec, now); err != nil {
 			return
@@ -109,10 +113,11 @@ func (h *Hub) createJob(spec jobSpec) (doc jobDoc, err error) {
 		}
 		j := &job{jobSpec: spec, number: h.jobs.made}
 		h.jobs.enter(j)
+		h.jobs.note(j.id)
 		h.schedule(j, now)
 		doc = j.doc()
 	})
-	return doc, err
+	return doc, cmp.Or(err, unsaved)
 }
 
 // admit says why a job cannot be taken on.
@@ -137,7 +142,6 @@ func (js *jobs) enter(j *job) {
 	}
 	js.byID[j.id] = j
 	js.list = append(js.list, j)
-	js.note(j.id)
 }
 
 // schedule has a new job begin at its time.
@@ -191,7 +195,7 @@ func (h *Hub) readJob(id string) (doc jobDoc, err error) {
 
 // cancelJob ends a job that has not begun.
 func (h *Hub) cancelJob(id string) (doc jobDoc, err error) {
-	h.withJobs(func(now time.Time) {
+	unsaved := h.withJobs(func(now time.Time) {
 		h.jobs.forget(now)
 		j := h.jobs.byID[id]
 		switch {
@@ -205,7 +209,7 @@ func (h *Hub) cancelJob(id string) (doc jobDoc, err error) {
 			doc = j.doc()
 		}
 	})
-	return doc, err
+	return doc, cmp.Or(err, unsaved)
 }
 
 func unknownJob(id string) error {

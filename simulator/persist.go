@@ -14,6 +14,8 @@ const (
 	identityKind = "identity" // by id
 	twinKind     = "twin"     // by id
 	sessionKind  = "session"  // by id; only of devices whose session is kept or that have messages
+	jobKind      = "job"      // by id
+	jobPartKind  = "jobPart"  // see keptParts
 )
 
 const secretKey = "secret"

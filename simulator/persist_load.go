@@ -17,26 +17,29 @@ type loading struct {
 	clock   clock.Clock
 	secret  []byte
 	devices map[string]*device
+	jobs    map[string]keptJob
+	parts   map[string]jobPart
 }
 
-// load makes the hub what it was when the state folder was written last. All devices are away.
-func (h *Hub) load() error {
+// load makes the hub what it was when the state folder was written last; all devices are away. Jobs are still
+// to be taken up, which may begin at once and need a hub that is whole.
+func (h *Hub) load() (*loading, error) {
 	store := h.config.State
-	l := loading{clock: h.clock, devices: map[string]*device{}}
+	l := &loading{clock: h.clock, devices: map[string]*device{}, jobs: map[string]keptJob{}, parts: map[string]jobPart{}}
 	for r, err := range store.Records() {
 		if err != nil {
-			return fmt.Errorf("simulator: %w", err)
+			return nil, fmt.Errorf("simulator: %w", err)
 		}
 		if err := l.take(r); err != nil {
-			return fmt.Errorf("simulator: state folder %s: the record %s %q cannot be understood: %w; was it written by another version of twinbook?", store.Dir(), r.Kind, r.Key, err)
+			return nil, fmt.Errorf("simulator: state folder %s: the record %s %q cannot be understood: %w; was it written by another version of twinbook?", store.Dir(), r.Kind, r.Key, err)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.devices)) {
 		if err := h.restore(l.devices[id]); err != nil {
-			return fmt.Errorf("simulator: state folder %s: device %s: %w", store.Dir(), id, err)
+			return nil, fmt.Errorf("simulator: state folder %s: device %s: %w", store.Dir(), id, err)
 		}
 	}
-	return h.loadSecret(l.secret)
+	return l, h.loadSecret(l.secret)
 }
 
 func (l *loading) take(r state.Record) error {
@@ -53,6 +56,10 @@ func (l *loading) take(r state.Record) error {
 			d.active, d.moved = k.Active, k.Moved
 			return d.restoreSession(l.clock, k.sessionState)
 		})
+	case jobKind:
+		return decode(r, func(k keptJob) error { l.jobs[r.Key] = k; return nil })
+	case jobPartKind:
+		return decode(r, func(p jobPart) error { l.parts[r.Key] = p; return nil })
 	}
 	return errors.New("records of this kind are not known")
 }
