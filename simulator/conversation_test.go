@@ -20,11 +20,10 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
-// A conversation is a page of testdata/conversations, played line by line against a hub that has the
-// devices dev-1 and dev-2:
+// A conversation is a page of testdata/conversations, played line by line against a hub called hub.example that
+// has the devices dev-1 and dev-2:
 //
 //	# …              for readers
-//	hub NAME         the hub's host name; first, before all else
 //	> PACKET         a device sends, see packettext_test.go; 2> is another connection, a CONNECT opens it
 //	< PACKET         and hears. Lines with <~ come in any order.
 //	< END            the hub has ended the connection
@@ -51,11 +50,7 @@ func playConversation(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	host := "hub.example"
-	if m := regexp.MustCompile(`(?m)^hub (.+)$`).FindSubmatch(text); m != nil {
-		host = string(m[1])
-	}
-	p := newPlayer(t, newHub(t, Config{HostName: host}))
+	p := newPlayer(t, newHub(t, Config{HostName: "hub.example"}))
 	for i, line := range strings.Split(string(text), "\n") {
 		p.at = fmt.Sprintf("%s:%d: %s", filepath.Base(file), i+1, line)
 		p.play(line)
@@ -93,7 +88,7 @@ func newPlayer(t testing.TB, h *Hub) *player {
 	return &player{TB: t, hub: h, names: map[string]string{}, talks: map[string]*partner{}}
 }
 
-var scriptLine = regexp.MustCompile(`^(\d*)(>|<~?|\$|=|#|hub) ?(.*)$`)
+var scriptLine = regexp.MustCompile(`^(\d*)(>|<~?|\$|=|#) ?(.*)$`)
 
 func (p *player) play(line string) {
 	if line == "" {
