@@ -75,7 +75,7 @@ describe('methods that fail', { concurrency: true }, () => {
     const before = Date.now();
     assert.deepEqual(await failed('method-silent', { responseTimeoutInSeconds: 5 }), { name: 'GatewayTimeoutError', status: 504, code: 504101 });
     const took = Date.now() - before;
-    assert.ok(took > 4500 && took < 9000, `took ${took} ms`);
+    assert.ok(took > 4500 && took < 20000, `took ${took} ms`);
   });
 
   it('a device that goes away meanwhile', async (t) => {
