@@ -109,8 +109,8 @@ func FuzzREST(f *testing.F) {
 	f.Add("GET", "/twins/%2e%2e/?api-version=2021-04-12&wait=1e9&since=x&after=%00", "x-ms-continuation: \x00", []byte("["))
 	f.Fuzz(func(t *testing.T, method, target, header string, body []byte) {
 		u, err := url.ParseRequestURI(target)
-		if err != nil || strings.ContainsAny(method, " \x00") || method == "" {
-			return
+		if err != nil || !httpToken.MatchString(method) {
+			return // a server does not let it through to the handler
 		}
 		h := newHub(t, Config{HostName: "hub.example", Seed: "fuzz"})
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond) // some calls wait as long as they are told
@@ -126,6 +126,8 @@ func FuzzREST(f *testing.F) {
 		checkAnswer(t, w)
 	})
 }
+
+var httpToken = regexp.MustCompile(`^[!#$%&'*+.^_|~0-9A-Za-z-]+$`)
 
 type fuzzRequest struct {
 	method, target, header string
