@@ -66,7 +66,7 @@ func startEcho(b *testing.B) (service wire.ConnectionString, address string) {
 // BenchmarkInvokeMethod is a method call through runner, REST and simulator to a device in this
 // process; bare is the same HTTP request made by a loop.
 func BenchmarkInvokeMethod(b *testing.B) {
-	collectLess() // as the command does
+	collectAt(400) // as the command does
 	for _, inFlight := range []int{1, 64} {
 		b.Run(fmt.Sprintf("bare/inflight=%d", inFlight), func(b *testing.B) { benchBare(b, inFlight) })
 		b.Run(fmt.Sprintf("runner/inflight=%d", inFlight), func(b *testing.B) { benchRunner(b, inFlight) })

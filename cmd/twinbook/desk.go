@@ -27,6 +27,7 @@ type deskOptions struct {
 	hosts      []string       // its names, the one in connection strings first; none: localhost
 	seed       string         // of all keys; empty: random ones
 	own        []string       // devices that are not simulated
+	superset   bool           // in queries, what Azure knows in message routes only
 	log        func(device.LogLine)
 	troubles   troubles
 
@@ -58,7 +59,7 @@ func (a *app) startDesk(ctx context.Context, c clock.Clock, file string, o deskO
 	}
 	d := &desk{fleet: fleet}
 	config := simulator.Config{Clock: c, Seed: o.seed, Aliases: o.hosts, ClientCAs: o.clientCAs, State: o.state, StateFailed: o.stateFailed,
-		Profile: fleet.InProfile, FaultSeed: o.seed, Tier: o.troubles.tier, Units: o.troubles.units}
+		Profile: fleet.InProfile, FaultSeed: o.seed, Tier: o.troubles.tier, Units: o.troubles.units, Superset: o.superset}
 	if o.ownKeys {
 		config.Seed = ""
 	}

@@ -20,6 +20,7 @@ type simulateFlags struct {
 	seed, output string
 	seeded       bool     // the seed was given
 	own          []string // devices that somebody else is
+	superset     bool     // in queries
 	verbose      bool
 }
 
@@ -50,6 +51,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	c.Flags().StringArrayVar(&f.doors.clientCAs, "client-ca", nil, "a file of CAs, in PEM, that may have signed the certificates of devices, beside the simulator's own; may be repeated")
 	c.Flags().StringVar(&f.seed, "seed", "desk", "what all keys are made of")
 	f.faults.register(c.Flags())
+	c.Flags().BoolVar(&f.superset, "superset", false, "accept in queries what Azure knows in message routes only")
 	c.Flags().StringVarP(&f.output, "output", "o", "", "text or json")
 	c.Flags().StringArrayVar(&f.own, "own", nil, "a device that you connect yourself: the hub knows it, and it is not simulated; may be repeated")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show the devices' debug lines, too")
@@ -61,6 +63,7 @@ func (a *app) simulate(ctx context.Context, file string, f simulateFlags) error 
 	if err != nil {
 		return err
 	}
+	collectAt(50)
 	troubles, err := f.faults.parse()
 	if err != nil {
 		return err
@@ -80,7 +83,7 @@ func (a *app) simulate(ctx context.Context, file string, f simulateFlags) error 
 	log := &deviceLog{app: a, format: format, verbose: f.verbose}
 	d, err := a.startDesk(ctx, clock.Real(), file, deskOptions{
 		rest: present(doors.https, doors.http), mqtt: present(doors.mqtts, doors.mqtt), hosts: f.doors.hosts, clientCAs: doors.clientCAs,
-		seed: f.seed, own: f.own, log: log.line, troubles: troubles,
+		seed: f.seed, own: f.own, superset: f.superset, log: log.line, troubles: troubles,
 		state: store, ownKeys: store != nil && !f.seeded, stateFailed: fail,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"strings"
@@ -19,7 +20,7 @@ type startJSON struct {
 	MQTT     string            `json:"mqtt,omitempty"`
 	CA       string            `json:"ca,omitempty"` // a file
 	Policies map[string]string `json:"policies"`     // connection strings
-	Devices  map[string]string `json:"devices"`      // connection strings by id
+	Devices  map[string]string `json:"devices"`      // connection strings by id; see announceJSON
 }
 
 func (a *app) announce(d *desk, at *doors, format string) error {
@@ -28,11 +29,34 @@ func (a *app) announce(d *desk, at *doors, format string) error {
 		return err
 	}
 	if format == "json" {
-		fmt.Fprintln(a.out, jsonLine(start))
-		return nil
+		return a.announceJSON(d, at, start)
 	}
 	a.welcome(d, at, start)
 	return nil
+}
+
+// announceJSON adds the devices to the line as it goes out: of a hundred thousand it has twelve megabytes.
+func (a *app) announceJSON(d *desk, at *doors, start startJSON) error {
+	out := bufio.NewWriterSize(a.out, 64<<10)
+	out.WriteString(strings.TrimSuffix(jsonLine(start), "}}"))
+	comma := ""
+	for _, spec := range d.fleet.Devices {
+		if entry, ok := at.deviceEntry(d, spec.ID); ok {
+			out.WriteString(comma + jsonLine(spec.ID) + ":" + jsonLine(entry))
+			comma = ","
+		}
+	}
+	out.WriteString("}}\n")
+	return out.Flush()
+}
+
+// deviceEntry is a device's connection string, unless it was given a certificate instead of keys.
+func (d *doors) deviceEntry(of *desk, id string) (entry string, ok bool) {
+	cs, err := of.hub.DeviceConnectionString(id)
+	if err != nil {
+		return "", false
+	}
+	return cs.At(d.forDevices()).String(), true
 }
 
 func newStart(d *desk, at *doors) (startJSON, error) {
@@ -47,11 +71,6 @@ func newStart(d *desk, at *doors) (startJSON, error) {
 			return s, err
 		}
 		s.Policies[name] = entry.At(at.forServices()).String()
-	}
-	for _, spec := range d.fleet.Devices {
-		if entry, err := d.hub.DeviceConnectionString(spec.ID); err == nil { // else it was given a certificate
-			s.Devices[spec.ID] = entry.At(at.forDevices()).String()
-		}
 	}
 	return s, nil
 }
@@ -82,7 +101,7 @@ func (a *app) welcome(d *desk, at *doors, start startJSON) {
 	if start.CA != "" {
 		fmt.Fprintf(a.out, "Programs of your own trust the CA in their own way; for Node it is\n\n  export NODE_EXTRA_CA_CERTS='%s'\n\n", start.CA)
 	}
-	a.showDevices(d, start)
+	a.showDevices(d, at)
 	fmt.Fprint(a.out, "\n\nCtrl-C ends it.\n")
 }
 
@@ -106,11 +125,11 @@ func (d *doors) urls(schemes ...string) string {
 	return strings.Join(urls, ", ")
 }
 
-func (a *app) showDevices(d *desk, start startJSON) {
+func (a *app) showDevices(d *desk, at *doors) {
 	fmt.Fprintln(a.out, "A device of your own takes a simulated one's place with --own ID and its connection string:")
 	shown := d.fleet.Devices[:min(len(d.fleet.Devices), shownDevices)]
 	for _, spec := range shown {
-		if entry, ok := start.Devices[spec.ID]; ok {
+		if entry, ok := at.deviceEntry(d, spec.ID); ok {
 			fmt.Fprintf(a.out, "\n  %s", entry)
 		}
 	}
