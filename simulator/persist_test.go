@@ -40,6 +40,18 @@ func keepingHub(t testing.TB) *Hub {
 // restarted is the hub that another process would make if this one were killed now.
 func restarted(t testing.TB, h *Hub) *Hub {
 	t.Helper()
+	c := h.config
+	c.State = restartedState(t, h)
+	again, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return again
+}
+
+// restartedState is a copy of a hub's state folder.
+func restartedState(t testing.TB, h *Hub) *state.Store {
+	t.Helper()
 	const log = "records.log"
 	dir := t.TempDir()
 	text, err := os.ReadFile(filepath.Join(h.config.State.Dir(), log))
@@ -49,13 +61,7 @@ func restarted(t testing.TB, h *Hub) *Hub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := h.config
-	c.State = openState(t, dir)
-	again, err := New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return again
+	return openState(t, dir)
 }
 
 // kept is all that services can see of a hub's devices, but for what a restart changes.
@@ -417,7 +423,7 @@ func TestNothingIsToldThatIsNotKept(t *testing.T) {
 			if feeds := restarted(t, h).devices.get("dev-1").feeds; feeds != wire.DesiredFeed|wire.TwinResponseFeed {
 				t.Errorf("the hub has acknowledged a subscription, and kept %b", feeds)
 			}
-			for i := range 20 {
+			for i := range 10 {
 				w.send(wire.ReportedPatch{RID: "1", Body: fmt.Appendf(nil, `{"n":%d}`, i)})
 				next[wire.TwinResponse](w.fakeDevice)
 				after, err := h.Client().UpdateTwin(t.Context(), target("dev-1"), hub.Patch{Desired: object{"n": i}})
@@ -465,9 +471,118 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 			if h.Handler().ServeHTTP(w, r); w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "ErrorCode:ServerError") {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
+			if a := newService(t, h).do("PUT", "/jobs/v2/j", siteJob); a.status != http.StatusInternalServerError {
+				t.Errorf("a job: %+v", a)
+			}
 			if after := kept(t, restarted(t, h)); !maps.Equal(after, before) {
 				t.Errorf("kept %v, want %v", after, before)
 			}
 		})
+	}
+}
+
+func jobDocs(t testing.TB, h *Hub) map[string]jobDoc {
+	t.Helper()
+	docs := map[string]jobDoc{}
+	for _, id := range jobIDs(h) {
+		doc, err := h.readJob(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs[id] = doc
+	}
+	return docs
+}
+
+func TestRestartKeepsJobs(t *testing.T) {
+	h := keepingHub(t)
+	s := newService(t, h)
+	now := h.clock.Now()
+	s.put("ended", siteJob)
+	within := func(what string, fact func() bool) {
+		t.Helper()
+		(&bench{T: t, hub: h}).eventually(what, fact)
+	}
+	within("the job's end", func() bool { return s.get("ended").Status == jobCompleted })
+	s.put("later", with(siteJob, at(now.Add(100*time.Hour))))
+	s.put("cancelled", with(siteJob, at(now.Add(100*time.Hour))))
+	if a := s.do("POST", "/jobs/v2/cancelled/cancel", ""); a.status != http.StatusOK {
+		t.Fatal(a)
+	}
+	rows := s.rows("is_defined(jobId)")
+	before := jobDocs(t, h)
+	again := restarted(t, h)
+	if after := jobDocs(t, again); !reflect.DeepEqual(after, before) {
+		t.Errorf("jobs after a restart:\n%+v, before:\n%+v", after, before)
+	}
+	if after := newService(t, again).rows("is_defined(jobId)"); !reflect.DeepEqual(after, rows) {
+		t.Errorf("rows after a restart:\n%v, before:\n%v", after, rows)
+	}
+
+	connect(t, h.AttachDevice, wire.MethodFeed) // and never answers
+	s.put("running", pingJob)
+	within("the job to run", func() bool { return s.get("running").Statistics.Running == 1 })
+	again = restarted(t, restarted(t, h))
+	if doc, err := again.readJob("running"); err != nil || doc.Status != jobFailed || !strings.Contains(doc.Failure, "restarted") {
+		t.Errorf("a job that was running: %+v, %v", doc, err)
+	}
+	again.withJobs(func(time.Time) { again.jobs.forget(h.clock.Now().AddDate(1, 0, 0)) })
+	if got := jobIDs(restarted(t, again)); !slices.Equal(got, []string{"later"}) {
+		t.Errorf("jobs %v after the others were forgotten", got)
+	}
+}
+
+func TestLargeJobsAreKeptInParts(t *testing.T) {
+	h := keepingHub(t)
+	id := func(i int) string { return fmt.Sprintf("dev-%05d", i) }
+	const devices = 2*partDevices + 1
+	r := jobRecord{ID: "large", Number: 7, Spec: json.RawMessage(pingJob), Status: jobCompleted, Created: day1, Start: day1, Began: day1, Ended: day1}
+	for i := range devices {
+		r.Devices, r.Rows = append(r.Devices, id(i)), append(r.Rows, [5]uint32{uint32(rowCompleted), 1, 2, 200, uint32(i % 40)})
+	}
+	for i := range 40 {
+		r.Texts = append(r.Texts, fmt.Sprintf(`"%d%s"`, i, strings.Repeat("x", partText/10)))
+	}
+	if err := h.restoreJob(r); err != nil {
+		t.Fatal(err)
+	}
+	count := func(h *Hub) (parts int) {
+		for r := range h.config.State.Records() {
+			if r.Kind == jobPartKind {
+				parts++
+			}
+		}
+		return parts
+	}
+	save := func() {
+		t.Helper()
+		if err := h.withJobs(func(time.Time) { h.jobs.note("large") }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save()
+	parts := count(h)
+	if parts < 2 {
+		t.Fatalf("%d parts", parts)
+	}
+	h.config.State.Write(state.Change{Kind: jobPartKind, Key: "large 2 0", Value: jobPart{Devices: []string{"x"}}}) // killed while saving
+	again := restarted(t, h)
+	var back jobRecord
+	again.withJobs(func(time.Time) { back = again.jobs.byID["large"].record() })
+	var want jobRecord
+	h.withJobs(func(time.Time) { want = h.jobs.byID["large"].record() })
+	if !reflect.DeepEqual(back, want) || len(back.Devices) != devices {
+		t.Error("the job is not what it was")
+	}
+	if got := count(again); got != parts {
+		t.Errorf("%d parts, want %d", got, parts)
+	}
+	save()
+	if got := count(h); got != parts {
+		t.Errorf("saved again, it has %d parts, want %d", got, parts)
+	}
+	h.config.State.Write(state.Change{Kind: jobPartKind, Key: "large 2 0"})
+	if _, err := New(Config{State: restartedState(t, h)}); err == nil || !strings.Contains(err.Error(), "job large: its part 0 is missing") {
+		t.Errorf("a part is missing: %v", err)
 	}
 }
