@@ -15,7 +15,7 @@
 // quotas and no jobs; what is asked for and not there is answered 404 or 501, never 200.
 //
 // Nothing outlives the process but what a Config.State keeps: identities, twins, the sessions and messages
-// of devices, and the hub's own keys. Telemetry does not, nor do calls that are under way.
+// of devices, jobs, and the hub's own keys. Telemetry does not, nor do calls that are under way.
 //
 // Code here takes its time from a clock.Clock and waits only through it, so that a hub with attached
 // devices and the Client runs in virtual time, too. Goroutines and socket deadlines are in

@@ -32,8 +32,8 @@ type Config struct {
 	// Nil: there are none.
 	ClientCAs *x509.CertPool
 
-	// State is a folder in which the hub keeps what is to outlive it: identities with their keys, twins, and the
-	// sessions that devices asked to be kept. Every change is written before anybody is told of it, so that killing
+	// State is a folder in which the hub keeps what is to outlive it: identities with their keys, twins, the
+	// sessions that devices asked to be kept with the messages that wait, and jobs. Every change is written before anybody is told of it, so that killing
 	// the process loses none; on the disk it is a second later. New begins with what is there, and without a Seed
 	// with the keys that the folder has. The hub must be done with before the folder is closed.
 	State *state.Store
