@@ -12,7 +12,10 @@
 // Different: all a hub sends but messages from the cloud goes at QoS 0, which its protocol allows. Queries see
 // changes at once, where Azure's lag by seconds. There is no AMQP, over which services send messages and read
 // telemetry; REST calls below twinbook/ stand for that, and a hub keeps the latest telemetry only. There are no
-// quotas and no jobs; what is asked for and not there is answered 404 or 501, never 200.
+// jobs; what is asked for and not there is answered 404 or 501, never 200. There are quotas only if Config.Tier says so.
+//
+// What goes wrong on purpose comes from package fault, through AddFault: it strikes where messages, calls and
+// connections come in or go out (faults_*.go), and slows them in lanes (lane.go). Nothing else knows of it.
 //
 // Nothing outlives the process but what a Config.State keeps: identities, twins, the sessions and messages
 // of devices, jobs, and the hub's own keys. Telemetry does not, nor do calls that are under way.
