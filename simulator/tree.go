@@ -44,8 +44,18 @@ func (t *tree) find(key string) (int, bool) {
 
 // Member makes a tree an object for queries.
 func (t *tree) Member(name string) (any, bool) {
-	if i, ok := t.find(name); ok {
-		return t.members[i].value, true
+	list := t.list()
+	if len(list) > 16 {
+		i, ok := t.find(name)
+		if !ok {
+			return nil, false
+		}
+		return list[i].value, true
+	}
+	for i := range list { // few keys have the same length, and only those are fetched from memory
+		if list[i].key == name {
+			return list[i].value, true
+		}
 	}
 	return nil, false
 }
