@@ -19,6 +19,7 @@ type registration struct {
 	id     wire.Identity
 	change identityChange
 	twin   *serviceWrite // written with it, or nothing is
+	first  *twin         // what a new one has; nil: an empty twin
 
 	create, update bool   // what it may do
 	ifMatch        string // for an update: the etag that the identity must still have; empty: whatever it has
@@ -96,6 +97,9 @@ func (h *Hub) createLocked(id string, r registration) (view, error) {
 	d.disabled = given(change.disabled, false)
 	if !change.empty() {
 		d.identity = change.to(d.identity)
+	}
+	if r.first != nil {
+		d.twin = *r.first
 	}
 	if r.twin != nil {
 		if _, err := d.twin.apply(*r.twin, now); err != nil {

@@ -42,11 +42,15 @@ func (d *desk) addDevices() error {
 	for _, id := range d.hub.Devices() {
 		kept[id] = true
 	}
-	for _, spec := range d.fleet.Devices {
-		if kept[spec.ID] {
-			continue
+	for rest := d.fleet.Devices; len(rest) > 0; {
+		entry := rest[0]
+		var missing []string
+		for ; len(rest) > 0 && rest[0].Entry == entry.Entry; rest = rest[1:] {
+			if !kept[rest[0].ID] {
+				missing = append(missing, rest[0].ID)
+			}
 		}
-		if err := d.hub.AddDevice(simulator.Device{ID: spec.ID, Tags: spec.Tags, Desired: spec.Desired}); err != nil {
+		if err := d.hub.AddDevices(simulator.Device{Tags: entry.Tags, Desired: entry.Desired}, missing); err != nil {
 			return err
 		}
 	}

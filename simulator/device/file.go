@@ -98,8 +98,8 @@ func (l *loader) fleet(d *engine.Decoded) *Fleet {
 	}
 	fleet := &Fleet{Name: d.Get("simulator").Text(), Transport: Transport(d.Get("transport").Text())}
 	if entries := d.Get("devices").Items(); !tooMany(entries) {
-		for _, entry := range entries {
-			l.devices(fleet, entry)
+		for i, entry := range entries {
+			l.devices(fleet, i, entry)
 		}
 	}
 	l.faults(fleet, d)

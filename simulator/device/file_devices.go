@@ -9,9 +9,9 @@ import (
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
-// devices adds the devices of an entry.
-func (l *loader) devices(fleet *Fleet, entry *engine.Decoded) {
-	spec := Spec{Profile: l.profileOf(entry), Tags: l.properties(entry.Get("tags")), Desired: l.properties(entry.Get("desired"))}
+// devices adds the devices of an entry, which has a number.
+func (l *loader) devices(fleet *Fleet, number int, entry *engine.Decoded) {
+	spec := Spec{Entry: number, Profile: l.profileOf(entry), Tags: l.properties(entry.Get("tags")), Desired: l.properties(entry.Get("desired"))}
 	known := len(l.file.Problems())
 	id := entry.Get("id").CompileValue(map[string]expr.Type{"index": {Kind: expr.Number}})
 	if id == nil || len(l.file.Problems()) > known {

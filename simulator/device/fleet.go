@@ -43,9 +43,10 @@ type Spec struct {
 	ID      string
 	Profile *Profile
 
-	// Tags and Desired are for whoever makes the device in the hub. They are shared by all devices of one
+	// Tags and Desired are for whoever makes the device in the hub. They are the same for all devices of one
 	// entry of the file, so they must not be changed.
 	Tags, Desired map[string]any
+	Entry         int // of the file, from 0; devices of one entry differ in their ids only
 }
 
 // A Profile is what devices have in common: compiled once, shared by all who have it.
