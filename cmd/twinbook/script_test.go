@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: os.Getenv("UPDATE") != "",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("REPO", repo)
+			env.Values[lastSimulator{}] = new(*exec.Cmd)
 			return copyRepo(env.WorkDir, repo)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -157,7 +158,7 @@ func cmdSimulate(ts *testscript.TestScript, neg bool, args []string) {
 	out, err := c.StdoutPipe()
 	ts.Check(err)
 	ts.Check(c.Start())
-	ts.Setenv("SIMULATOR", strconv.Itoa(c.Process.Pid))
+	*ts.Value(lastSimulator{}).(**exec.Cmd) = c
 	ts.Defer(func() {
 		c.Process.Signal(syscall.SIGINT)
 		c.Wait()
@@ -190,12 +191,14 @@ func cmdSimulate(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// lastSimulator is the key of the command that a script has started last.
+type lastSimulator struct{}
+
+// cmdKill9 waits for the end, since only then the system has freed what the process had.
 func cmdKill9(ts *testscript.TestScript, neg bool, args []string) {
-	id, err := strconv.Atoi(ts.Getenv("SIMULATOR"))
-	ts.Check(err)
-	p, err := os.FindProcess(id)
-	ts.Check(err)
-	ts.Check(p.Kill())
+	c := *ts.Value(lastSimulator{}).(**exec.Cmd)
+	ts.Check(c.Process.Kill())
+	c.Wait()
 }
 
 func cmdEchoServer(ts *testscript.TestScript, neg bool, args []string) {
