@@ -238,8 +238,10 @@ func disconnectedAtOnce(b *bench) {
 		b.Error("closed without a reason")
 	}
 	f = b.connect(0)
-	b.fault("device=dev-1 disconnect from=10s")
-	b.took(10*time.Second, func() { within(b, "the end", f.closed) })
+	b.took(10*time.Second, func() {
+		b.fault("device=dev-1 disconnect from=10s")
+		within(b, "the end", f.closed)
+	})
 	b.connect(0)
 }
 
@@ -271,11 +273,13 @@ func disconnectedBy(b *bench) {
 }
 
 func disconnectedAged(b *bench) {
-	first := b.connect(0)
-	id := b.fault("disconnectEvery=10s count=2")
-	b.took(10*time.Second, func() { within(b, "the end", first.closed) })
-	second := b.connect(0)
-	b.took(9*time.Second, func() { within(b, "the end", second.closed) })
+	var id string
+	b.took(10*time.Second, func() {
+		first := b.connect(0)
+		id = b.fault("disconnectEvery=10s count=2")
+		within(b, "the end", first.closed)
+	})
+	b.took(10*time.Second, func() { within(b, "the end", b.connect(0).closed) })
 	b.connect(0)
 	b.wantStruck(id, 2)
 }
