@@ -39,9 +39,8 @@ func (b *bench) sendMessage(m hub.Message) string {
 // waitingMessages is the count that twin and identity show.
 func (b *bench) waitingMessages() int {
 	b.Helper()
-	twin := b.hub.devices.get("dev-1").view().doc()
 	v, err := b.hub.readTwin("dev-1")
-	identity := b.hub.identityDoc(v)
+	twin, identity := v.doc(), b.hub.identityDoc(v)
 	if err != nil || identity.MessageCount != twin.MessageCount {
 		b.Errorf("the identity counts %d messages, the twin %d, %v", identity.MessageCount, twin.MessageCount, err)
 	}
