@@ -118,6 +118,7 @@ type Hub struct {
 	clock    clock.Clock
 	secret   []byte
 	policies map[string]policy
+	proven   proven
 	devices  registry
 	throttle *throttle // nil: there are no quotas
 	faults   troubles

@@ -171,6 +171,10 @@ func writeReply(w http.ResponseWriter, r reply) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(cmp.Or(r.status, http.StatusOK))
+	if text, ok := r.body.(json.RawMessage); ok {
+		w.Write(text)
+		return
+	}
 	w.Write(encodeJSON(r.body))
 }
 

@@ -1,7 +1,9 @@
 package simulator
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -16,11 +18,6 @@ type methodBody struct {
 	Payload    json.RawMessage `json:"payload"`
 	Response   *float64        `json:"responseTimeoutInSeconds"`
 	Connect    *float64        `json:"connectTimeoutInSeconds"`
-}
-
-type methodReply struct {
-	Status  int             `json:"status"`
-	Payload json.RawMessage `json:"payload"`
 }
 
 func (r *request) invoke() (reply, error) {
@@ -44,15 +41,16 @@ func (r *request) invoke() (reply, error) {
 		return reply{}, err
 	}
 	a, err := r.hub.invoke(r.Context(), v)
-	return reply{body: methodReply{a.status, a.payload}}, err
+	return reply{body: json.RawMessage(fmt.Appendf(nil, `{"status":%d,"payload":%s}`, a.status, a.payload))}, err
 }
 
-// compact prints a payload anew; a null is as good as none.
+// compact leaves out the blanks of a payload; a null is as good as none.
 func compact(payload json.RawMessage) []byte {
-	if len(payload) == 0 {
-		return nil
+	var b bytes.Buffer
+	if json.Compact(&b, payload) != nil {
+		return nil // there is none, since what there is was read already
 	}
-	return encodeJSON(payload)
+	return b.Bytes()
 }
 
 // seconds of a request; what is out of all range stays out of range.
