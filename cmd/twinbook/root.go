@@ -20,6 +20,8 @@ type app struct {
 	env      func(name string) (string, bool)
 	config   string // --config
 
+	flush func(ctx context.Context) error // waits until out has what was written, and says why it has not
+
 	outScreen, errScreen io.Writer // what out and err are in the end, if it matters
 }
 
@@ -28,6 +30,7 @@ type app struct {
 func run(ctx context.Context, args []string, in io.Reader, out, err io.Writer, env func(string) (string, bool)) int {
 	s := newSpool(ctx)
 	a := &app{in: in, out: s.to(out), err: s.to(err), env: env, outScreen: out, errScreen: err}
+	a.flush = func(ctx context.Context) error { return s.flush(ctx, out) }
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)

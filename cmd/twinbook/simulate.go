@@ -93,6 +93,9 @@ func (a *app) simulate(ctx context.Context, file string, f simulateFlags) error 
 	if err := a.announce(d, doors, format); err != nil {
 		return err
 	}
+	if a.flush(ctx) != nil {
+		return coded{code: exitFailed} // who waits for the first line would wait for ever; run says why
+	}
 	<-ctx.Done()
 	if i, ok := interruption(ctx); ok {
 		return coded{code: i.code()}

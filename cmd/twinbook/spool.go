@@ -17,12 +17,13 @@ const (
 type spool struct {
 	ended context.Context // once it has, what finds no room is dropped
 
-	mu     sync.Mutex // guards what follows
-	change *sync.Cond
-	queue  []spooled
-	size   int
-	closed bool
-	errs   map[io.Writer]error // the first one of each
+	mu      sync.Mutex // guards what follows
+	change  *sync.Cond
+	queue   []spooled
+	size    int
+	written int64 // bytes that no longer wait
+	closed  bool
+	errs    map[io.Writer]error // the first one of each
 
 	done chan struct{}
 }
@@ -95,10 +96,27 @@ func (s *spool) wrote(w spooled, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.size -= len(w.text)
+	s.written += int64(len(w.text))
 	if err != nil {
 		s.errs[w.w] = err
 	}
 	s.change.Broadcast()
+}
+
+// flush waits until what was written so far no longer waits, or ctx ends, and says why w did not get all of it.
+func (s *spool) flush(ctx context.Context, w io.Writer) error {
+	stop := context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.change.Broadcast()
+	})
+	defer stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for all := s.written + int64(s.size); s.written < all && ctx.Err() == nil; {
+		s.change.Wait()
+	}
+	return s.errs[w]
 }
 
 // close waits until all has been written, after a signal not for ever, and says why w did not get
