@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -118,7 +119,7 @@ func (d *doors) secure(f doorFlags, now time.Time) error {
 	}
 	ca, err := authority.Open(folder, now)
 	if err != nil {
-		return err
+		return explainFolder(folder, err)
 	}
 	certificate, err := ca.ServerCertificate(now, f.hosts...)
 	if err != nil {
@@ -162,6 +163,18 @@ func (f doorFlags) folder() (string, error) {
 		return "", fmt.Errorf("there is no place for the simulator's CA (%w); name a folder with --state DIR", err)
 	}
 	return filepath.Join(user, "twinbook", "simulator"), nil
+}
+
+// explainFolder says what the folder of the CA lacks and what to do, where it is the folder that is wrong.
+func explainFolder(folder string, err error) error {
+	var path *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%v: this user may not read and write files in %s; --state DIR chooses another folder", err, folder)
+	case errors.As(err, &path):
+		return fmt.Errorf("%v: it is kept in %s; --state DIR chooses another folder", err, folder)
+	}
+	return err
 }
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/twinbook/twinbook/hub"
@@ -18,7 +19,7 @@ func (a *app) openState(dir string) (*state.Store, error) {
 	}
 	s, err := state.Open(dir)
 	if err != nil {
-		return nil, fmt.Errorf("--state: %w", err)
+		return nil, fmt.Errorf("--state: %v", err) // not wrapped: for files, explain shows no more than their own error
 	}
 	if n := s.Torn(); n > 0 {
 		fmt.Fprintf(a.err, "state folder %s: the last %s had been cut off while they were written, and are dropped\n", dir, counted(int(n), "byte"))
@@ -26,12 +27,12 @@ func (a *app) openState(dir string) (*state.Store, error) {
 	return s, nil
 }
 
-// closeState tells what the disk has against it.
-func (a *app) closeState(s *state.Store) {
+// closeState tells what the disk has against it, unless that is what ends the simulator and so is told anyway.
+func (a *app) closeState(s *state.Store, ending error) {
 	if s == nil {
 		return
 	}
-	if err := s.Close(); err != nil {
+	if err := s.Close(); err != nil && !errors.Is(ending, err) {
 		fmt.Fprintf(a.err, "--state: %v\n", err)
 	}
 }

@@ -290,3 +290,38 @@ func TestLockedOutDevicesAreNotWaitedFor(t *testing.T) {
 		}
 	}
 }
+
+// A simulator whose folder is taken away ends, and says why, once.
+func TestSimulatorEndsWhenItsFolderIsGone(t *testing.T) {
+	dir := t.TempDir()
+	file, kept := filepath.Join(dir, "simulator.yaml"), filepath.Join(dir, "kept")
+	if err := os.WriteFile(file, []byte(keptFleet), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := simulate(t, "--state", kept, file)
+	if err := os.RemoveAll(kept); err != nil {
+		t.Skip(err) // Windows does not let an open file go
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.command.Wait() }()
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		r, err := http.NewRequest("PATCH", "http://"+s.start.HTTP+"/twins/dev-0?api-version=2021-04-12", strings.NewReader(`{"tags":{"b":1}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", s.token)
+		if answer, err := http.DefaultClient.Do(r); err == nil {
+			answer.Body.Close()
+		}
+		select {
+		case <-ended:
+			text := s.errors.String()
+			if code := s.command.ProcessState.ExitCode(); code != exitFailed || strings.Count(text, "records.log was removed or replaced") != 1 {
+				t.Errorf("exit code %d: %s", code, text)
+			}
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	t.Error("it does not end")
+}

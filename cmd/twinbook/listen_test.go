@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -101,5 +104,18 @@ func TestNoHomeNoCA(t *testing.T) {
 			t.Errorf("%+v: %v", f, err)
 		}
 		d.close()
+	}
+}
+
+// Who may not use the folder of the CA hears which one it is and how to choose another. Root may, so the refusal is made here.
+func TestARefusedFolder(t *testing.T) {
+	refused := fmt.Errorf("the simulator's CA: %w", &fs.PathError{Op: "mkdir", Path: "/closed/kept", Err: syscall.EACCES})
+	const want = "the simulator's CA: mkdir /closed/kept: permission denied: this user may not read and write files in /closed/kept; --state DIR chooses another folder"
+	if got := explainFolder("/closed/kept", refused).Error(); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	other := errors.New("the simulator's CA: ca.pem expired")
+	if got := explainFolder("/closed/kept", other); got != other {
+		t.Errorf("got %v, want %v", got, other)
 	}
 }

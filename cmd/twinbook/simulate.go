@@ -38,6 +38,9 @@ func (a *app) simulateCommand() *cobra.Command {
 			"messages, and with keys of its own. What was answered is kept even if the simulator is killed.",
 		Args: exactly("one simulator FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("state") && f.doors.state == "" {
+				return errors.New("--state is given an empty name, so nothing would be kept (is a variable not set?); name a folder, or leave it out")
+			}
 			f.seeded = c.Flags().Changed("seed")
 			return a.simulate(c.Context(), args[0], f)
 		},
@@ -77,9 +80,9 @@ func (a *app) simulate(ctx context.Context, file string, f simulateFlags) error 
 	if err != nil {
 		return err
 	}
-	defer a.closeState(store)
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
+	defer func() { a.closeState(store, context.Cause(ctx)) }()
 	log := &deviceLog{app: a, format: format, verbose: f.verbose}
 	d, err := a.startDesk(ctx, clock.Real(), file, deskOptions{
 		rest: present(doors.https, doors.http), mqtt: present(doors.mqtts, doors.mqtt), hosts: f.doors.hosts, clientCAs: doors.clientCAs,

@@ -188,7 +188,6 @@ func TestDamageIsToldAndLeft(t *testing.T) {
 			[]string{"record 2 stands where record 1 was written"}},
 		"much at the end": {func(log []byte) []byte { return append(log, make([]byte, maxLine+1)...) }, []string{"damaged at byte", "record 3"}},
 		"no header":       {func(log []byte) []byte { return log[5:] }, []string{"damaged at byte 0", "does not begin with", "remove it to begin anew"}},
-		"empty":           {func([]byte) []byte { return nil }, []string{"does not begin with"}},
 		"a newer format":  {func(log []byte) []byte { return append([]byte(headerText+"2\n"), log...) }, []string{"newer twinbook"}},
 	} {
 		t.Run(what, func(t *testing.T) {

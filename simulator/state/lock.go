@@ -20,7 +20,7 @@ func acquire(path string) (*os.File, error) {
 		return nil, fmt.Errorf("%s has it open; end that, or choose another folder", holder(path))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w; choose a folder that can be written", err)
+		return nil, err
 	}
 	err = f.Truncate(0)
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -49,6 +50,7 @@ type logFile interface {
 	io.ReaderAt
 	io.Closer
 	Sync() error
+	Stat() (os.FileInfo, error)
 	Truncate(size int64) error
 }
 
@@ -76,11 +78,11 @@ func Open(dir string) (*Store, error) {
 
 func open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("%w; choose a folder that can be written", err)
+		return nil, explainPath(err)
 	}
 	lock, err := acquire(filepath.Join(dir, lockName))
 	if err != nil {
-		return nil, err
+		return nil, explainPath(err)
 	}
 	s := &Store{dir: dir, lock: lock, pause: time.Second}
 	if err := s.load(); err != nil {
@@ -88,12 +90,25 @@ func open(dir string) (*Store, error) {
 			s.log.Close()
 		}
 		lock.Close()
-		return nil, err
+		return nil, explainPath(err)
 	}
 	return s, nil
 }
 
-// load reads the log, or begins one.
+// explainPath adds to an error of the file system what right is missing, and what can be done.
+func explainPath(err error) error {
+	var path *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("this user may not read and write files there (%w); choose a folder that can be written", err)
+	case errors.As(err, &path):
+		return fmt.Errorf("%w; choose a folder that can be written", err)
+	}
+	return err
+}
+
+// load reads the log, or begins one. An empty file holds nothing that could be lost: a disk that lost its power may
+// leave one, or somebody who wants to begin anew.
 func (s *Store) load() error {
 	if err := os.Remove(s.path(tempName)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -104,6 +119,10 @@ func (s *Store) load() error {
 	}
 	if err != nil {
 		return err
+	}
+	if info, err := log.Stat(); err == nil && info.Size() == 0 {
+		log.Close()
+		return s.begin()
 	}
 	s.log = log
 	p, err := play(log)

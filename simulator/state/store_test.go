@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 type contents map[string]string // values by kind and key
@@ -167,7 +168,7 @@ func TestFoldersThatCannotBe(t *testing.T) {
 	closed := t.TempDir()
 	os.Chmod(closed, 0o500)
 	_, err = Open(closed)
-	wantError(t, err, "permission denied", "choose a folder that can be written")
+	wantError(t, err, "state folder "+closed, "may not read and write files there", "permission denied", "choose a folder that can be written")
 }
 
 func TestWritingAfterClose(t *testing.T) {
@@ -226,6 +227,42 @@ func TestFullDisk(t *testing.T) {
 		mustWrite(t, s, Change{"k", "c", 5})
 		mustClose(t, s)
 	}
+}
+
+// What is written to a file that was taken away would be lost without a word.
+func TestLogThatIsTakenAway(t *testing.T) {
+	for how, take := range map[string]func(dir string) error{
+		"the folder is removed": os.RemoveAll,
+		"the log is removed":    func(dir string) error { return os.Remove(filepath.Join(dir, logName)) },
+		"the log is replaced": func(dir string) error {
+			return errors.Join(os.WriteFile(filepath.Join(dir, "copy"), []byte(header), 0o600), os.Rename(filepath.Join(dir, "copy"), filepath.Join(dir, logName)))
+		},
+	} {
+		for _, pause := range []time.Duration{0, time.Hour} { // found by the background, or by Close
+			s := mustOpen(t, t.TempDir())
+			s.pause = pause
+			if err := take(s.Dir()); err != nil {
+				t.Skipf("%s: %v", how, err) // Windows does not let an open file go
+			}
+			mustWrite(t, s, Change{"k", "a", 1})
+			if pause == 0 {
+				s.tended.Wait()
+				wantError(t, s.Write(Change{"k", "b", 1}), s.Dir(), "records.log was removed or replaced", "start the simulator again")
+			}
+			wantError(t, s.Close(), s.Dir(), "records.log was removed or replaced")
+		}
+	}
+}
+
+func TestEmptyLogIsANewOne(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, logName), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := mustOpen(t, dir)
+	mustWrite(t, s, Change{"k", "a", 1})
+	mustClose(t, s)
+	want(t, mustOpen(t, dir), contents{"k a": "1"})
 }
 
 func TestDiskThatDoesNotSync(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -67,6 +68,9 @@ func (s *Store) append(changes []Change, values [][]byte) error {
 
 // fail ends all writing. The lock is held.
 func (s *Store) fail(err error) error {
+	if s.failure == nil && errors.Is(err, errGone) {
+		s.failure = fmt.Errorf("state folder %s: %w", s.dir, err)
+	}
 	if s.failure == nil {
 		s.failure = fmt.Errorf("state folder %s cannot be written: %w; what was written before is kept", s.dir, err)
 	}
@@ -90,7 +94,10 @@ func (s *Store) tend() {
 	s.dirty = false
 	log, wasteful := s.log, s.wasteful()
 	s.mu.Unlock()
-	err := log.Sync()
+	err := s.stillThere()
+	if err == nil {
+		err = log.Sync()
+	}
 	if wasteful && err == nil {
 		err = s.compact()
 	}
@@ -103,6 +110,27 @@ func (s *Store) tend() {
 	if s.dirty && s.failure == nil {
 		s.tendLater()
 	}
+}
+
+// errGone means that what is written would go to a file that nobody finds any more.
+var errGone = errors.New(logName + " was removed or replaced while the simulator ran, so nothing more is kept; " +
+	"put back a copy if there is one and start the simulator again, which goes on with what it then finds")
+
+// stillThere asks whether the log is the file of its name. Only who tends the log, or closes it, may ask, since a
+// compaction changes files.
+func (s *Store) stillThere() error {
+	ours, err := s.log.Stat()
+	if err != nil {
+		return err
+	}
+	now, err := os.Stat(s.path(logName))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err != nil || !os.SameFile(ours, now) {
+		return errGone
+	}
+	return nil
 }
 
 // Close brings everything to the disk and lets others have the folder. Its error is that of the disk.
@@ -118,7 +146,8 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.tended.Wait()
-	err := errors.Join(s.log.Sync(), s.log.Close(), s.lock.Close())
+	gone := s.stillThere()
+	err := errors.Join(gone, s.log.Sync(), s.log.Close(), s.lock.Close())
 	if err != nil && failure == nil {
 		return fmt.Errorf("state folder %s: %w", s.dir, err)
 	}
