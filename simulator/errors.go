@@ -23,6 +23,7 @@ var (
 	badVersion       = code{400, 400001, "InvalidProtocolVersion", hub.Invalid}
 	argumentInvalid  = code{400, 400004, "ArgumentInvalid", hub.Invalid}
 	definedTwice     = code{400, 400011, "DeviceDefinedMultipleTimes", hub.Invalid}
+	otherCursor      = code{400, 400900, "CursorOfAnotherHub", hub.Invalid} // our own
 	bulkFailure      = code{400, 400013, "BulkRegistryOperationFailure", hub.Invalid}
 	unauthorized     = code{401, 401003, "IotHubUnauthorized", hub.Unauthorized}
 	noPermission     = code{401, 401002, "IotHubUnauthorizedAccess", hub.Unauthorized}

@@ -145,16 +145,18 @@ func (t *telemetry) formatCursor(c cursor) string {
 	return fmt.Sprintf("%x.%x.%x", t.life, c.number, c.count)
 }
 
-// parseCursor takes a cursor from before a restart for the beginning, since numbers begin anew.
+// parseCursor reads what formatCursor wrote. A cursor from before a restart has a code of its own: numbers begin anew,
+// and only the caller knows whether it may.
 func (t *telemetry) parseCursor(text string) (cursor, error) {
 	var life int64
 	var c cursor
-	if n, err := fmt.Sscanf(text, "%x.%x.%x", &life, &c.number, &c.count); n != 3 || err != nil {
+	if n, err := fmt.Sscanf(text, "%x.%x.%x", &life, &c.number, &c.count); n != 3 || err != nil || fmt.Sprintf("%x.%x.%x", life, c.number, c.count) != text {
 		return cursor{}, argumentInvalid.fault("The cursor '%s' is not one of this hub", printable(text)).
 			saying("%q is no place in the messages of this hub; begin again without it", printable(text))
 	}
 	if life != t.life {
-		return cursor{}, nil
+		return cursor{}, otherCursor.fault("The cursor '%s' is of another hub, or from before this one was started anew. Begin again without it", printable(text)).
+			saying("%q is a place in the messages of another hub, or from before this one was started anew; begin again without it", printable(text))
 	}
 	return c, nil
 }

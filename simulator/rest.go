@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -142,6 +143,25 @@ func (r route) matches(path []string) bool {
 		}
 	}
 	return true
+}
+
+// onlyQuery refuses what a call of our own does not know, since what is not looked at would be believed to work.
+// api-version may always be there.
+func (r *request) onlyQuery(known ...string) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return argumentInvalid.fault("The query of the address is not valid: %s", printable(err.Error()))
+	}
+	known = append(known, "api-version")
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if !slices.Contains(known, name) {
+			return argumentInvalid.fault("There is no query parameter %s, there are %s", printable(name), strings.Join(known, ", "))
+		}
+		if len(query[name]) > 1 {
+			return argumentInvalid.fault("The query parameter %s is given twice", name)
+		}
+	}
+	return nil
 }
 
 // readBody reads all of a request's body, and no more than is allowed.

@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -49,13 +52,16 @@ type messageBody struct {
 }
 
 func (r *request) sendMessage() (reply, error) {
+	if err := r.onlyQuery("module"); err != nil {
+		return reply{}, err
+	}
 	text, err := r.readBody()
 	if err != nil {
 		return reply{}, err
 	}
-	var b messageBody
-	if err := json.Unmarshal(text, &b); err != nil {
-		return reply{}, argumentInvalid.fault("The request body is not a message: %s", printable(err.Error()))
+	b, err := parseMessage(text)
+	if err != nil {
+		return reply{}, err
 	}
 	bytes, err := b.bytes()
 	if err != nil {
@@ -74,6 +80,32 @@ func (r *request) sendMessage() (reply, error) {
 	})
 	return reply{body: map[string]string{"messageId": id}}, err
 }
+
+// parseMessage refuses members that there are not: a message without its body would go to the device.
+func parseMessage(text []byte) (messageBody, error) {
+	var b messageBody
+	if err := decodeBody(text, "a message", &b); err != nil {
+		var members struct {
+			Body json.RawMessage `json:"body"`
+		}
+		if json.Unmarshal(text, &members) == nil && len(members.Body) > 0 && members.Body[0] != '"' && string(members.Body) != "null" {
+			return b, argumentInvalid.fault(`body must be text, JSON goes in as text: {"body": "{\"on\": true}"}`)
+		}
+		return b, err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil || members == nil {
+		return b, argumentInvalid.fault(`A message is an object such as {"body": "on"}`)
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if !slices.Contains(messageMembers, name) {
+			return b, argumentInvalid.fault("A message has no member %s, it may have %s", printable(name), strings.Join(messageMembers, ", "))
+		}
+	}
+	return b, nil
+}
+
+var messageMembers = []string{"body", "bodyBase64", "properties", "messageId", "correlationId", "expirySeconds"}
 
 func (b messageBody) bytes() ([]byte, error) {
 	switch {
@@ -128,6 +160,9 @@ type telemetryReply struct {
 }
 
 func (r *request) deviceTelemetry() (reply, error) {
+	if err := r.onlyQuery("module", "since", "after", "wait", "follow"); err != nil {
+		return reply{}, err
+	}
 	id, err := r.addressee()
 	if err != nil {
 		return reply{}, err
@@ -139,7 +174,12 @@ func (r *request) deviceTelemetry() (reply, error) {
 	return r.telemetry(d)
 }
 
-func (r *request) hubTelemetry() (reply, error) { return r.telemetry(nil) }
+func (r *request) hubTelemetry() (reply, error) {
+	if err := r.onlyQuery("since", "after", "wait", "follow"); err != nil {
+		return reply{}, err
+	}
+	return r.telemetry(nil)
+}
 
 // telemetry answers with what is there; if that is nothing, it waits as long as was asked for.
 func (r *request) telemetry(d *device) (reply, error) {
@@ -152,11 +192,15 @@ func (r *request) telemetry(d *device) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	follow, err := parseFollow(q.Get("follow"))
+	if err != nil {
+		return reply{}, err
+	}
 	in, err := r.hub.newReading(d, since, q.Get("after"))
 	if err != nil {
 		return reply{}, err
 	}
-	if q.Get("follow") == "true" {
+	if follow {
 		return reply{body: stream(func(w http.ResponseWriter) { r.hub.follow(r.Context(), w, in) })}, nil
 	}
 	ctx, cancel := r.hub.clock.WithTimeout(r.Context(), wait)
@@ -200,6 +244,16 @@ func parseSince(text string) (time.Time, error) {
 		return t, argumentInvalid.fault("since must be a time such as 2026-01-31T08:00:00Z")
 	}
 	return t, nil
+}
+
+func parseFollow(text string) (bool, error) {
+	switch text {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, argumentInvalid.fault("follow must be true or false, not %s", printable(text))
 }
 
 func parseWait(text string) (time.Duration, error) {

@@ -15,7 +15,7 @@ import (
 func TestRESTSendMessage(t *testing.T) {
 	c := newCaller(t, Config{})
 	f := connect(t, c.hub.AttachDevice, wire.DeviceboundFeed)
-	got := c.do("POST", "/twinbook/messages/dev-1?", `{"messageId":"m","correlationId":"c","body":"grüß","properties":{"a":"1"},"expirySeconds":60.5}`)
+	got := c.do("POST", "/twinbook/messages/dev-1", `{"messageId":"m","correlationId":"c","body":"grüß","properties":{"a":"1"},"expirySeconds":60.5}`)
 	if got.status != 200 || got.body != `{"messageId":"m"}` {
 		t.Errorf("%d %s", got.status, got.body)
 	}
@@ -49,9 +49,19 @@ func TestRESTSendMessage(t *testing.T) {
 		t.Errorf("purge: %d %s", got.status, got.body)
 	}
 
-	for _, body := range []string{`{`, `[]`, `{"body":1}`, `{"body":"a","bodyBase64":"AA=="}`, `{"bodyBase64":"?"}`, `{"expirySeconds":0}`, `{"properties":{"a":1}}`} {
+	for _, body := range []string{`{`, `[]`, `{"body":1}`, `{"body":"a","bodyBase64":"AA=="}`, `{"bodyBase64":"?"}`, `{"expirySeconds":0}`, `{"properties":{"a":1}}`, `null`, `{"playload":"x"}`, `{"Body":"x"}`} {
 		c.wantError(c.do("POST", "/twinbook/messages/dev-1", body), 400, "ArgumentInvalid", 400004)
 	}
+	for body, says := range map[string]string{
+		`{"payload":"x"}`:      "A message has no member payload, it may have body, bodyBase64,",
+		`{"body":{"on":true}}`: "body must be text, JSON goes in as text",
+		`{"body":1}`:           "body must be text, JSON goes in as text",
+	} {
+		if got := c.do("POST", "/twinbook/messages/dev-1", body); !strings.Contains(got.body, says) {
+			t.Errorf("%s: %s, want %q", body, got.body, says)
+		}
+	}
+	c.wantError(c.do("POST", "/twinbook/messages/dev-1?api-version=&ttl=1", `{"body":"a"}`), 400, "ArgumentInvalid", 400004)
 	c.wantError(c.do("POST", "/twinbook/messages/dev-1", `{"body":"`+strings.Repeat("x", maxDeviceBody+1)+`"}`), 413, "MessageTooLarge", 413001)
 	c.wantError(c.do("POST", "/twinbook/messages/nobody", `{}`), 404, "DeviceNotFound", 404001)
 	c.wantError(c.do("DELETE", "/devices/nobody/commands", ""), 404, "DeviceNotFound", 404001)
@@ -106,9 +116,11 @@ func TestRESTTelemetry(t *testing.T) {
 		t.Errorf("waited for %+v", got)
 	}
 
-	for _, q := range []string{"since=now", "wait=61", "wait=-1", "wait=x", "wait=NaN", "after=x", "after=1.2"} {
+	for _, q := range []string{"since=now", "wait=61", "wait=-1", "wait=x", "wait=NaN", "after=x", "after=1.2", "after=" + page.Next + "x", "follow=maybe", "limit=1", "wait=1&wait=2", "wait=%zz"} {
 		c.wantError(c.do("GET", "/twinbook/telemetry/dev-1?api-version=&"+q, ""), 400, "ArgumentInvalid", 400004)
 	}
+	c.wantError(c.do("GET", "/twinbook/telemetry/dev-1?api-version=&after=1.1.1", ""), 400, "CursorOfAnotherHub", 400900)
+	c.wantError(c.do("GET", "/twinbook/telemetry?api-version=&module=m", ""), 400, "ArgumentInvalid", 400004)
 	c.wantError(c.do("GET", "/twinbook/telemetry/nobody", ""), 404, "DeviceNotFound", 404001)
 	c.token = policyToken(t, c.hub, "registryRead", "localhost")
 	c.wantError(c.do("GET", "/twinbook/telemetry", ""), 401, "IotHubUnauthorizedAccess", 401002)

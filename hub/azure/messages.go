@@ -17,6 +17,9 @@ const (
 	maxReceipt = 64 << 10
 )
 
+// errOtherCursor means that the simulator has not given the place to go on from: it was started anew.
+var errOtherCursor = errors.New("the simulator was started anew, and its messages begin anew")
+
 var errOnlyAMQP = errors.New("an Azure IoT Hub gives telemetry and takes messages over AMQP only, which twinbook does not speak; this works with the simulator")
 
 var _ hub.Messages = (*Client)(nil)

@@ -134,6 +134,25 @@ func TestTelemetryGoesOn(t *testing.T) {
 	}
 }
 
+// Who waits for messages outlives a simulator that is started anew, whose messages begin anew.
+func TestTelemetryOfASimulatorThatIsStartedAnew(t *testing.T) {
+	var asked []string
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.Query().Get("after"))
+		if len(asked) == 1 {
+			w.Header().Set("Server", simulatorServer)
+			w.Header().Set("iothub-errorcode", "CursorOfAnotherHub")
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		io.WriteString(w, `{"messages":[{"deviceId":"dev-1","enqueuedTime":"2026-03-01T12:00:00Z","body":"a"}],"next":"c1"}`)
+	})
+	page, err := c.Telemetry(t.Context(), hub.TelemetryQuery{Target: hub.Target{Device: "dev-1"}, After: "old"})
+	if err != nil || page.Next != "c1" || !reflect.DeepEqual(asked, []string{"old", ""}) {
+		t.Errorf("%+v, %v; asked %q", page, err, asked)
+	}
+}
+
 func TestTelemetryThatCannotBeRead(t *testing.T) {
 	body := ""
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })

@@ -28,6 +28,9 @@ func (c *Client) refusal(r request, resp *http.Response) error {
 	if c.plain && resp.StatusCode == 400 && strings.Contains(text, "HTTP request to an HTTPS server") { // Go's words
 		return r.fail(hub.Unavailable, false, fmt.Errorf("the hub at %s speaks TLS; name the file of its CA in ca: or TWINBOOK_CA", c.host))
 	}
+	if r.ours && resp.Header.Get("iothub-errorcode") == "CursorOfAnotherHub" {
+		return r.fail(hub.Invalid, false, errOtherCursor)
+	}
 	kind, sent := meaning(resp.StatusCode, code)
 	e := r.fail(kind, sent, c.explain(resp, code, text))
 	e.Wait = retryAfter(resp.Header.Get("Retry-After"), c.clock.Now())

@@ -41,6 +41,10 @@ func (c *Client) Telemetry(ctx context.Context, q hub.TelemetryQuery) (hub.Telem
 			wait, pause = 0, crowded
 		}
 		page, err := c.page(ctx, r, q, wait)
+		if errors.Is(err, errOtherCursor) && q.After != "" {
+			q.After = "" // the simulator was started anew, and its messages began anew
+			continue
+		}
 		lost += page.Lost
 		page.Lost = lost
 		if err != nil || len(page.Messages) > 0 {
