@@ -156,7 +156,7 @@ func New(c Config) (*Hub, error) {
 	h.policies = newPolicies(h.key)
 	h.telemetry = newTelemetry(c)
 	if kept != nil {
-		if err := h.restoreJobs(kept.jobs, kept.parts); err != nil {
+		if err := h.restoreJobs(kept.jobs, kept.parts, kept.steps); err != nil {
 			return nil, fmt.Errorf("simulator: state folder %s: %w", c.State.Dir(), err)
 		}
 	}

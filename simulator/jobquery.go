@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/twinbook/twinbook/simulator/query"
 )
@@ -40,20 +41,20 @@ func (h *Hub) collectJobs(q *query.Query, mark bookmark, page *answerPage) error
 	}
 	for place, v := range h.jobRows(q, after) {
 		if q.Top > 0 && mark.Seen == q.Top {
-			return nil
+			break
 		}
 		if !q.Match(v) {
 			continue
 		}
 		if len(page.rows) == mark.Size {
 			page.next = mark.text()
-			return nil
+			break
 		}
 		page.rows = append(page.rows, v.doc())
 		mark.After = place.text()
 		mark.Seen++
 	}
-	return nil
+	return h.withJobs(func(time.Time) {}) // whether all that is on the page could be saved
 }
 
 // jobRows are the rows after a place that a query can match.
@@ -139,14 +140,15 @@ func moduleSpan(ids []string, device string) [2]int {
 }
 
 func (h *Hub) copyRows(j *job, from, to int) []jobRowView {
-	h.jobs.mu.Lock()
-	defer h.jobs.mu.Unlock()
 	views := make([]jobRowView, 0, to-from)
-	for i := from; i < to; i++ {
-		v := jobRowView{job: j, index: i, row: j.rows.rows[i]}
-		v.text, v.lost = j.rows.text(i)
-		views = append(views, v)
-	}
+	h.withJobs(func(time.Time) {
+		h.jobs.show(j)
+		for i := from; i < to; i++ {
+			v := jobRowView{job: j, index: i, row: j.rows.rows[i]}
+			v.text, v.lost = j.rows.text(i)
+			views = append(views, v)
+		}
+	})
 	return views
 }
 

@@ -41,13 +41,17 @@ func (j *job) record() jobRecord {
 		r.Texts = slices.Clone(j.rows.texts[1:])
 	}
 	for _, row := range j.rows.rows {
-		r.Rows = append(r.Rows, [5]uint32{uint32(row.status), row.start, row.end, uint32(row.code), row.text})
+		r.Rows = append(r.Rows, row.record())
 	}
 	return r
 }
 
+func (r jobRow) record() [5]uint32 {
+	return [5]uint32{uint32(r.status), r.start, r.end, uint32(r.code), r.text}
+}
+
 // restoreJob takes up a job of an earlier hub. One that had not begun begins at its time, or now if that is
-// past. One that ran has failed: which devices it had reached is only known of those that had answered.
+// past. One that ran has failed: which devices it had reached is only known of those whose outcome was kept.
 // The error says why the record cannot be one.
 func (h *Hub) restoreJob(r jobRecord) error {
 	spec, err := parseJob(r.ID, r.Spec, query.Options{Superset: true}) // it was taken on, whatever is refused now

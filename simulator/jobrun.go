@@ -110,6 +110,7 @@ func (h *Hub) finishRow(j *job, i int, a answer) (first bool) {
 			h.endJob(j, jobCompleted, "")
 			return
 		}
+		h.jobs.noteRow(j, i)
 		h.pump(j, 0)
 	})
 	if c != nil {

@@ -47,9 +47,12 @@ type jobs struct {
 	// called with jobs locked, so it must not look at them.
 	pace func() time.Duration
 
-	// save keeps a job that was made, began or ended, before anybody hears of it, and forgets one that is nil;
-	// not each device's outcome. It is called with jobs locked. Nil: nothing is kept.
+	// save keeps a job that was made, began or ended, before anybody hears of it, and forgets one that is nil.
+	// It is called with jobs locked. Nil: nothing is kept.
 	save func(id string, j *job) error
+
+	// saveRows keeps the outcomes that came since. Nil: only a save does.
+	saveRows func(j *job) error
 
 	mu     sync.Mutex // guards what follows, and what jobs say it guards; taken with no other lock held
 	list   []*job     // in the order of their numbers
@@ -57,6 +60,8 @@ type jobs struct {
 	made   uint64
 	active int
 	noted  []string // ids of jobs to save
+	shown  []*job   // that have outcomes to save
+	broken error    // a fault: something could not be saved, so nobody is told anything
 }
 
 // A job is one operation on many devices.
@@ -72,30 +77,47 @@ type job struct {
 	failure string
 	stop    func() bool // the timer of its next step
 	rows    jobRows     // once it runs
-	next    int         // the first row that nobody has begun with
-	pumping bool        // runJob is at it, or has a timer
+	unkept  unkeptRows
+	next    int  // the first row that nobody has begun with
+	pumping bool // runJob is at it, or has a timer
 	calls   map[int]*jobCall
 }
 
-// withJobs does f with the jobs locked, and saves what changed. The error is a fault: that failed.
+// withJobs does f with the jobs locked, and saves what was noted, or is to be shown, before anybody can hear of it.
+// The error is a fault: that failed, now or earlier.
 func (h *Hub) withJobs(f func(now time.Time)) (unsaved error) {
 	js := &h.jobs
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	f(h.clock.Now())
 	for _, id := range js.noted {
-		if err := js.save(id, js.byID[id]); err != nil {
-			unsaved = h.unsaved(err)
-		}
+		h.wrote(js.save(id, js.byID[id]))
 	}
-	js.noted = nil
-	return unsaved
+	for _, j := range js.shown {
+		h.wrote(js.saveRows(j))
+	}
+	js.noted, js.shown = nil, nil
+	return js.broken
+}
+
+// wrote notices when a job could not be saved. The jobs are locked.
+func (h *Hub) wrote(err error) {
+	if err != nil {
+		h.jobs.broken = h.unsaved(err)
+	}
 }
 
 // note has a job saved. The jobs are locked.
 func (js *jobs) note(id string) {
 	if js.save != nil && !slices.Contains(js.noted, id) {
 		js.noted = append(js.noted, id)
+	}
+}
+
+// show has the outcomes of a job saved that are not yet. The jobs are locked.
+func (js *jobs) show(j *job) {
+	if len(j.unkept.rows) > 0 {
+		js.shown = append(js.shown, j)
 	}
 }
 
@@ -181,16 +203,17 @@ func (h *Hub) beginQueued() {
 
 // readJob is a job as it is now.
 func (h *Hub) readJob(id string) (doc jobDoc, err error) {
-	h.withJobs(func(now time.Time) {
+	unsaved := h.withJobs(func(now time.Time) {
 		h.jobs.forget(now)
 		j := h.jobs.byID[id]
 		if j == nil {
 			err = unknownJob(id)
 			return
 		}
+		h.jobs.show(j)
 		doc = j.doc()
 	})
-	return doc, err
+	return doc, cmp.Or(err, unsaved)
 }
 
 // cancelJob ends a job that has not begun.
@@ -291,7 +314,7 @@ func (h *Hub) listJobs(f jobFilter, in inquiry) (docs []jobDoc, next string, err
 		return nil, "", err
 	}
 	docs = []jobDoc{}
-	h.withJobs(func(now time.Time) {
+	unsaved := h.withJobs(func(now time.Time) {
 		h.jobs.forget(now)
 		for _, j := range h.jobs.list {
 			if j.number <= place.number || f.kind != "" && j.kind != f.kind || f.status != "" && j.status != f.status {
@@ -302,11 +325,12 @@ func (h *Hub) listJobs(f jobFilter, in inquiry) (docs []jobDoc, next string, err
 				next = mark.text()
 				return
 			}
+			h.jobs.show(j)
 			docs = append(docs, j.doc())
 			place.number = j.number
 		}
 	})
-	return docs, next, nil
+	return docs, next, unsaved
 }
 
 // selectDevices are the ids of the devices that a job is for, in order.

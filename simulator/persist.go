@@ -16,6 +16,7 @@ const (
 	sessionKind  = "session"  // by id; only of devices whose session is kept or that have messages
 	jobKind      = "job"      // by id
 	jobPartKind  = "jobPart"  // see keptParts
+	jobRowsKind  = "jobRows"  // see keptRows
 )
 
 const secretKey = "secret"

@@ -28,14 +28,20 @@ type keptJob struct {
 type keptParts struct {
 	Save  uint64 `json:"save"`
 	Parts int    `json:"parts,omitempty"`
+
+	steps int // keptRows that were added since; they are there or not, one after the other
 }
 
+// key is that of a part, or a step.
 func (p keptParts) key(id string, part int) string { return fmt.Sprint(id, " ", p.Save, " ", part) }
 
-// take is the changes that take the parts away.
+// take is the changes that take the parts and the steps away.
 func (p keptParts) take(id string) (changes []state.Change) {
 	for i := range p.Parts {
 		changes = append(changes, state.Change{Kind: jobPartKind, Key: p.key(id, i)})
+	}
+	for i := range p.steps {
+		changes = append(changes, state.Change{Kind: jobRowsKind, Key: p.key(id, i)})
 	}
 	return changes
 }
@@ -86,11 +92,22 @@ func (k *keptJobs) save(id string, j *job) error {
 		}
 	}
 	k.parts[id] = next.keptParts
+	j.unkept = unkeptRows{texts: max(len(j.rows.texts), 1), bytes: j.rows.bytes}
 	return k.store.Write(append([]state.Change{{Kind: jobKind, Key: id, Value: next}}, old.take(id)...)...)
 }
 
+// remove takes away what is left of jobs that were being saved when the hub was killed.
+func (k *keptJobs) remove(kind string, keys []string) error {
+	for _, key := range keys {
+		if err := k.store.Write(state.Change{Kind: kind, Key: key}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // restoreJobs takes up the jobs that were read, once all devices are there.
-func (h *Hub) restoreJobs(jobs map[string]keptJob, parts map[string]jobPart) error {
+func (h *Hub) restoreJobs(jobs map[string]keptJob, parts map[string]jobPart, steps map[string]keptRows) error {
 	kept := &keptJobs{h.config.State, map[string]keptParts{}}
 	for id, k := range jobs {
 		for i := range k.Parts {
@@ -101,14 +118,18 @@ func (h *Hub) restoreJobs(jobs map[string]keptJob, parts map[string]jobPart) err
 			k.add(part)
 			delete(parts, k.key(id, i))
 		}
-		jobs[id], kept.parts[id] = k, k.keptParts
-	}
-	for _, key := range slices.Sorted(maps.Keys(parts)) { // of a job that was being saved when the hub was killed
-		if err := h.config.State.Write(state.Change{Kind: jobPartKind, Key: key}); err != nil {
+		if err := k.takeSteps(id, steps); err != nil {
 			return err
 		}
+		jobs[id], kept.parts[id] = k, k.keptParts
 	}
-	h.jobs.save = kept.save
+	if err := kept.remove(jobPartKind, slices.Sorted(maps.Keys(parts))); err != nil {
+		return err
+	}
+	if err := kept.remove(jobRowsKind, slices.Sorted(maps.Keys(steps))); err != nil {
+		return err
+	}
+	h.jobs.save, h.jobs.saveRows = kept.save, kept.saveRows
 	for _, k := range slices.SortedFunc(maps.Values(jobs), func(a, b keptJob) int { return cmp.Compare(a.Number, b.Number) }) {
 		if err := h.restoreJob(k.jobRecord); err != nil {
 			return err

@@ -19,13 +19,16 @@ type loading struct {
 	devices map[string]*device
 	jobs    map[string]keptJob
 	parts   map[string]jobPart
+	steps   map[string]keptRows
 }
 
 // load makes the hub what it was when the state folder was written last; all devices are away. Jobs are still
 // to be taken up, which may begin at once and need a hub that is whole.
 func (h *Hub) load() (*loading, error) {
 	store := h.config.State
-	l := &loading{clock: h.clock, devices: map[string]*device{}, jobs: map[string]keptJob{}, parts: map[string]jobPart{}}
+	l := &loading{
+		clock: h.clock, devices: map[string]*device{}, jobs: map[string]keptJob{}, parts: map[string]jobPart{}, steps: map[string]keptRows{},
+	}
 	for r, err := range store.Records() {
 		if err != nil {
 			return nil, fmt.Errorf("simulator: %w", err)
@@ -60,6 +63,8 @@ func (l *loading) take(r state.Record) error {
 		return decode(r, func(k keptJob) error { l.jobs[r.Key] = k; return nil })
 	case jobPartKind:
 		return decode(r, func(p jobPart) error { l.parts[r.Key] = p; return nil })
+	case jobRowsKind:
+		return decode(r, func(k keptRows) error { l.steps[r.Key] = k; return nil })
 	}
 	return errors.New("records of this kind are not known")
 }

@@ -224,6 +224,7 @@ func TestRecordsThatNobodyCouldHaveWritten(t *testing.T) {
 	}
 	for _, c := range []state.Change{
 		{Kind: "strange", Key: "dev-1", Value: 1},
+		{Kind: jobRowsKind, Key: "j 1 0", Value: object{"at": -1}},
 		{Kind: hubKind, Key: "strange", Value: 1},
 		{Kind: hubKind, Key: secretKey, Value: 1},
 		{Kind: identityKind, Key: "dev-1", Value: "x"},
@@ -584,5 +585,61 @@ func TestLargeJobsAreKeptInParts(t *testing.T) {
 	h.config.State.Write(state.Change{Kind: jobPartKind, Key: "large 2 0"})
 	if _, err := New(Config{State: restartedState(t, h)}); err == nil || !strings.Contains(err.Error(), "job large: its part 0 is missing") {
 		t.Errorf("a part is missing: %v", err)
+	}
+}
+
+// What anybody was shown of a running job outlives a kill: each outcome as it was, and only the open ones have failed.
+func TestRestartKeepsOutcomesOfARunningJob(t *testing.T) {
+	h := keepingHub(t)
+	for i := range 2*keptBurst + 10 {
+		id := fmt.Sprintf("many-%04d", i)
+		if err := h.AddDevice(Device{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+		attachAs(t, h, id, &replier{200, fmt.Sprintf(`{"n":%d}`, i%7)}, wire.MethodFeed)
+	}
+	connect(t, h.AttachDevice, wire.MethodFeed) // dev-1 never answers
+	attachAs(t, h, "dev-2", &replier{200, `"many-0001"`}, wire.MethodFeed)
+	s := newService(t, h)
+	s.put("j", pingJob)
+	(&bench{T: t, hub: h}).eventually("the job to have all but one", func() bool {
+		s := s.get("j").Statistics
+		return s.Running == 1 && s.Pending == 0
+	})
+	const ended = "jobId = 'j' AND status != 'running'"
+	shown := s.rows(ended)
+	again := restarted(t, restarted(t, h))
+	after := newService(t, again)
+	if got := after.rows("jobId = 'j' AND deviceId != 'dev-1'"); len(shown) < 2*keptBurst || !reflect.DeepEqual(got, shown) {
+		t.Errorf("%d rows after a restart, %d were shown; or they are not the same:\n%v", len(got), len(shown), got)
+	}
+	if got := after.rows("jobId = 'j' AND error.code = 'JobInterrupted'"); len(got) != 1 {
+		t.Errorf("interrupted: %v", got)
+	}
+	for r := range again.config.State.Records() {
+		if r.Kind == jobRowsKind {
+			t.Errorf("%s is left of a job that has ended", r.Key)
+		}
+	}
+}
+
+func TestOutcomesThatCannotBeKeptAreNotShown(t *testing.T) {
+	h := keepingHub(t)
+	attachAs(t, h, "dev-2", &replier{200, `1`}, wire.MethodFeed)
+	connect(t, h.AttachDevice, wire.MethodFeed) // dev-1 never answers
+	newService(t, h).put("j", pingJob)
+	finished := func() (n int) {
+		h.jobs.mu.Lock()
+		defer h.jobs.mu.Unlock()
+		return len(h.jobs.byID["j"].unkept.rows)
+	}
+	(&bench{T: t, hub: h}).eventually("dev-2 to have answered", func() bool { return finished() == 1 })
+	h.config.State.Close()
+	s := newService(t, h)
+	query := string(encodeJSON(queryBody{"SELECT * FROM devices.jobs"}))
+	for _, a := range []httpAnswer{s.do("POST", "/devices/query", query), s.do("GET", "/jobs/v2/j", ""), s.do("GET", "/jobs/v2/query", "")} {
+		if a.status != http.StatusInternalServerError {
+			t.Errorf("%+v", a)
+		}
 	}
 }
