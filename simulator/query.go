@@ -7,6 +7,7 @@ import (
 	"iter"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/twinbook/twinbook/simulator/query"
 )
@@ -76,13 +77,15 @@ func (h *Hub) ask(in inquiry) (answerPage, error) {
 
 // printableQuery keeps a parser's message from breaking up ErrorCode:…;text.
 func printableQuery(err error) string {
-	b := []byte(err.Error())
-	for i, c := range b {
-		if c == ';' || c < ' ' {
-			b[i] = ' '
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == ';':
+			return ','
+		case r < ' ':
+			return ' '
 		}
-	}
-	return string(b)
+		return r
+	}, err.Error())
 }
 
 func (in inquiry) bookmark() (bookmark, error) {

@@ -293,6 +293,7 @@ func TestRESTQuery(t *testing.T) {
 	first := ask("SELECT * FROM devices", "x-ms-max-item-count", "1").header.Get("x-ms-continuation")
 	for name, got := range map[string]httpAnswer{
 		"bad query":        ask("SELECT nothing; at all"),
+		"a semicolon":      ask("SELECT * FROM devices;"),
 		"no query":         c.do("POST", "/devices/query", `{}`),
 		"no JSON":          c.do("POST", "/devices/query", `x`),
 		"bad token":        ask("SELECT * FROM devices", "x-ms-continuation", "abc"),
@@ -301,6 +302,15 @@ func TestRESTQuery(t *testing.T) {
 		"page size x":      ask("SELECT * FROM devices", "x-ms-max-item-count", "x"),
 	} {
 		t.Run(name, func(t *testing.T) { (&caller{TB: t}).wantError(got, 400, "ArgumentInvalid", 400004) })
+	}
+	for text, want := range map[string]string{
+		"SELECT * FROM devices;":                   "col 22: unexpected semicolon: a query ends without one",
+		"SELECT * FROM devices ORDER BY x":         `found 'ORDER' (there is no ORDER BY: sort the rows after the query)`,
+		"SELECT * FROM devices WHERE status 'a;b'": `found the string 'a,b'`,
+	} {
+		if got := ask(text).body; !strings.Contains(strings.ReplaceAll(got, `\"`, "'"), want) {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
 	}
 }
 

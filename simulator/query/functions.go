@@ -67,7 +67,7 @@ func (p *parser) function(name token, upper string) (function, bool) {
 
 func instead(upper string) string {
 	if plain := strings.ReplaceAll(upper, "_", ""); plain != upper && functions[plain].apply != nil {
-		return "; write " + plain
+		return ", write " + plain
 	}
 	return ""
 }

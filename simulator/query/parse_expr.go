@@ -50,7 +50,7 @@ func (p *parser) comparison() expr {
 	case p.take("NIN"):
 		return p.list(left, true)
 	case p.tok.is("NOT"):
-		p.fail(p.tok.pos, "NOT stands in front of a condition; for values not in a list write NIN")
+		p.fail(p.tok.pos, "NOT stands in front of a condition, and for values not in a list write NIN")
 	}
 	op, ok := p.comparisonSign()
 	if !ok {

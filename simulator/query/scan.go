@@ -101,7 +101,7 @@ func (s *scanner) number() (token, *Error) {
 	t := token{kind: tokenNumber, text: s.text[start:s.pos], pos: start}
 	var ok bool
 	if t.num, ok = parseNumber(t.text); !ok {
-		return t, newError(s.text, start, "%s is not a valid number; a name cannot start with a digit", strconv.Quote(shorten(t.text)))
+		return t, newError(s.text, start, "%s is not a valid number, and a name cannot start with a digit", strconv.Quote(shorten(t.text)))
 	}
 	return t, nil
 }
@@ -192,6 +192,9 @@ func (s *scanner) symbol() (token, *Error) {
 	if strings.ContainsRune("()[],.*=<>+-/%!", r) {
 		return token{kind: tokenSymbol, text: string(r), pos: start}, nil
 	}
+	if r == ';' { // by its name, since a hub's messages end at the sign
+		return token{}, newError(s.text, start, "unexpected semicolon: a query ends without one")
+	}
 	return token{}, newError(s.text, start, "unexpected character %q%s", r, characterHint(r))
 }
 
@@ -200,7 +203,7 @@ func characterHint(r rune) string {
 	case strings.ContainsRune("‘’“”`´", r):
 		return `: write strings in straight quotes, ' or "`
 	case r >= utf8.RuneSelf:
-		return ": outside strings only ASCII may stand; a name with other characters is written ['name']"
+		return ": outside strings only ASCII may stand, and a name with other characters is written ['name']"
 	default:
 		return ""
 	}

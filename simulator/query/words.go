@@ -47,7 +47,7 @@ func hint(t token) string {
 		return ""
 	}
 	if h := missing[strings.ToUpper(t.text)]; h != "" {
-		return "; " + h
+		return " (" + h + ")"
 	}
 	return ""
 }
