@@ -33,6 +33,9 @@ const (
 	maxOldText = 32 << 20  // bytes of what devices answered to them
 )
 
+// activeAgain is when to ask again for a place among the active jobs. When one ends is not known.
+const activeAgain = 10 * time.Second
+
 // defaultActiveJobs is what Azure documents for its largest tier.
 const defaultActiveJobs = 10
 
@@ -149,7 +152,9 @@ func (js *jobs) admit(spec jobSpec, now time.Time) error {
 	case js.byID[spec.id] != nil:
 		return jobExists.fault("A job with ID '%s' already exists.", spec.id)
 	case js.active >= limit && !spec.start.After(now):
-		return tooManyActive.fault("The maximum of %d active jobs has been reached. Wait for one to end.", limit)
+		f := tooManyActive.fault("The maximum of %d active jobs has been reached. Wait for one to end.", limit)
+		f.again = activeAgain
+		return f
 	case len(js.list) >= maxJobs:
 		return jobQuota.fault("The hub holds %d jobs that have not ended, and takes no more.", maxJobs)
 	}

@@ -307,7 +307,11 @@ func TestJobsActive(t *testing.T) {
 		s.put("c", with(pingJob, at(l.Now().Add(time.Second))))
 		s.put("a", pingJob)
 		s.put("b", pingJob)
-		(&caller{TB: t}).wantError(s.do("PUT", "/jobs/v2/d", pingJob), 429, "ThrottlingMaxActiveJobCountExceeded", 429004)
+		refused := s.do("PUT", "/jobs/v2/d", pingJob)
+		(&caller{TB: t}).wantError(refused, 429, "ThrottlingMaxActiveJobCountExceeded", 429004)
+		if again := refused.header.Get("Retry-After"); again != "10" {
+			t.Errorf("Retry-After is %q", again)
+		}
 		sleep(t, ctx, l, 2*time.Second)
 		if got := s.get("c").Status; got != jobQueued {
 			t.Errorf("c is %s", got)
