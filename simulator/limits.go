@@ -121,17 +121,22 @@ func checkArray(list []any, level int) error {
 	return nil
 }
 
+// checkNumber makes a number what is stored. One that is whole is shown as an integer however it was written, as
+// long as that takes no exponent; then it has to be one that could be sent back.
 func checkNumber(text string) (any, error) {
-	if !strings.ContainsAny(text, ".eE") {
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || n < minInteger || n > maxInteger {
-			return nil, argumentInvalid.fault("Integers go from %d to %d. Value: %.40s", minInteger, maxInteger, text)
-		}
-		return float64(n), nil
-	}
 	f, err := strconv.ParseFloat(text, 64)
-	if err != nil {
+	if err != nil && strings.ContainsAny(text, ".eE") {
 		return nil, argumentInvalid.fault("The number %.40s cannot be stored", text)
+	}
+	shown := text
+	if err == nil && strings.ContainsAny(text, ".eE") {
+		shown = string(encodeJSON(f))
+	}
+	if whole := !strings.ContainsAny(shown, ".eE"); whole && (err != nil || f < minInteger || f > maxInteger) {
+		return nil, argumentInvalid.fault("Integers go from %d to %d. Value: %.40s", minInteger, maxInteger, text)
+	}
+	if f == 0 {
+		return 0.0, nil // without a sign
 	}
 	return f, nil
 }
