@@ -62,12 +62,14 @@ func (h *Hub) serveREST(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", serverName)
 	path, err := segments(r.URL)
 	if err != nil {
+		leaveBody(w, r)
 		h.writeFault(w, argumentInvalid.fault("The path is not valid"), false)
 		return
 	}
 	call, known := findRoute(r.Method, path)
 	answer, err := h.answerREST(&request{r, h, path}, call, known)
 	if err != nil {
+		leaveBody(w, r)
 		h.writeFault(w, asFault(err), call.inside)
 		return
 	}
@@ -166,11 +168,15 @@ func (r *request) onlyQuery(known ...string) error {
 
 // readBody reads all of a request's body, and no more than is allowed.
 func (r *request) readBody() ([]byte, error) {
+	tooLarge := argumentInvalid.fault("The request body is larger than %d bytes", maxBody)
+	if r.ContentLength > maxBody {
+		return nil, tooLarge
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
+	var beyond *http.MaxBytesError
 	switch {
-	case errors.As(err, &tooLarge):
-		return nil, argumentInvalid.fault("The request body is larger than %d bytes", maxBody)
+	case errors.As(err, &beyond):
+		return nil, tooLarge
 	case err != nil:
 		return nil, argumentInvalid.fault("The request body could not be read")
 	}

@@ -1,13 +1,16 @@
 package simulator
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -311,6 +314,61 @@ func TestRESTQuery(t *testing.T) {
 		if got := ask(text).body; !strings.Contains(strings.ReplaceAll(got, `\"`, "'"), want) {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
+	}
+}
+
+// An error is answered at once, whether or not the body comes that it is about; then the connection ends. One
+// that can go on does.
+func TestRESTErrorsDoNotWaitForBodies(t *testing.T) {
+	h := newHub(t, Config{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go h.ServeREST(t.Context(), l)
+	right := "Authorization: " + policyToken(t, h, "service", "localhost") + "\r\n"
+	for name, c := range map[string]struct {
+		headers, body string
+		status        int
+		goesOn        bool
+	}{
+		"no token, no body":         {"Content-Length: 100\r\n", "", 401, false},
+		"no token, part of a body":  {"Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n", 401, false},
+		"no token, a body":          {"Content-Length: 2\r\n", "{}", 401, true},
+		"no token, asks beforehand": {"Content-Length: 2\r\nExpect: 100-continue\r\n", "", 401, false},
+		"too large":                 {right + "Content-Length: 1048577\r\n", "", 400, false},
+		"far too large":             {right + "Content-Length: 99999999999\r\n", "{}", 400, false},
+		"a wrong body":              {right + "Content-Length: 2\r\n", "{]", 400, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(10 * time.Second))
+			in := bufio.NewReader(conn)
+			for range 2 {
+				fmt.Fprint(conn, "PATCH /twins/dev-1?api-version=2021-04-12 HTTP/1.1\r\nHost: localhost\r\n"+c.headers+"\r\n"+c.body)
+				a, err := http.ReadResponse(in, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				io.Copy(io.Discard, a.Body)
+				if a.StatusCode != c.status || a.Close == c.goesOn {
+					t.Errorf("%d, close: %t", a.StatusCode, a.Close)
+				}
+				if !c.goesOn {
+					break
+				}
+			}
+			if !c.goesOn {
+				if _, err := in.ReadByte(); errors.Is(err, os.ErrDeadlineExceeded) || err == nil {
+					t.Errorf("the connection goes on: %v", err)
+				}
+			}
+		})
 	}
 }
 

@@ -15,6 +15,10 @@ import (
 const (
 	grace    = 2 * time.Second  // for requests under way when the server ends
 	bodyTime = 30 * time.Second // for a client to send a body
+
+	// How much of a body that nobody wants is taken, and for how long, so that the connection can go on.
+	restTime = 250 * time.Millisecond
+	restSize = 16 << 20
 )
 
 // ServeREST answers services that connect to l, and lets in devices that speak MQTT over WebSocket, until ctx ends.
@@ -89,7 +93,7 @@ func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Body != http.NoBody {
 		control := http.NewResponseController(w)
 		control.SetReadDeadline(time.Now().Add(bodyTime))
-		r.Body = &timedBody{r.Body, control}
+		r.Body = &timedBody{ReadCloser: r.Body, control: control}
 	}
 	c.next.ServeHTTP(w, r)
 }
@@ -98,14 +102,32 @@ func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
+	ended   error // io.EOF, or why there is no more; nil: there may be
 }
 
 func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	b.ended = err
 	if err == io.EOF {
 		b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
+}
+
+// leaveBody is called before an error is answered. The server would wait for a body that was not read; what is there
+// already is taken, and without the rest the connection ends after the answer.
+func leaveBody(w http.ResponseWriter, r *http.Request) {
+	b, timed := r.Body.(*timedBody)
+	if !timed {
+		return
+	}
+	sending := b.ended == nil && r.ContentLength <= restSize && r.Header.Get("Expect") == "" // else it has not begun
+	if b.control.SetReadDeadline(time.Now().Add(restTime)); sending {
+		io.CopyN(io.Discard, b, restSize)
+	}
+	if b.ended != io.EOF {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 func shutdown(server *http.Server, cancelRequests func()) {
