@@ -73,6 +73,7 @@ func badReports(b *bench) {
 		{strings.Repeat(`[`, 10000), 0, 400, 400004, "deeper"},
 		{`{` + strings.Join(parts, ",") + `}`, 0, 403, 403100, "'Properties.Reported' size should be less than 32768 bytes."},
 		{`{"a":1}`, 5, 412, 412001, "$version"},
+		{`{"a":1}`, wire.BadVersion, 400, 400004, "$version"},
 	} {
 		f.send(wire.ReportedPatch{RID: "1", Version: c.version, Body: []byte(c.patch)})
 		got := next[wire.TwinResponse](f)

@@ -237,6 +237,9 @@ func (h *Hub) takeReport(s *session, m wire.ReportedPatch) error {
 	if err == nil && patch == nil {
 		err = argumentInvalid.fault("Properties.Reported must be a JSON object")
 	}
+	if m.Version < 0 {
+		err = argumentInvalid.fault("The $version in the topic is not a number from 0 up")
+	}
 	if s.noTwin {
 		err = noVersion()
 	}

@@ -29,7 +29,7 @@ type (
 	// TwinResponse with the same RID.
 	ReportedPatch struct {
 		RID     string
-		Version int64 // the reported $version it is meant for; 0 for any
+		Version int64 // the reported $version it is meant for; 0 for any; BadVersion is refused
 		Body    []byte
 	}
 

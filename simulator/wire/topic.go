@@ -21,6 +21,9 @@ const (
 	maxRID = 128 // characters, as Azure documents
 )
 
+// BadVersion stands for a $version that is no number from 0 up.
+const BadVersion = -1
+
 // Topic is where a message is published, and its body. It is an error for messages that are
 // packets of their own, and for those that do not fit a topic.
 func Topic(id Identity, m Message) (topic string, body []byte, err error) {
@@ -176,10 +179,16 @@ func ParseFromHub(id Identity, topic string, body []byte) (Message, error) {
 	}
 	if rest, ok := strings.CutPrefix(topic, twinResPrefix); ok {
 		status, q, err := parseStatus(rest)
+		if err == nil {
+			err = q.checkVersion()
+		}
 		return TwinResponse{RID: q.rid, Status: status, Version: q.version, Body: body}, err
 	}
 	if rest, ok := strings.CutPrefix(topic, desiredPrefix); ok {
 		q, err := parseQuery(rest, false)
+		if err == nil {
+			err = q.checkVersion()
+		}
 		return DesiredPatch{Version: q.version, Body: body}, err
 	}
 	if bag, ok := strings.CutPrefix(topic, base(id)+deviceboundPart); ok {
@@ -201,7 +210,7 @@ func parseStatus(s string) (int, query, error) {
 // A query is what follows "?" in a topic. The rid stays as it was sent, since it goes back byte for byte.
 type query struct {
 	rid     string
-	version int64
+	version int64 // or BadVersion
 }
 
 func parseQuery(s string, needRID bool) (query, error) {
@@ -218,7 +227,7 @@ func parseQuery(s string, needRID bool) (query, error) {
 		case "$version":
 			v, err := strconv.ParseInt(unescape(value), 10, 64)
 			if err != nil || v < 0 {
-				return query{}, fmt.Errorf("%.40q is no $version", value)
+				v = BadVersion
 			}
 			q.version = v
 		}
@@ -227,6 +236,14 @@ func parseQuery(s string, needRID bool) (query, error) {
 		return q, nil
 	}
 	return q, checkRID(q.rid)
+}
+
+// checkVersion is for a hub's topics, which we need not bear with.
+func (q query) checkVersion() error {
+	if q.version == BadVersion {
+		return errors.New("the $version of a topic is no number")
+	}
+	return nil
 }
 
 // unescape takes percent-escapes out; a text with a broken one stays as it is.

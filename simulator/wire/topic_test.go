@@ -73,6 +73,9 @@ func TestParseTolerance(t *testing.T) {
 		{"$iothub/twin/GET/?x=1&$rid=ab", TwinGet{RID: "ab"}},
 		{"$iothub/twin/GET/?%24rid=a%20b", TwinGet{RID: "a%20b"}}, // the rid goes back byte for byte
 		{"$iothub/twin/PATCH/properties/reported/?$version=4&$rid=1", ReportedPatch{RID: "1", Version: 4}},
+		{"$iothub/twin/PATCH/properties/reported/?$rid=1&$version=x", ReportedPatch{RID: "1", Version: BadVersion}}, // answered, with an error
+		{"$iothub/twin/PATCH/properties/reported/?$version=-7&$rid=1", ReportedPatch{RID: "1", Version: BadVersion}},
+		{"$iothub/twin/GET/?$rid=1&$version=x", TwinGet{RID: "1"}},
 		{"devices/dev-1/messages/events", Telemetry{}},
 		{"devices/dev-1/messages/events/?a=b", Telemetry{Properties: []Property{{Key: "a", Value: "b"}}}},
 		{"devices/dev-1/messages/events/a=%zz/", Telemetry{Properties: []Property{{Key: "a", Value: "%zz"}}}},
@@ -88,8 +91,7 @@ func TestParseRefuses(t *testing.T) {
 	for _, topic := range []string{
 		"", "a", "$iothub/twin/GET/", "$iothub/twin/GET/?", "$iothub/twin/GET/?$rid=",
 		"$iothub/twin/GET?$rid=1", "$iothub/twin/GET/?$rid=" + strings.Repeat("a", 129),
-		"$iothub/twin/PATCH/properties/reported/?$rid=1&$version=x",
-		"$iothub/twin/PATCH/properties/reported/?$rid=1&$version=-1",
+		"$iothub/twin/PATCH/properties/reported/?$version=x",
 		"$iothub/twin/PATCH/properties/desired/?$rid=1",
 		"$iothub/methods/res/abc/?$rid=1", "$iothub/methods/res/99999999999/?$rid=1", "$iothub/methods/res/200",
 		"$iothub/methods/POST/x/?$rid=1",
@@ -99,7 +101,7 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%q was taken for %+v", topic, m)
 		}
 	}
-	for _, topic := range []string{"", "$iothub/methods/POST/", "$iothub/methods/POST/%zz/?$rid=1", "$iothub/methods/POST/a/?", "$iothub/twin/res/200/"} {
+	for _, topic := range []string{"", "$iothub/twin/res/200/?$rid=1&$version=x", "$iothub/twin/PATCH/properties/desired/?$version=-1", "$iothub/methods/POST/", "$iothub/methods/POST/%zz/?$rid=1", "$iothub/methods/POST/a/?", "$iothub/twin/res/200/"} {
 		if m, err := ParseFromHub(dev, topic, nil); err == nil {
 			t.Errorf("%q was taken for %+v", topic, m)
 		}
