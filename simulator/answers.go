@@ -28,7 +28,7 @@ func readAnswer(device string, m wire.MethodResponse) answer {
 	if len(m.Body) > maxMethodBody {
 		a.err = badAnswer.fault("The device's response has %d bytes, and %d are allowed.", len(m.Body), maxMethodBody).
 			saying("device %s answered with %d bytes, and %d are allowed; have it answer less", device, len(m.Body), maxMethodBody).afterSending()
-	} else if err := wire.CheckJSON(a.payload, wire.MaxDepth); err != nil {
+	} else if err := wire.CheckJSON(a.payload, wire.MaxMethodDepth); err != nil {
 		a.err = badAnswer.fault("The device's response could not be parsed: %v.", err).
 			saying("device %s answered, but not with JSON that can be read: %v; correct what the device sends", device, err).afterSending()
 	}

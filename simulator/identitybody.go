@@ -83,8 +83,9 @@ func (a authenticationBody) credentials() (*credentials, error) {
 }
 
 // decodeBody reads a body of JSON into a struct or list of ours; what is the noun for it in messages.
-func decodeBody(body []byte, what string, into any) error {
-	if err := wire.CheckJSON(body, wire.MaxDepth); err != nil {
+// It nests no deeper than depth.
+func decodeBody(body []byte, depth int, what string, into any) error {
+	if err := wire.CheckJSON(body, depth); err != nil {
 		return argumentInvalid.fault("The request body is not valid: %v", err)
 	}
 	err := json.Unmarshal(body, into)

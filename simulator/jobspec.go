@@ -60,7 +60,7 @@ func parseJob(id string, body []byte, opt query.Options) (jobSpec, error) {
 	if !jobID.MatchString(id) || id == "query" {
 		return jobSpec{}, argumentInvalid.fault("The job id '%s' is not valid. It has 1 to 64 letters, digits and hyphens, and is not 'query'", printable(id))
 	}
-	if err := wire.CheckJSON(body, wire.MaxDepth); err != nil {
+	if err := wire.CheckJSON(body, wire.MaxCallDepth); err != nil {
 		return jobSpec{}, argumentInvalid.fault("The request body is not valid: %v", err)
 	}
 	var b jobBody

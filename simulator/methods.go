@@ -95,7 +95,7 @@ func (v invocation) check() error {
 		return argumentInvalid.fault("The method payload has %d bytes, and %d are allowed", len(v.payload), maxMethodBody)
 	}
 	if len(v.payload) > 0 {
-		if err := wire.CheckJSON(v.payload, wire.MaxDepth); err != nil {
+		if err := wire.CheckJSON(v.payload, wire.MaxMethodDepth); err != nil {
 			return argumentInvalid.fault("The method payload is not valid: %v", err)
 		}
 	}

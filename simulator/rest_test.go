@@ -149,6 +149,9 @@ func TestRESTIDs(t *testing.T) {
 	c.wantError(c.do("GET", "/devices/nobody", ""), 404, "DeviceNotFound", 404001)
 }
 
+// nest is a list in a list, and so on.
+func nest(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
+
 func TestRESTMethods(t *testing.T) {
 	c := newCaller(t, Config{Clock: fast()})
 	path := "/twins/dev-1/methods"
@@ -156,8 +159,11 @@ func TestRESTMethods(t *testing.T) {
 	c.wantError(c.do("POST", "/twins/nobody/methods", `{"methodName":"a"}`), 404, "DeviceNotFound", 404001)
 	for _, body := range []string{`{`, `[]`, `{}`, `{"methodName":"a/b"}`, `{"methodName":"a","responseTimeoutInSeconds":4}`, `{"methodName":"a","responseTimeoutInSeconds":301}`,
 		`{"methodName":"a","connectTimeoutInSeconds":-1}`, `{"methodName":"a","connectTimeoutInSeconds":1e300}`, `{"methodName":5}`,
-		`{"methodName":"a","payload":"` + strings.Repeat("x", maxMethodBody) + `"}`, `{"methodName":"a","payload":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}`} {
-		c.wantError(c.do("POST", path, body), 400, "ArgumentInvalid", 400004)
+		`{"methodName":"a","payload":"` + strings.Repeat("x", maxMethodBody) + `"}`, `{"methodName":"a","payload":` + nest(wire.MaxMethodDepth+1) + `}`, `{"methodName":"a","payload":` + nest(100_000) + `}`} {
+		a := c.do("POST", path, body)
+		if c.wantError(a, 400, "ArgumentInvalid", 400004); strings.Contains(body, "[[") && !strings.Contains(a.body, "nests deeper than 5") {
+			t.Errorf("a deep payload: %s", a.body)
+		}
 	}
 
 	f := newFake(t)
@@ -177,6 +183,7 @@ func TestRESTMethods(t *testing.T) {
 	f.subscribe(wire.MethodFeed)
 	for body, want := range map[string]string{
 		`{"methodName":"echo","timeoutInSeconds":1}`:                                           `{"status":404,"payload":null}`,
+		`{"methodName":"echo","payload":` + nest(wire.MaxMethodDepth) + `}`:                    `{"status":404,"payload":` + nest(wire.MaxMethodDepth) + `}`,
 		`{"methodName":"echo","payload":null}`:                                                 `{"status":404,"payload":null}`,
 		`{"methodName":"echo","payload":{"n": 12345678901234567890, "t":"<ä>"}}`:               `{"status":404,"payload":{"n":12345678901234567890,"t":"<ä>"}}`,
 		`{"methodName":"empty","connectTimeoutInSeconds":60,"responseTimeoutInSeconds":300.5}`: ``,

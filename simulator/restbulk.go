@@ -45,7 +45,7 @@ func (r *request) bulk() (reply, error) {
 		return reply{}, err
 	}
 	var list []json.RawMessage
-	if err := decodeBody(body, "a list of identities", &list); err != nil {
+	if err := decodeBody(body, wire.MaxDepth, "a list of identities", &list); err != nil {
 		return reply{}, err
 	}
 	if len(list) == 0 || len(list) > maxBulk {
@@ -76,7 +76,7 @@ func parseBulk(list []json.RawMessage) ([]bulkItem, []error) {
 	items, faults := make([]bulkItem, len(list)), make([]error, len(list))
 	seen := map[wire.Identity]int{}
 	for i, text := range list {
-		if faults[i] = decodeBody(text, "an identity", &items[i]); faults[i] != nil {
+		if faults[i] = decodeBody(text, wire.MaxDepth, "an identity", &items[i]); faults[i] != nil {
 			continue
 		}
 		if items[i].Mode == "" {

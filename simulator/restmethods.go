@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/twinbook/twinbook/simulator/wire"
 )
 
 var methodRoutes = []route{
@@ -30,8 +32,8 @@ func (r *request) invoke() (reply, error) {
 		return reply{}, err
 	}
 	var b methodBody
-	if err := json.Unmarshal(body, &b); err != nil {
-		return reply{}, argumentInvalid.fault("The request body is not a method call: %s", printable(err.Error()))
+	if err := decodeBody(body, wire.MaxCallDepth, "a method call", &b); err != nil {
+		return reply{}, err
 	}
 	v := invocation{
 		device: id, method: b.MethodName, payload: compact(b.Payload),

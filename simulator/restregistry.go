@@ -65,7 +65,7 @@ func (r *request) putIdentity() (reply, error) {
 		return reply{}, err
 	}
 	var b identityBody
-	if err := decodeBody(body, "an identity", &b); err != nil {
+	if err := decodeBody(body, wire.MaxDepth, "an identity", &b); err != nil {
 		return reply{}, err
 	}
 	id := r.names()

@@ -108,7 +108,7 @@ func CompactJSON(value any) string {
 }
 
 // mostDepth bounds how deep JSON from outside may be nested.
-const mostDepth = 100
+const mostDepth = 520 // what a device may answer to a method, and some
 
 // ParseJSON reads JSON from a device or a server. It refuses what is nested deeper than anything honest.
 // Its errors are clauses for people: "it ends too early".

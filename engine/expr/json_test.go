@@ -17,7 +17,7 @@ func TestJSONErrorsAreInPlainWords(t *testing.T) {
 		"\"a\x01\"":                  `'\x01' is unexpected at line 1, column 3`,
 		`{"n":[1,1e400]}`:            "the number 1e400 is too large",
 		strings.Repeat("9", 400):     "the number " + strings.Repeat("9", 32) + "… is too large",
-		strings.Repeat("[", 101):     "nested deeper than 100 levels",
+		strings.Repeat("[", 521):     "nested deeper than 520 levels",
 		"\xff":                       "'\uFFFD' is unexpected at line 1, column 1",
 		"{\"a\":1}" + "\n\n  <html>": "'<' is unexpected at line 3, column 3",
 	} {

@@ -8,8 +8,9 @@ import (
 	"github.com/twinbook/twinbook/hub"
 )
 
-// maxDepth is how deep an answer's JSON may nest. Twins allow 10 levels of their own.
-const maxDepth = 64
+// maxDepth is how deep an answer's JSON may nest: what devices answer to methods nests deeper than twins, which have 10
+// levels, and stands a few levels deep in a job's outcome.
+const maxDepth = 520
 
 // decode reads JSON that came from outside into v.
 func decode(body []byte, v any) error {

@@ -79,7 +79,7 @@ func TestHostileAnswers(t *testing.T) {
 		{"status as text", body(`{"status":"200"}`), hub.Failed, "no JSON"},
 		{"status too large", body(`{"status":1e99}`), hub.Failed, "no JSON"},
 		{"number too large", body(`{"status":200,"payload":1e999}`), hub.Failed, "no JSON"},
-		{"deep", body(`{"status":200,"payload":` + strings.Repeat("[", 100000) + strings.Repeat("]", 100000) + `}`), hub.Failed, "more than 64 deep"},
+		{"deep", body(`{"status":200,"payload":` + strings.Repeat("[", 100000) + strings.Repeat("]", 100000) + `}`), hub.Failed, "more than 520 deep"},
 		{"two answers", body(`{"status":200}{"status":200}`), hub.Failed, "no JSON"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

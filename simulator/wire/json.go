@@ -7,8 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep JSON may nest in a method's payload or answer.
-const MaxDepth = 64
+const (
+	// MaxDepth is how deep JSON may nest that describes a twin or an identity; a twin's values have a limit of their own.
+	MaxDepth = 64
+
+	// MaxMethodDepth is how deep a method's payload or answer may nest. The stack would allow for many times that.
+	MaxMethodDepth = 512
+
+	// MaxCallDepth is for what has such a payload in it.
+	MaxCallDepth = MaxMethodDepth + 8
+)
 
 // CheckJSON says what is wrong with a JSON text from outside: not JSON, not UTF-8, or nested deeper
 // than depth. Objects and arrays count; a plain value has depth 0.
