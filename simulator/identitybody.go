@@ -2,11 +2,7 @@ package simulator
 
 import (
 	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"strings"
-
-	"github.com/twinbook/twinbook/simulator/wire"
 )
 
 // identityBody is an identity as the service sends it. What it cannot write is not looked at, since
@@ -74,29 +70,11 @@ func (a authenticationBody) credentials() (*credentials, error) {
 	}
 	for i, text := range []string{a.SymmetricKey.Primary, a.SymmetricKey.Secondary} {
 		var err error
-		if c.keys[i], err = base64.StdEncoding.DecodeString(text); err != nil {
-			return nil, argumentInvalid.fault("A symmetric key must be base64")
+		c.keys[i], err = base64.StdEncoding.DecodeString(text)
+		if err != nil || strings.ContainsAny(text, "\r\n") { // which Go reads over
+			return nil, argumentInvalid.fault("A symmetric key must be base64, without line breaks")
 		}
 	}
 	c = c.ofKind()
 	return &c, nil
-}
-
-// decodeBody reads a body of JSON into a struct or list of ours; what is the noun for it in messages.
-// It nests no deeper than depth.
-func decodeBody(body []byte, depth int, what string, into any) error {
-	if err := wire.CheckJSON(body, depth); err != nil {
-		return argumentInvalid.fault("The request body is not valid: %v", err)
-	}
-	err := json.Unmarshal(body, into)
-	var wrong *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &wrong) && wrong.Field != "":
-		return argumentInvalid.fault("The request body is not %s: %s cannot be a JSON %s", what, wrong.Field, printable(wrong.Value))
-	case errors.As(err, &wrong):
-		return argumentInvalid.fault("The request body is not %s but a JSON %s", what, printable(wrong.Value))
-	case err != nil:
-		return argumentInvalid.fault("The request body is not %s: %s", what, printable(err.Error()))
-	}
-	return nil
 }

@@ -60,12 +60,9 @@ func parseJob(id string, body []byte, opt query.Options) (jobSpec, error) {
 	if !jobID.MatchString(id) || id == "query" {
 		return jobSpec{}, argumentInvalid.fault("The job id '%s' is not valid. It has 1 to 64 letters, digits and hyphens, and is not 'query'", printable(id))
 	}
-	if err := wire.CheckJSON(body, wire.MaxCallDepth); err != nil {
-		return jobSpec{}, argumentInvalid.fault("The request body is not valid: %v", err)
-	}
 	var b jobBody
-	if err := json.Unmarshal(body, &b); err != nil {
-		return jobSpec{}, argumentInvalid.fault("The request body is not a job: %s", printable(err.Error()))
+	if err := decodeBody(body, wire.MaxCallDepth, "a job", &b); err != nil {
+		return jobSpec{}, err
 	}
 	if b.JobID != nil && *b.JobID != id {
 		return jobSpec{}, argumentInvalid.fault("The jobId '%s' is not the one in the path", printable(*b.JobID))

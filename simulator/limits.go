@@ -25,8 +25,8 @@ const (
 
 // decodeJSON reads JSON that nests no deeper than depth. Numbers stay text.
 func decodeJSON(text []byte, depth int) (any, error) {
-	if err := wire.CheckJSON(text, depth); err != nil {
-		return nil, argumentInvalid.fault("The request body is not valid: %v", err)
+	if err := checkBody(text, depth); err != nil {
+		return nil, err
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()

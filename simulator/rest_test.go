@@ -379,6 +379,27 @@ func TestRESTErrorsDoNotWaitForBodies(t *testing.T) {
 	}
 }
 
+// A member of the wrong kind is named in the words of the body, not of our code.
+func TestRESTWrongKinds(t *testing.T) {
+	c := newCaller(t, Config{})
+	for _, x := range []struct{ method, path, body, want string }{
+		{"POST", "/devices/query", `[1]`, "is not a query: expected an object, found a list"},
+		{"POST", "/devices/query", `{"query":5}`, "is not a query: query: expected a string, found a number"},
+		{"POST", "/twins/dev-1/methods", `"a"`, "is not a method call: expected an object, found a string"},
+		{"POST", "/twins/dev-1/methods", `{"methodName":"a","responseTimeoutInSeconds":1e999}`, "responseTimeoutInSeconds: the number is out of range"},
+		{"PUT", "/jobs/v2/j", `{"cloudToDeviceMethod":{"methodName":true}}`, "is not a job: cloudToDeviceMethod.methodName: expected a string, found true or false"},
+		{"PUT", "/devices/dev-1", `{"deviceId":"dev-1","status":7}`, "is not an identity: status: expected a string, found a number"},
+		{"PUT", "/devices/dev-1", `{"deviceId":"dev-1","capabilities":{"iotEdge":"yes"}}`, "capabilities.iotEdge: expected true or false, found a string"},
+		{"POST", "/devices", `{}`, "is not a list of identities: expected a list, found an object"},
+		{"POST", "/twinbook/messages/dev-1", `{"properties":{"a":{}}}`, "is not a message: properties: expected a string, found an object"},
+		{"PUT", "/devices/dev-1", `{"deviceId":"dev-1","authentication":{"symmetricKey":{"primaryKey":"AAAAAAAAAAAAAAAAAAAAAA==\n"}}}`, "without line breaks"},
+	} {
+		if a := c.do(x.method, x.path, x.body); a.status != 400 || !strings.Contains(a.body, x.want) {
+			t.Errorf("%s: %d %s, want %s", x.body, a.status, a.body, x.want)
+		}
+	}
+}
+
 // ServeREST ends with its context, though a client is waiting for a device.
 func TestServeRESTEnds(t *testing.T) {
 	h := newHub(t, Config{})

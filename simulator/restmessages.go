@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/twinbook/twinbook/hub"
+	"github.com/twinbook/twinbook/simulator/wire"
 )
 
 const maxTelemetryWait = 60 * time.Second
@@ -84,7 +85,7 @@ func (r *request) sendMessage() (reply, error) {
 // parseMessage refuses members that there are not: a message without its body would go to the device.
 func parseMessage(text []byte) (messageBody, error) {
 	var b messageBody
-	if err := decodeBody(text, "a message", &b); err != nil {
+	if err := decodeBody(text, wire.MaxDepth, "a message", &b); err != nil {
 		var members struct {
 			Body json.RawMessage `json:"body"`
 		}

@@ -1,8 +1,9 @@
 package simulator
 
 import (
-	"encoding/json"
 	"strconv"
+
+	"github.com/twinbook/twinbook/simulator/wire"
 )
 
 var queryRoutes = []route{
@@ -19,8 +20,8 @@ func (r *request) query() (reply, error) {
 		return reply{}, err
 	}
 	var b queryBody
-	if err := json.Unmarshal(body, &b); err != nil {
-		return reply{}, argumentInvalid.fault("The request body is not a query: %s", printable(err.Error()))
+	if err := decodeBody(body, wire.MaxDepth, "a query", &b); err != nil {
+		return reply{}, err
 	}
 	in, err := r.inquiry(b.Query)
 	if err != nil {

@@ -90,17 +90,15 @@ func (r *request) deleteIdentity() (reply, error) {
 	return reply{status: http.StatusNoContent}, r.hub.remove(id, r.Header.Get("If-Match"))
 }
 
-// listIdentities shows up to top devices. Azure takes what is not from 1 to 1000 for 1000.
+// listIdentities shows up to top devices, and not more than 1000 whatever top is.
 func (r *request) listIdentities() (reply, error) {
 	top := maxIdentities
 	if text := r.URL.Query().Get("top"); text != "" {
 		n, err := strconv.Atoi(text)
-		if err != nil {
+		if err != nil || n < 1 {
 			return reply{}, argumentInvalid.fault("top must be a number from 1 to %d", maxIdentities)
 		}
-		if n >= 1 && n < maxIdentities {
-			top = n
-		}
+		top = min(n, maxIdentities)
 	}
 	return r.identities(r.hub.devices.list(), top), nil
 }

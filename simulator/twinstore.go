@@ -100,8 +100,8 @@ func (d *device) write(w serviceWrite, now time.Time) error {
 // parseWrite reads the body of a PATCH, or of a PUT, which replaces. Members that the service cannot
 // write are ignored, since clients send back whole twins.
 func parseWrite(body []byte, replace bool, ifMatch string) (serviceWrite, error) {
-	if err := wire.CheckJSON(body, wire.MaxDepth); err != nil {
-		return serviceWrite{}, argumentInvalid.fault("The request body is not valid: %v", err)
+	if err := checkBody(body, wire.MaxDepth); err != nil {
+		return serviceWrite{}, err
 	}
 	var doc struct {
 		Tags       json.RawMessage `json:"tags"`

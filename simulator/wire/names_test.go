@@ -128,6 +128,10 @@ func TestTokenFarFuture(t *testing.T) {
 			t.Errorf("se %d: left %v", se, tok.Left(now))
 		}
 	}
+	tok, err := ParseToken(strings.Replace(witnessed, "se=1767225600", "se=1"+strings.Repeat("0", 30), 1))
+	if err != nil || tok.Left(now) != 365*24*time.Hour {
+		t.Errorf("se 10^30: left %v, %v", tok.Left(now), err)
+	}
 	for _, se := range []int64{0, -1, -1 << 63} {
 		if tok := (Token{Expiry: se}); !tok.Expired(now) {
 			t.Errorf("se %d: left %v", se, tok.Left(now))

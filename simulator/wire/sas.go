@@ -57,7 +57,7 @@ func ParseToken(s string) (Token, error) {
 		fields[name] = value
 	}
 	expiry, err := strconv.ParseInt(fields["se"], 10, 64)
-	if err != nil {
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // a later one than all others is the last there is
 		return Token{}, errors.New("SAS token: se is not a number of seconds")
 	}
 	sig, err := base64.StdEncoding.DecodeString(unescape(fields["sig"]))
