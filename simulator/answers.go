@@ -52,10 +52,10 @@ func (h *Hub) failCalls(d *device, calls []*call, reason error) {
 
 func (v invocation) offline() *fault {
 	return deviceNotOnline.fault("Timed out waiting for device to connect.").
-		saying("device %s is not connected, or has not subscribed to methods; start it, or give it time to come with deliverWithin", v.device)
+		saying("device %s is not connected, or has not subscribed to methods; start it, or give it time to come with deliverWithin", v.device).after(v.connect)
 }
 
 func (v invocation) tooLate() *fault {
 	return responseTimeout.fault("Timed out waiting for the response from device.").
-		saying("device %s took the call and did not answer within %s; look at what it did before calling again", v.device, length(v.response)).afterSending()
+		saying("device %s took the call and did not answer within %s; look at what it did before calling again", v.device, length(v.response)).afterSending().after(v.response)
 }

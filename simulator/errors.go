@@ -59,6 +59,8 @@ type fault struct {
 	plain string        // in our words, with what to do; empty: text is plain enough
 	sent  bool          // the request had reached the device
 	again time.Duration // Retry-After, in whole seconds; 0: there is none
+
+	waited time.Duration // for the device
 }
 
 func (f *fault) Error() string {
@@ -79,6 +81,11 @@ func (f *fault) saying(format string, args ...any) *fault {
 
 func (f *fault) afterSending() *fault {
 	f.sent = true
+	return f
+}
+
+func (f *fault) after(waited time.Duration) *fault {
+	f.waited = waited
 	return f
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -219,7 +220,7 @@ func (h *Hub) writeFault(w http.ResponseWriter, f *fault, inside bool) {
 		ExceptionMessage: "Tracking ID:" + id + "-TimeStamp:" + now,
 	}
 	if inside && f.kind != unauthorized.kind && f.kind != deviceNotFound.kind { // Node's SDK looks for these two in the outer text
-		body = errorBody{Message: string(encodeJSON(methodError{f.number, id, f.text, methodInfo{"00:00:00"}, now}))}
+		body = errorBody{Message: string(encodeJSON(methodError{f.number, id, f.text, methodInfo{hours(f.waited)}, now}))}
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("iothub-errorcode", f.name)
@@ -232,6 +233,11 @@ func (h *Hub) writeFault(w http.ResponseWriter, f *fault, inside bool) {
 		panic(err) // two strings
 	}
 	w.Write(text)
+}
+
+// hours is a time as .NET writes it.
+func hours(d time.Duration) string {
+	return fmt.Sprintf("%02d:%02d:%02d", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60)
 }
 
 type methodError struct {

@@ -196,7 +196,10 @@ func TestRESTMethods(t *testing.T) {
 		}
 	}
 	c.wantError(c.do("POST", path, `{"methodName":"bad"}`), 502, "GenericBadGateway", 502000)
-	c.wantError(c.do("POST", path, `{"methodName":"silent","responseTimeoutInSeconds":5}`), 504, "GatewayTimeout", 504101)
+	late := c.do("POST", path, `{"methodName":"silent","responseTimeoutInSeconds":65}`)
+	if c.wantError(late, 504, "GatewayTimeout", 504101); !strings.Contains(late.body, `\"info\":{\"timeout\":\"00:01:05\"}`) {
+		t.Errorf("the time that was waited: %s", late.body)
+	}
 	c.wantError(c.do("POST", path, `{"methodName":"reboot"}`), 404, "DeviceConnectionClosedRemotely", 404104)
 }
 
