@@ -135,7 +135,7 @@ func without(fleet *device.Fleet, ids []string) (*device.Fleet, error) {
 	}
 	for _, id := range ids {
 		if !known[id] {
-			return nil, fmt.Errorf("there is no device %q in the file", id)
+			return nil, fmt.Errorf("--own takes a device of the file, and there is no device %q in it; add it there, or leave --own out and make the device over REST", id)
 		}
 	}
 	return &rest, nil

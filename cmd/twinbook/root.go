@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -36,14 +38,20 @@ func run(ctx context.Context, args []string, in io.Reader, out, err io.Writer, e
 	root.SetIn(in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	failure := root.ExecuteContext(ctx)
+	done, failure := root.ExecuteContextC(ctx)
 	a.explain(failure)
 	code := exitCode(failure)
-	if lost := s.close(out); lost != nil {
+	if lost := s.close(out); lost != nil && !(errors.Is(lost, syscall.EPIPE) && looks(done)) {
 		fmt.Fprintf(err, "twinbook: the output could not be written: %v\n", lost)
 		code = max(code, exitFailed)
 	}
 	return code
+}
+
+// looks says whether a command only shows something: a reader that has seen enough of it, such as head, loses
+// nothing. What the others print is the only word of what they did.
+func looks(c *cobra.Command) bool {
+	return !slices.Contains([]string{"run", "call", "simulate"}, c.Name())
 }
 
 // explain says what went wrong, unless that has been said.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -36,6 +37,21 @@ func TestASpoolTellsTheFirstFailure(t *testing.T) {
 	}
 	if lost := s.close(w); lost != full || w.calls != 1 {
 		t.Errorf("got %v after %d writes, want %v after 1", lost, w.calls, full)
+	}
+}
+
+func TestAReaderThatHasSeenEnough(t *testing.T) {
+	none := func(string) (string, bool) { return "", false }
+	for _, c := range []struct {
+		lost error
+		code int
+		says string
+	}{{syscall.EPIPE, exitOK, ""}, {syscall.ENOSPC, exitFailed, "could not be written"}} {
+		var says bytes.Buffer
+		code := run(t.Context(), []string{"steps"}, nil, &failing{err: &os.PathError{Op: "write", Path: "stdout", Err: c.lost}}, &says, none)
+		if code != c.code || !strings.Contains(says.String(), c.says) || c.says == "" && says.Len() > 0 {
+			t.Errorf("%v: exit code %d, %q", c.lost, code, &says)
+		}
 	}
 }
 
