@@ -21,9 +21,13 @@ func decodeBody(body []byte, depth int, what string, into any) error {
 	return nil
 }
 
-// checkBody refuses a body that is no JSON, or nests deeper than depth.
+// checkBody refuses a body that is no JSON, nests deeper than depth, or has half a character in it.
 func checkBody(body []byte, depth int) error {
-	if err := wire.CheckJSON(body, depth); err != nil {
+	err := wire.CheckJSON(body, depth)
+	if err == nil {
+		err = wire.CheckEscapes(body)
+	}
+	if err != nil {
 		return argumentInvalid.fault("The request body is not valid: %v", err)
 	}
 	return nil

@@ -394,6 +394,11 @@ func TestRESTWrongKinds(t *testing.T) {
 		{"PUT", "/devices/dev-1", `{"deviceId":"dev-1","status":7}`, "is not an identity: status: expected a string, found a number"},
 		{"PUT", "/devices/dev-1", `{"deviceId":"dev-1","capabilities":{"iotEdge":"yes"}}`, "capabilities.iotEdge: expected true or false, found a string"},
 		{"POST", "/devices", `{}`, "is not a list of identities: expected a list, found an object"},
+		{"PATCH", "/twins/dev-1", `{"tags":{"a":"\ud83d"}}`, `\\ud83d is half of a character`},
+		{"PATCH", "/twins/dev-1", "{\"tags\":{\"a\":\"\xff\"}}", "not UTF-8"},
+		{"POST", "/twins/dev-1/methods", `{"methodName":"a","payload":"\ude00"}`, "half of a character"},
+		{"POST", "/twins/dev-1/methods", "{\"methodName\":\"a\",\"payload\":\"\xff\"}", "not UTF-8"},
+		{"PUT", "/jobs/v2/j", with(siteJob, `"x":"\ud83d"`), "half of a character"},
 		{"POST", "/twinbook/messages/dev-1", `{"properties":{"a":{}}}`, "is not a message: properties: expected a string, found an object"},
 		{"PUT", "/devices/dev-1", `{"deviceId":"dev-1","authentication":{"symmetricKey":{"primaryKey":"AAAAAAAAAAAAAAAAAAAAAA==\n"}}}`, "without line breaks"},
 	} {

@@ -1,9 +1,12 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -52,4 +55,38 @@ func checkDepth(text []byte, limit int) error {
 		}
 	}
 	return nil
+}
+
+// CheckEscapes refuses good JSON that has one half of a character, such as \ud83d alone: whoever decodes that stores
+// another character.
+func CheckEscapes(text []byte) error {
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 {
+			return nil
+		}
+		text = text[at:]
+		first, is := codeUnit(text)
+		switch {
+		case !is:
+			text = text[2:]
+			continue
+		case utf16.IsSurrogate(first):
+			second, _ := codeUnit(text[6:])
+			if utf16.DecodeRune(first, second) == utf8.RuneError {
+				return fmt.Errorf("%s is half of a character: the other half is missing", text[:6])
+			}
+			text = text[6:]
+		}
+		text = text[6:]
+	}
+}
+
+// codeUnit is what \uXXXX stands for.
+func codeUnit(text []byte) (r rune, is bool) {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	return rune(n), err == nil
 }

@@ -118,6 +118,17 @@ func FuzzReadPacket(f *testing.F) {
 	})
 }
 
+func TestCheckEscapes(t *testing.T) {
+	for text, ok := range map[string]bool{
+		`{"a":"\ud83d\ude00 \u00e4 \\ud83d \n"}`: true, `"\uD83D\uDE00"`: true, `"\\"`: true, `[]`: true, `"\ufffd"`: true,
+		`"\ud83d"`: false, `"\ud83d "`: false, `"\ude00\ud83d"`: false, `"\ud83d\ud83d\ude00"`: false, `"\ud83d\\ude00"`: false, `"\\\udE00"`: false,
+	} {
+		if err := CheckEscapes([]byte(text)); (err == nil) != ok {
+			t.Errorf("CheckEscapes(%s) = %v", text, err)
+		}
+	}
+}
+
 func TestCheckJSON(t *testing.T) {
 	for _, c := range []struct {
 		text  string
