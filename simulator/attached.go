@@ -38,6 +38,7 @@ type attached struct {
 	session  session
 	present  bool
 	ended    atomic.Bool
+	wanting  atomic.Bool // more from the cloud is to be handed over when a lane has let something go on
 	box      outbox[news]
 }
 
@@ -95,9 +96,18 @@ func (a *attached) handLater(n news, again bool) {
 	}
 	a.box.put(n)
 	a.flush()
+	if a.wanting.Swap(false) {
+		a.hub.handMore(&a.session)
+	}
 }
 
-func (a *attached) room() bool { return true }
+func (a *attached) room() bool {
+	full := a.session.holds(a.hub.config.MaxUnsent / 4)
+	if full {
+		a.wanting.Store(true)
+	}
+	return !full
+}
 
 func (a *attached) deliver(m wire.Devicebound, packet uint16, _ bool) {
 	a.queue(news{message: m, packet: packet})

@@ -90,6 +90,7 @@ func (h *Hub) converse(sock *socket, s *session, idle time.Duration) error {
 		if err := h.takeNext(sock, s, p); err != nil {
 			return err
 		}
+		sock.awaitWritten()
 	}
 }
 

@@ -79,6 +79,12 @@ func (h *Hub) aged(s *session, fault string) {
 	}
 }
 
+// holds says whether so much is on its way to the device that the rest has to wait for it.
+func (s *session) holds(bytes int) bool {
+	t := s.trouble.Load()
+	return t != nil && t.out.holds(bytes)
+}
+
 // leave ends what a connection has of trouble. What the device had sent before it left in good order still arrives.
 func (s *session) leave(inOrder bool) {
 	t := s.trouble.Load()

@@ -66,7 +66,7 @@ func (c *jobCall) try() {
 	case err != nil: // the device was deleted
 		c.Resolve(answer{err: err})
 	case call != nil:
-		c.hold(call, nil, v.response, func() { c.Resolve(answer{err: v.tooLate()}) })
+		c.hold(call, nil, v.response, func() { c.Resolve(answer{err: h.late(c.device, call, v)}) })
 	case left <= 0:
 		h.stopWaiting(c.device, waits)
 		c.Resolve(answer{err: v.offline()})

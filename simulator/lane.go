@@ -78,6 +78,13 @@ func (l *lane) overflows(bytes int) bool {
 	return len(l.queue) > mostHeld || l.bytes > bytes
 }
 
+// holds says whether there is so much in the lane that what can wait elsewhere should.
+func (l *lane) holds(bytes int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue) > mostHeld/4 || l.bytes > bytes
+}
+
 // wait sets the timer for the first message. The lock is held.
 func (l *lane) wait(now time.Time) {
 	l.stop = l.clock.After(l.queue[0].due.Sub(now), l.run)

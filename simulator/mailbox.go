@@ -137,6 +137,7 @@ func (h *Hub) handMore(s *session) {
 	h.edit(s.device, func() bool {
 		if s.device.session == s {
 			s.device.hand()
+			s.handCalls()
 		}
 		return false
 	})

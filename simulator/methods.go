@@ -41,11 +41,12 @@ type answer struct {
 // A receiver is given a value once. A clock.Promise is one, for who waits; a job has its own.
 type receiver[T any] interface{ Resolve(T) bool }
 
-// A call is an invocation that its device has and has not answered.
+// A call is an invocation that its device has, or is about to get, and has not answered.
 type call struct {
 	number  uint64
 	method  string
-	spoiled bool // its answer is to be none; guarded by device.mu
+	payload []byte // until the request is sent; then nil. Guarded by device.mu
+	spoiled bool   // its answer is to be none; guarded by device.mu
 	answer  receiver[answer]
 	session *session
 }
@@ -67,17 +68,19 @@ func (h *Hub) invoke(ctx context.Context, v invocation) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	stop := h.clock.After(v.response, func() { answered.Resolve(answer{err: v.tooLate()}) })
+	stop := h.clock.After(v.response, func() { answered.Resolve(answer{err: h.late(d, c, v)}) })
 	a, err := answered.Await(ctx)
 	stop()
-	if err != nil {
-		a.err = gaveUp(err).afterSending()
+	if err == nil && a.err == nil {
+		return a, nil
 	}
-	if a.err != nil {
-		h.forget(d, c)
+	sent := h.forget(d, c)
+	if err == nil {
 		return answer{}, a.err
 	}
-	return a, nil
+	f := gaveUp(err)
+	f.sent = sent
+	return answer{}, f
 }
 
 func (v invocation) check() error {
@@ -156,20 +159,37 @@ func (h *Hub) begin(d *device, v invocation, to receiver[answer], ready func() r
 			return false
 		}
 		d.called++
-		c = &call{number: d.called, method: v.method, answer: to, session: s}
+		c = &call{number: d.called, method: v.method, payload: v.payload, answer: to, session: s}
+		if len(c.payload) == 0 {
+			c.payload = []byte("null") // Node and Python parse what comes, whatever it is
+		}
 		if s.calls == nil {
 			s.calls = map[string]*call{}
 		}
 		s.calls[c.rid()] = c
-		body := v.payload
-		if len(body) == 0 {
-			body = []byte("null") // Node and Python parse what comes, whatever it is
-		}
-		s.link.send(wire.MethodRequest{RID: c.rid(), Method: v.method, Body: body})
+		s.queue = append(s.queue, c)
+		s.handCalls()
 		return false
 	})
 	return c, err
 }
+
+// handCalls sends the requests that wait, in turn, as far as the link takes them. The device's lock is held.
+func (s *session) handCalls() {
+	for len(s.queue) > 0 && s.link.room() {
+		c := s.queue[0]
+		s.queue[0], s.queue = nil, s.queue[1:]
+		body := c.payload
+		c.payload = nil
+		s.link.send(wire.MethodRequest{RID: c.rid(), Method: c.method, Body: body})
+	}
+	if len(s.queue) == 0 {
+		s.queue = nil
+	}
+}
+
+// sent says whether the request has gone to the device, as far as the hub can know. The device's lock is held.
+func (c *call) sent() bool { return c.payload == nil }
 
 // wakeCallers lets those try again who wait for the device, if it takes methods now. Its lock is held.
 func (d *device) wakeCallers() {

@@ -27,7 +27,7 @@ type link interface {
 	opened(sessionPresent bool)
 	// send queues a message. It never waits; the device's lock is held, so the order is that of the state.
 	send(m wire.Message)
-	// room says whether the link can take a message from the cloud now. If not, it calls Hub.handMore when it can.
+	// room says whether the link can take a call or a message from the cloud now. If not, it calls Hub.handMore when it can.
 	room() bool
 	// deliver queues a message from the cloud, like send. The device's word that it has it goes to Hub.confirm
 	// with the packet id; with id 0 (QoS 0) none is needed. Again: the message was sent before.
@@ -47,6 +47,7 @@ type session struct {
 	trouble atomic.Pointer[trouble] // nil until something goes wrong, or has to wait
 
 	calls map[string]*call // methods that wait for an answer, by rid; guarded by device.mu
+	queue []*call          // those of them that wait for room on the link, oldest first; guarded by device.mu
 	will  *record          // telemetry for when the connection breaks; nil for most; guarded by device.mu
 }
 
@@ -136,7 +137,7 @@ func (h *Hub) close(s *session, reason error) {
 // takeCalls are the calls that wait on s, oldest first. The device's lock is held.
 func (s *session) takeCalls() []*call {
 	calls := slices.SortedFunc(maps.Values(s.calls), func(a, b *call) int { return cmp.Compare(a.number, b.number) })
-	s.calls = nil
+	s.calls, s.queue = nil, nil
 	return calls
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ const (
 	maxPacket     = maxMessage + 64<<10 // bytes of any other packet: a message and its topic
 	maxIdle       = 1767 * time.Second  // the longest silence that Azure allows
 	readBuffer    = 1 << 10             // bytes; bodies longer than this are read directly
+	stride        = 16 << 10            // bytes that are written at a time, each in WriteTimeout; a record of TLS
 )
 
 var errSlow = errors.New("the device did not read what it was sent")
@@ -34,8 +36,9 @@ type socket struct {
 	mu      sync.Mutex // guards what follows
 	unsent  []byte
 	writing bool
-	wanting bool // more messages from the cloud are to be handed over when unsent is written
-	closing bool // close once all is written
+	wanting bool          // more from the cloud is to be handed over when unsent is written
+	relief  chan struct{} // closed when unsent is written; nil: nobody waits for that
+	closing bool          // close once all is written
 	reason  error
 	closed  bool
 	onClose func() // nil: nobody waits for that
@@ -54,15 +57,20 @@ func (s *socket) read(limit int, within time.Duration) (packets.ControlPacket, e
 	return wire.ReadPacket(s.in, limit)
 }
 
-// write queues a packet. A peer that reads too slowly loses its connection, and holds up nobody.
+// write queues a packet. It holds up nobody: what comes in great numbers asks for room first, and what a device
+// brings about itself keeps its next packets waiting (awaitWritten). Whoever writes more all the same, such as
+// notices of a twin, ends the connection.
 func (s *socket) write(p packets.ControlPacket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.closing {
 		return
 	}
+	if s.crowded() {
+		return
+	}
 	s.unsent = wire.AppendPacket(s.unsent, p)
-	s.sendUnsent()
+	s.startWriting()
 }
 
 // acknowledge queues a PUBACK. Those for packets that came together leave together.
@@ -72,16 +80,20 @@ func (s *socket) acknowledge(packet uint16) {
 	if s.closed || s.closing {
 		return
 	}
-	s.unsent = wire.AppendPuback(s.unsent, packet)
-	s.sendUnsent()
-}
-
-func (s *socket) sendUnsent() {
-	if len(s.unsent) > s.config.MaxUnsent {
-		s.closeLocked(errSlow)
+	if s.crowded() {
 		return
 	}
+	s.unsent = wire.AppendPuback(s.unsent, packet)
 	s.startWriting()
+}
+
+// crowded ends a connection on which too much is unsent.
+func (s *socket) crowded() bool {
+	if len(s.unsent) <= s.config.MaxUnsent {
+		return false
+	}
+	s.closeLocked(errSlow)
+	return true
 }
 
 func (s *socket) startWriting() {
@@ -96,16 +108,47 @@ func (s *socket) startWriting() {
 func (s *socket) drain() {
 	defer s.writers.Done()
 	for b := s.nextUnsent(); b != nil; b = s.nextUnsent() {
-		err := s.conn.SetWriteDeadline(time.Now().Add(s.config.WriteTimeout))
-		if err == nil {
-			_, err = s.conn.Write(b)
-		}
-		if err != nil {
+		if s.writeOut(b) != nil {
 			s.end(errSlow)
 		}
 		if s.takeWanting() {
 			s.hub.handMore(s.session)
 		}
+	}
+}
+
+// writeOut gives the peer its time anew whenever it has taken something.
+func (s *socket) writeOut(b []byte) error {
+	for part := range slices.Chunk(b, stride) {
+		if err := s.conn.SetWriteDeadline(time.Now().Add(s.config.WriteTimeout)); err != nil {
+			return err
+		}
+		if _, err := s.conn.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitWritten holds up the reader of a socket while much is unsent, so that a device which asks faster than it
+// reads has to wait for its answers.
+func (s *socket) awaitWritten() {
+	s.mu.Lock()
+	if s.closed || len(s.unsent) <= s.config.MaxUnsent/2 {
+		s.mu.Unlock()
+		return
+	}
+	relief := make(chan struct{})
+	s.relief = relief
+	s.mu.Unlock()
+	<-relief
+}
+
+// relieve lets the reader go on. The lock is held.
+func (s *socket) relieve() {
+	if s.relief != nil {
+		close(s.relief)
+		s.relief = nil
 	}
 }
 
@@ -122,6 +165,7 @@ func (s *socket) nextUnsent() []byte {
 	defer s.mu.Unlock()
 	b := s.unsent
 	s.unsent = nil
+	s.relieve()
 	if b == nil || s.closed {
 		s.writing = false
 		if s.closing {
@@ -147,6 +191,7 @@ func (s *socket) closeLocked(reason error) {
 		return
 	}
 	s.closed, s.reason, s.unsent = true, reason, nil
+	s.relieve()
 	if s.onClose != nil {
 		s.onClose()
 	}
@@ -203,12 +248,14 @@ func (s *socket) writeAgain(p packets.PublishPacket, again bool) {
 	s.write(&p)
 }
 
-// room leaves some for what is not a message from the cloud.
+// room leaves some for what is neither a call nor a message from the cloud. What a lane holds is written in its
+// time, so that handMore is called then, too.
 func (s *socket) room() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.wanting = len(s.unsent) > s.config.MaxUnsent/4
-	return !s.wanting
+	full := len(s.unsent) > s.config.MaxUnsent/4 || s.session.holds(s.config.MaxUnsent/4)
+	s.wanting = s.wanting || full
+	return !full
 }
 
 func (s *socket) deliver(m wire.Devicebound, packet uint16, again bool) {
