@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"errors"
-	"time"
 
 	faults "github.com/twinbook/twinbook/simulator/fault"
 	"github.com/twinbook/twinbook/simulator/wire"
@@ -41,40 +40,29 @@ func (h *Hub) arrive(s *session, a arrival) error {
 	case v.Lost:
 		return nil
 	}
-	wait, refused := h.turnOf(a.message, v)
-	v.Delay += wait
-	return h.passOn(s, a, v, refused)
+	return h.passOn(s, a, v)
 }
 
-// passOn takes what arrived, when its time has come.
-func (h *Hub) passOn(s *session, a arrival, v faults.Verdict, refused error) error {
-	pass := func() error {
-		if refused != nil {
-			h.refuseTwin(s, a, refused)
-			return nil
-		}
-		err := a.take(a.message)
-		if err == nil && v.Twice {
-			err = h.receive(s, a.message) // once is acknowledged
-		}
-		return err
-	}
+// passOn lets what arrived go to its quota, when the time has come that faults give it.
+func (h *Hub) passOn(s *session, a arrival, v faults.Verdict) error {
 	if v.Delay == 0 && v.BytesPerSecond == 0 && s.trouble.Load() == nil {
-		return pass()
+		return h.takeTurn(s, a, v)
 	}
 	in := &s.troubles(h.clock).in
-	held := in.put(v, weight(s, a.message), func() {
+	pass := func() error { return h.takeTurn(s, a, v) }
+	if !h.hold(s, in, v, a.message, pass) {
+		return pass()
+	}
+	return in.unlessTooFast()
+}
+
+// hold puts a message into a lane, and says false if it need not wait.
+func (h *Hub) hold(s *session, l *lane, v faults.Verdict, m wire.Message, pass func() error) bool {
+	return l.put(v, weight(s, m), func() {
 		if err := pass(); err != nil {
 			h.close(s, err)
 		}
 	})
-	switch {
-	case !held:
-		return pass()
-	case in.overflows(maxPacket):
-		return errTooFast
-	}
-	return nil
 }
 
 // occasionFrom is what a message from a device is to faults, nothing if it is none, and the call that it answers.
@@ -90,22 +78,6 @@ func occasionFrom(s *session, m wire.Message) (faults.On, *call) {
 		return faults.Answers, s.calls[m.RID]
 	}
 	return "", nil
-}
-
-// turnOf counts a message towards its quota: it may have to wait, or is refused.
-func (h *Hub) turnOf(m wire.Message, v faults.Verdict) (wait time.Duration, refused error) {
-	switch m.(type) {
-	case wire.Telemetry:
-		return h.turn(telemetrySends), nil
-	case wire.TwinGet:
-		wait, refused = h.spend(twinReads, 1)
-	case wire.ReportedPatch:
-		wait, refused = h.spend(twinWrites, 1)
-	}
-	if v.RetryAfter > 0 {
-		refused = tooMany(v.RetryAfter)
-	}
-	return wait, refused
 }
 
 // refuseTwin answers a twin operation with an error.

@@ -9,7 +9,8 @@ import (
 
 // A trouble is what a connection has of faults and quotas. One that never had any has nil.
 type trouble struct {
-	in, out lane
+	in, out      lane // what faults delay
+	twins, sends lane // what waits for a quota: twin operations, and telemetry
 
 	mu    sync.Mutex             // guards what follows
 	dead  string                 // the fault that keeps anything from going through; it may be over
@@ -22,7 +23,7 @@ func (s *session) troubles(c clock.Clock) *trouble {
 	if t := s.trouble.Load(); t != nil {
 		return t
 	}
-	s.trouble.CompareAndSwap(nil, &trouble{in: lane{clock: c}, out: lane{clock: c}})
+	s.trouble.CompareAndSwap(nil, &trouble{in: lane{clock: c}, out: lane{clock: c}, twins: lane{clock: c}, sends: lane{clock: c}})
 	return s.trouble.Load()
 }
 
@@ -98,7 +99,9 @@ func (s *session) leave(inOrder bool) {
 	}
 	t.ages = nil
 	t.mu.Unlock()
-	t.in.end(inOrder)
+	t.in.end(inOrder) // from there it goes on to the next two
+	t.twins.end(inOrder)
+	t.sends.end(inOrder)
 	t.out.end(false)
 }
 

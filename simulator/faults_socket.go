@@ -22,6 +22,7 @@ func (h *Hub) takeNext(sock *socket, s *session, p packets.ControlPacket) error 
 	err := h.arrive(s, a)
 	if t := s.trouble.Load(); err == nil && t != nil {
 		t.in.awaitRoom(sock)
+		t.sends.awaitRoom(sock)
 	}
 	return err
 }

@@ -85,6 +85,21 @@ func (l *lane) holds(bytes int) bool {
 	return len(l.queue) > mostHeld/4 || l.bytes > bytes
 }
 
+// laden says whether as many twin operations wait here as one connection may have.
+func (l *lane) laden() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bytes+len(l.queue)*waitOverhead > mostWaiting
+}
+
+// unlessTooFast is an error if a device that nobody can keep waiting has sent too much.
+func (l *lane) unlessTooFast() error {
+	if l.overflows(maxPacket) {
+		return errTooFast
+	}
+	return nil
+}
+
 // wait sets the timer for the first message. The lock is held.
 func (l *lane) wait(now time.Time) {
 	l.stop = l.clock.After(l.queue[0].due.Sub(now), l.run)

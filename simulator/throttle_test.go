@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eclipse/paho.mqtt.golang/packets"
+
 	"github.com/twinbook/twinbook/hub"
 	"github.com/twinbook/twinbook/hub/azure"
 	"github.com/twinbook/twinbook/internal/clock"
@@ -189,4 +191,62 @@ func azureClient(c *caller) *azure.Client {
 		c.Fatal(err)
 	}
 	return client
+}
+
+// One device over its quota is served, then waits, then is refused; what has no quota goes on meanwhile.
+func TestThrottledDevice(t *testing.T) {
+	for _, x := range []struct {
+		topic, body string
+		q           quota
+	}{{"$iothub/twin/PATCH/properties/reported/?$rid=7", "{}", twinWrites}, {"$iothub/twin/GET/?$rid=7", " ", twinReads}} {
+		h := newHub(t, Config{Tier: "S1"})
+		for wait := time.Duration(0); wait == 0; { // the burst is used up
+			wait, _ = h.spend(x.q, 1)
+		}
+		k := enter(t, h, listen(t, h), ok)
+		k.say(strings.Repeat(publishBytes(x.topic, x.body), 1200))
+		k.say("\xc0\x00")
+		waiting := h.throttle[x.q].perMinute / 6
+		for refused := 0; ; {
+			p, err := packets.ReadPacket(k.conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, is := p.(*packets.PingrespPacket); is {
+				if refused < 1200-waiting-400 || refused == 0 { // some were served meanwhile
+					t.Errorf("%s: %d of 1200 were refused before the ping, %d may wait", x.topic, refused, waiting)
+				}
+				break
+			}
+			if p, is := p.(*packets.PublishPacket); is && strings.HasPrefix(p.TopicName, "$iothub/twin/res/429/") {
+				refused++
+			}
+		}
+		k.say("\xe0\x00")
+		for { // all that waited is served at once, and the end does not wait
+			if _, err := packets.ReadPacket(k.conn); err != nil {
+				break
+			}
+		}
+	}
+}
+
+// What waits on one connection is bounded in bytes, too.
+func TestThrottledLargeReports(t *testing.T) {
+	h := newHub(t, Config{Tier: "S1"})
+	for wait := time.Duration(0); wait == 0; {
+		wait, _ = h.spend(twinWrites, 1)
+	}
+	k := enter(t, h, listen(t, h), ok)
+	large := `{"a":"` + strings.Repeat("x", 30<<10) + `"}`
+	go k.say(strings.Repeat(publishBytes("$iothub/twin/PATCH/properties/reported/?$rid=7", large), 100))
+	for {
+		p, err := packets.ReadPacket(k.conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, is := p.(*packets.PublishPacket); is && strings.HasPrefix(p.TopicName, "$iothub/twin/res/429/") {
+			return
+		}
+	}
 }
