@@ -156,7 +156,7 @@ func (h *Hub) takeSubscribe(sock *socket, s *session, p *packets.SubscribePacket
 	var c subscription
 	for i, text := range p.Topics {
 		feed, known := wire.ParseFilter(sock.id, text)
-		if !known || (has|c.more|feed).Len() > maxFilters {
+		if !known || !wire.ValidFilter(text) || (has|c.more|feed).Len() > maxFilters {
 			ack.ReturnCodes = append(ack.ReturnCodes, 0x80)
 			continue
 		}

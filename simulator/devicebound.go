@@ -77,9 +77,6 @@ func (o outgoing) check() error {
 	case o.expiry < 0:
 		return argumentInvalid.fault("The message's expiry lies in the past").
 			saying("a message cannot expire %s before it is sent", length(-o.expiry))
-	case strings.ContainsAny(o.device, "#+"):
-		return argumentInvalid.fault("Device %s cannot receive messages", printable(o.device)).
-			saying("device %s cannot receive messages: its id has a # or +, which MQTT does not allow in the topic they would go to", o.device)
 	}
 	for _, id := range []string{o.id, o.correlation} {
 		if len(id) > maxMessageID || !utf8.ValidString(id) {

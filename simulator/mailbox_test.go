@@ -138,6 +138,34 @@ func TestMailWindow(t *testing.T) {
 	k.hear(mailBytes(0x32, "after", window+3))
 }
 
+// An id with # or + stands escaped in topics, whether the message or the device comes first. A filter that MQTT does
+// not allow is refused.
+func TestMailOfWildcardIDs(t *testing.T) {
+	for id, escaped := range map[string]string{"a#b": "a%23b", "a+b": "a%2Bb"} {
+		h := newHub(t, Config{})
+		if err := h.AddDevice(Device{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+		send := func(message string) {
+			if _, err := h.Client().Send(t.Context(), hub.Message{Target: hub.Target{Device: id}, ID: message}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		send("early")
+		k := dialTCP(t, listen(t, h))
+		k.say(connectBytes(id, "localhost/"+id+"/?api-version=2021-04-12", deviceToken(t, h, id, time.Hour)))
+		k.hear(ok)
+		k.say(subscribeBytes("devices/"+id+"/messages/devicebound/#", 0))
+		k.hear("\x90\x03\x00\x01\x80")
+		k.say(subscribeBytes("devices/"+escaped+"/messages/devicebound/#", 0))
+		k.hear("\x90\x03\x00\x01\x00")
+		send("late")
+		for _, message := range []string{"early", "late"} {
+			k.hear(frame(0x30, text16("devices/"+escaped+"/messages/devicebound/%24.mid="+message+"&%24.to=%2Fdevices%2F"+escaped+"%2Fmessages%2FdeviceBound")))
+		}
+	}
+}
+
 // A full mailbox of the largest messages does not overrun the connection, with and without acknowledgements.
 func TestMailLarge(t *testing.T) {
 	for _, qos := range []byte{0, 1} {

@@ -1,5 +1,7 @@
 package wire
 
+import "strings"
+
 // A filter is the topic filter of one feed.
 type filter struct {
 	feed Feeds
@@ -21,9 +23,7 @@ func filters(id Identity) []filter {
 
 // Filters are the topic filters of feeds, in a fixed order.
 func Filters(id Identity, feeds Feeds) []string {
-	if feeds.Has(EscapedIDs) {
-		id = id.escaped()
-	}
+	id = id.spelled(feeds.Has(EscapedIDs))
 	var texts []string
 	for _, f := range filters(id) {
 		if feeds&f.feed != 0 {
@@ -50,4 +50,9 @@ func ParseFilter(id Identity, text string) (feed Feeds, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// ValidFilter says whether MQTT allows a filter of the kind that a hub knows: with one wildcard, the # at its end.
+func ValidFilter(text string) bool {
+	return !strings.ContainsAny(strings.TrimSuffix(text, "/#"), "#+\x00")
 }

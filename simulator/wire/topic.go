@@ -35,16 +35,13 @@ func Topic(id Identity, m Message) (topic string, body []byte, err error) {
 	case MethodResponse:
 		topic, body = responsePrefix+strconv.Itoa(m.Status)+"/?$rid="+m.RID, m.Body
 	case Telemetry:
-		topic, body = base(id)+eventsSuffix+"/"+FormatBag(m.Properties), m.Body
+		topic, body = base(id.spelled(false))+eventsSuffix+"/"+FormatBag(m.Properties), m.Body
 	case MethodRequest:
 		topic, body = methodPrefix+escapeMethod(m.Method)+"/?$rid="+m.RID, m.Body
 	case TwinResponse:
 		topic, body = twinResPrefix+strconv.Itoa(m.Status)+"/?$rid="+m.RID+versionSuffix(m.Version), m.Body
 	case Devicebound:
-		if m.EscapedID {
-			id = id.escaped()
-		}
-		topic, body = base(id)+deviceboundPart+FormatBag(m.Properties), m.Body
+		topic, body = base(id.spelled(m.EscapedID))+deviceboundPart+FormatBag(m.Properties), m.Body
 	case DesiredPatch:
 		topic, body = desiredPrefix+"?$version="+strconv.FormatInt(m.Version, 10), m.Body
 	default:
@@ -111,6 +108,14 @@ func base(id Identity) string {
 
 // escaped is the identity as Python's SDK writes it in topics.
 func (id Identity) escaped() Identity { return Identity{escape(id.Device), escape(id.Module)} }
+
+// spelled is the identity as it stands in a topic. MQTT allows no # or + there, so an id that has one is always escaped.
+func (id Identity) spelled(escaped bool) Identity {
+	if escaped || strings.ContainsAny(id.Device+id.Module, "#+") {
+		return id.escaped()
+	}
+	return id
+}
 
 // ParseFromDevice reads what a device published. The message keeps body.
 func ParseFromDevice(id Identity, topic string, body []byte) (Message, error) {
@@ -191,7 +196,7 @@ func ParseFromHub(id Identity, topic string, body []byte) (Message, error) {
 		}
 		return DesiredPatch{Version: q.version, Body: body}, err
 	}
-	if bag, ok := strings.CutPrefix(topic, base(id)+deviceboundPart); ok {
+	if bag, ok := strings.CutPrefix(topic, base(id.spelled(false))+deviceboundPart); ok {
 		return Devicebound{Properties: ParseBag(bag), Body: body}, nil
 	}
 	return nil, fmt.Errorf("no hub publishes to %.80q for %s", topic, id)

@@ -32,6 +32,8 @@ func TestTopics(t *testing.T) {
 		{dev, DesiredPatch{Version: 9, Body: []byte("{}")}, "$iothub/twin/PATCH/properties/desired/?$version=9", "{}"},
 		{dev, Devicebound{Properties: []Property{{Key: "$.to", Value: "/devices/dev-1/messages/deviceBound"}, {Key: "a b", Value: "c&d"}}, Body: []byte("x")}, "devices/dev-1/messages/devicebound/%24.to=%2Fdevices%2Fdev-1%2Fmessages%2FdeviceBound&a%20b=c%26d", "x"},
 		{module, Devicebound{Body: []byte("x")}, "devices/dev-1/modules/m/messages/devicebound/", "x"},
+		{Identity{Device: "a#b"}, Devicebound{Body: []byte("x")}, "devices/a%23b/messages/devicebound/", "x"},
+		{Identity{Device: "a+b", Module: "m"}, Telemetry{Body: []byte("x")}, "devices/a%2Bb/modules/m/messages/events/", "x"},
 	} {
 		topic, body, err := Topic(c.id, c.m)
 		if err != nil || topic != c.topic || string(body) != c.body {
