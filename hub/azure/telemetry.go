@@ -61,9 +61,10 @@ func (c *Client) Telemetry(ctx context.Context, q hub.TelemetryQuery) (hub.Telem
 func (c *Client) page(ctx context.Context, r request, q hub.TelemetryQuery, wait time.Duration) (hub.TelemetryPage, error) {
 	r.limit = wait + c.timeout
 	r.query.Set("wait", strconv.Itoa(seconds(wait)))
+	r.query.Del("after")
+	r.query.Del("since")
 	switch {
 	case q.After != "":
-		r.query.Del("since")
 		r.query.Set("after", q.After)
 	case !q.Since.IsZero():
 		r.query.Set("since", q.Since.UTC().Format(time.RFC3339Nano))

@@ -97,7 +97,7 @@ func TestNoConnection(t *testing.T) {
 }
 
 func TestUnreadableTwins(t *testing.T) {
-	deep := strings.Repeat(`{"a":`, 500) + "1" + strings.Repeat("}", 500)
+	deep := strings.Repeat(`{"a":`, 600) + "1" + strings.Repeat("}", 600)
 	for _, twin := range []string{"", "[]", "{", deep, `{"desired":` + strings.Repeat(" ", 300<<10) + `{}}`} {
 		h := &strangeHub{twin: twin}
 		strange(t, h, func(ctx context.Context, l *clock.Loop, r *device.Running) {
@@ -125,7 +125,7 @@ func TestStrangeMessages(t *testing.T) {
 		if err := ready(ctx, l, r, time.Hour); err != nil {
 			t.Fatal(err)
 		}
-		for i, body := range []string{"", "{", `"text"`, `{"interval":1}`, strings.Repeat(`{"a":`, 500) + "1" + strings.Repeat("}", 500)} {
+		for i, body := range []string{"", "{", `"text"`, `{"interval":1}`, strings.Repeat(`{"a":`, 600) + "1" + strings.Repeat("}", 600)} {
 			h.receiver.Receive(h, wire.DesiredPatch{Version: int64(10 - i), Body: []byte(body)})
 			h.receiver.Receive(h, wire.MethodRequest{RID: fmt.Sprint("body ", i), Method: "nothing", Body: []byte(body)})
 		}
