@@ -36,6 +36,7 @@ var (
 	moduleNotFound   = code{404, 404010, "ModuleNotFound", hub.NotFound}
 	deviceNotOnline  = code{404, 404103, "DeviceNotOnline", hub.Offline}
 	connectionClosed = code{404, 404104, "DeviceConnectionClosedRemotely", hub.Interrupted}
+	noMethod         = code{405, 405000, "MethodNotAllowed", hub.Invalid}
 	jobExists        = code{409, 409000, "JobAlreadyExists", hub.Conflict}
 	deviceExists     = code{409, 409001, "DeviceAlreadyExists", hub.Conflict}
 	moduleExists     = code{409, 409301, "ModuleAlreadyExistsOnDevice", hub.Conflict}
@@ -58,6 +59,7 @@ type fault struct {
 	text  string        // as Azure says it
 	plain string        // in our words, with what to do; empty: text is plain enough
 	sent  bool          // the request had reached the device
+	allow string        // the header Allow; empty: there is none
 	again time.Duration // Retry-After, in whole seconds; 0: there is none
 
 	waited time.Duration // for the device

@@ -91,6 +91,11 @@ func (h *Hub) answerREST(r *request, call route, known bool) (reply, error) {
 	if v := r.URL.Query().Get("api-version"); r.path[0] != ourOwn && !apiVersion.MatchString(v) {
 		return reply{}, badVersion.fault("The api-version '%s' is not valid, use 2021-04-12", printable(v))
 	}
+	if methods := allowed(r.path); !known && r.path[0] == ourOwn && methods != "" {
+		f := noMethod.fault("There is no %s here, there are %s", r.Method, methods)
+		f.allow = methods
+		return reply{}, f
+	}
 	if !known {
 		return reply{}, notImplemented.fault("This simulator has no %s %s", r.Method, printable(r.URL.Path))
 	}
@@ -133,6 +138,17 @@ func findRoute(method string, path []string) (found route, known bool) {
 		}
 	}
 	return route{}, false
+}
+
+// allowed are the methods that a path has.
+func allowed(path []string) string {
+	var methods []string
+	for _, r := range routes {
+		if r.matches(path) {
+			methods = append(methods, r.method)
+		}
+	}
+	return strings.Join(methods, ", ")
 }
 
 func (r route) matches(path []string) bool {
@@ -224,6 +240,9 @@ func (h *Hub) writeFault(w http.ResponseWriter, f *fault, inside bool) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("iothub-errorcode", f.name)
+	if f.allow != "" {
+		w.Header().Set("Allow", f.allow)
+	}
 	if f.again > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(f.again/time.Second)))
 	}

@@ -60,7 +60,8 @@ func (r *request) addFault() (reply, error) {
 }
 
 func parseFault(body []byte) (f faults.Fault, err error) {
-	if body = bytes.TrimSpace(body); bytes.HasPrefix(body, []byte("{")) {
+	// No fault in the text form begins so, or is JSON by chance.
+	if body = bytes.TrimSpace(body); bytes.HasPrefix(body, []byte("{")) || bytes.HasPrefix(body, []byte("[")) || json.Valid(body) {
 		return f, json.Unmarshal(body, &f)
 	}
 	return faults.Parse(string(body))

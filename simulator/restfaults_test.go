@@ -46,6 +46,11 @@ func TestRESTFaults(t *testing.T) {
 		`{"latency":"2"}`:             "latency: ",
 		`{"latency":`:                 "no JSON",
 		`{"id":"1","offline":true}`:   "there is a fault 1 already",
+		`[{"offline":true}]`:          "a fault is an object such as",
+		`[`:                           "no JSON",
+		`null`:                        "a fault is an object such as",
+		`"offline"`:                   "a fault is an object such as",
+		`{"loss":0.5}`:                "write 50%",
 		`{}`:                          "does not say what goes wrong",
 		"profile=nobody offline":      "no profile",
 		"latency=2s\x00; loss=1%":     "no duration",
@@ -55,6 +60,15 @@ func TestRESTFaults(t *testing.T) {
 		c.wantError(a, 400, "ArgumentInvalid", 0)
 		if !strings.Contains(a.body, says) {
 			t.Errorf("%.60q: %s, want %q", body, a.body, says)
+		}
+	}
+	for path, allow := range map[string]string{"/twinbook/faults": "GET, POST, DELETE", "/twinbook/faults/mine": "GET, DELETE"} {
+		for _, method := range []string{"PUT", "PATCH"} {
+			a := c.do(method, path, "offline")
+			c.wantError(a, 405, "MethodNotAllowed", 0)
+			if got := a.header.Get("Allow"); got != allow {
+				t.Errorf("%s %s: Allow %q, want %q", method, path, got, allow)
+			}
 		}
 	}
 	want(c.do("DELETE", "/twinbook/faults/mine", ""), 204, "")

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 const (
@@ -50,7 +52,9 @@ func (h *Hub) ServeREST(ctx context.Context, l net.Listener) error {
 // newServer serves requests until the one context ends, and devices until the other does.
 func (h *Hub) newServer(requests, devices context.Context, underWay *sync.WaitGroup) *http.Server {
 	web := func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != webSocketPath {
+		if r.URL.Path != webSocketPath && websocket.IsWebSocketUpgrade(r) { // a 401 would send people looking at their keys
+			h.writeFault(w, notFound.fault("There is no WebSocket at %s, MQTT is at %s", printable(r.URL.Path), webSocketPath), false)
+		} else if r.URL.Path != webSocketPath {
 			h.serveREST(w, r)
 		} else if conn, ok := h.upgrade(w, r); ok {
 			// In a goroutine of its own, since that of the request holds much that is no longer needed.

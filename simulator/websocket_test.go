@@ -268,3 +268,18 @@ func TestWebSocketsEndWithTheHub(t *testing.T) {
 	}
 	k.hearEnd(websocket.CloseNormalClosure)
 }
+
+// Who has the path wrong hears of the path, not of keys.
+func TestWebSocketElsewhere(t *testing.T) {
+	d := openDoors(t, newHub(t, Config{}))
+	for _, path := range []string{"/mqtt", webSocketPath + "/", "/"} {
+		_, answer, err := websocket.DefaultDialer.Dial("ws://"+d.http+path, http.Header{"Sec-WebSocket-Protocol": {"mqtt"}})
+		if err == nil || answer == nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		body, _ := io.ReadAll(answer.Body)
+		if answer.StatusCode != 404 || !strings.Contains(string(body), "MQTT is at "+webSocketPath) {
+			t.Errorf("%s: %d %s", path, answer.StatusCode, body)
+		}
+	}
+}

@@ -85,7 +85,25 @@ func (f doorFlags) open(now time.Time) (d *doors, err error) {
 	return d, err
 }
 
+// openedBy is what was opened for which flag.
+type openedBy map[string]net.Addr
+
+// at is the flag for which an address was opened already.
+func (o openedBy) at(address string) (flag string, ok bool) {
+	wanted, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return "", false
+	}
+	for flag, addr := range o {
+		if have, ok := addr.(*net.TCPAddr); ok && have.Port == wanted.Port && (have.IP.Equal(wanted.IP) || have.IP.IsUnspecified() || wanted.IP == nil || wanted.IP.IsUnspecified()) {
+			return flag, true
+		}
+	}
+	return "", false
+}
+
 func (d *doors) bind(f doorFlags) error {
+	opened := openedBy{}
 	for _, door := range []struct {
 		flag, address string
 		secure        bool
@@ -100,10 +118,14 @@ func (d *doors) bind(f doorFlags) error {
 			continue
 		}
 		l, err := listen(door.flag, door.address, door.secure)
+		if other, ok := opened.at(door.address); err != nil && ok {
+			return fmt.Errorf("--%s and --%s name the same address, %s; each needs one of its own, and port 0 picks a free one", other, door.flag, door.address)
+		}
 		if err != nil {
 			return err
 		}
 		*door.place = l
+		opened[door.flag] = l.Addr()
 	}
 	if len(present(d.https, d.mqtts, d.http, d.mqtt)) == 0 {
 		return errors.New("with --https off and --mqtts off nobody could reach the simulator; leave one out, or give --http or --mqtt an address")

@@ -119,3 +119,18 @@ func TestARefusedFolder(t *testing.T) {
 		t.Errorf("got %v, want %v", got, other)
 	}
 }
+
+// Two flags of one address do not send anybody to look for another program.
+func TestOneAddressForTwoDoors(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	d, err := doorFlags{http: address, mqtt: address}.open(time.Now())
+	d.close()
+	if err == nil || !strings.Contains(err.Error(), "--http and --mqtt name the same address, "+address) {
+		t.Error(err)
+	}
+}

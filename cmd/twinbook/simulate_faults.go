@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -50,10 +51,22 @@ func (f *faultFlags) parse() (t troubles, err error) {
 // addFaults puts the faults of the file and then more in force: they count their time from now, when all devices are
 // connected.
 func (d *desk) addFaults(more []fault.Fault) error {
+	for _, f := range more {
+		if !d.knows(f.Device) {
+			return fmt.Errorf("fault '%s': device: the simulator has no device %.80q; give one of the file, or a pattern with * and ?", f, f.Device)
+		}
+	}
 	for _, f := range slices.Concat(d.fleet.Faults, more) {
 		if _, err := d.hub.AddFault(f); err != nil {
 			return fmt.Errorf("fault '%s': %w", f, err)
 		}
 	}
 	return nil
+}
+
+// knows says whether there is a device that a fault names. Patterns may mean devices that are made later, and so may
+// modules.
+func (d *desk) knows(named string) bool {
+	id, _, _ := strings.Cut(named, "/")
+	return named == "" || strings.ContainsAny(named, "*?") || slices.Contains(d.hub.Devices(), id)
 }
