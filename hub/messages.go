@@ -46,6 +46,6 @@ type Telemetry struct {
 	Target
 	Time       time.Time         // when the hub received it, in whole ticks of 100ns; no two messages of a device have the same
 	Body       []byte            // as sent; whoever gets it must not change it
-	Properties map[string]string // of the application
+	Properties map[string]string // of the application; those without a value are left out
 	System     map[string]string // messageId, contentType and so on, by the names of Azure's service SDKs; for a will iothub-MessageType is "Will"
 }

@@ -74,6 +74,9 @@ func (r *record) message() hub.Telemetry {
 		Properties: map[string]string{}, System: map[string]string{},
 	}
 	for _, p := range wire.ParseBag(r.bag) {
+		if p.Null { // for steps it is not there
+			continue
+		}
 		if strings.HasPrefix(p.Key, "$.") {
 			m.System[systemName(p.Key)] = p.Value
 		} else {
@@ -85,6 +88,17 @@ func (r *record) message() hub.Telemetry {
 	}
 	maps.Copy(m.System, r.stamp(from))
 	return m
+}
+
+// nulls are the keys of the application that stood without a value, which is not the same as an empty one.
+func (r *record) nulls() []string {
+	var keys []string
+	for _, p := range wire.ParseBag(r.bag) {
+		if p.Null && !strings.HasPrefix(p.Key, "$.") {
+			keys = append(keys, p.Key)
+		}
+	}
+	return keys
 }
 
 // stamp is what the hub itself says of a message.

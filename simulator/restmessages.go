@@ -12,7 +12,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/twinbook/twinbook/hub"
 	"github.com/twinbook/twinbook/simulator/wire"
 )
 
@@ -132,18 +131,25 @@ func (r *request) addressee() (id string, err error) {
 // telemetryDoc is a message of a device. Body is the text that was sent; bytes that are no UTF-8
 // stand in BodyBase64.
 type telemetryDoc struct {
-	DeviceID   string            `json:"deviceId"`
-	ModuleID   string            `json:"moduleId,omitempty"`
-	Enqueued   string            `json:"enqueuedTime"`
-	Body       *string           `json:"body,omitempty"`
-	BodyBase64 []byte            `json:"bodyBase64,omitempty"`
-	Properties map[string]string `json:"properties"`
-	System     map[string]string `json:"systemProperties"`
+	DeviceID   string             `json:"deviceId"`
+	ModuleID   string             `json:"moduleId,omitempty"`
+	Enqueued   string             `json:"enqueuedTime"`
+	Body       *string            `json:"body,omitempty"`
+	BodyBase64 []byte             `json:"bodyBase64,omitempty"`
+	Properties map[string]*string `json:"properties"` // nil: the key stood without a value
+	System     map[string]string  `json:"systemProperties"`
 }
 
-func newTelemetryDoc(m hub.Telemetry) telemetryDoc {
+func newTelemetryDoc(r *record) telemetryDoc {
+	m := r.message()
 	doc := telemetryDoc{
-		DeviceID: m.Device, ModuleID: m.Module, Enqueued: timeText(m.Time), Properties: m.Properties, System: m.System,
+		DeviceID: m.Device, ModuleID: m.Module, Enqueued: timeText(m.Time), Properties: map[string]*string{}, System: m.System,
+	}
+	for _, key := range r.nulls() {
+		doc.Properties[key] = nil
+	}
+	for key, value := range m.Properties {
+		doc.Properties[key] = &value
 	}
 	if utf8.Valid(m.Body) {
 		text := string(m.Body)
@@ -213,7 +219,7 @@ func (r *request) telemetry(d *device) (reply, error) {
 func (p telemetryPage) doc() telemetryReply {
 	doc := telemetryReply{Messages: make([]telemetryDoc, len(p.records)), Next: p.next, Lost: p.lost}
 	for i, r := range p.records {
-		doc.Messages[i] = newTelemetryDoc(r.message())
+		doc.Messages[i] = newTelemetryDoc(&r)
 	}
 	return doc
 }
@@ -228,7 +234,7 @@ func (h *Hub) follow(ctx context.Context, w http.ResponseWriter, in reading) {
 			return
 		}
 		for _, r := range page.records {
-			if _, err := w.Write(append(encodeJSON(newTelemetryDoc(r.message())), '\n')); err != nil {
+			if _, err := w.Write(append(encodeJSON(newTelemetryDoc(&r)), '\n')); err != nil {
 				return
 			}
 		}

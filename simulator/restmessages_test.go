@@ -95,7 +95,7 @@ func TestRESTTelemetry(t *testing.T) {
 	second.send(wire.Telemetry{Body: []byte("\xff")})
 
 	page := c.readTelemetry("/twinbook/telemetry/dev-1?wait=60")
-	if len(page.Messages) != 1 || *page.Messages[0].Body != "ä" || page.Messages[0].Properties["a"] != "1" || page.Messages[0].System["contentType"] != "text/plain" || page.Messages[0].DeviceID != "dev-1" {
+	if len(page.Messages) != 1 || *page.Messages[0].Body != "ä" || *page.Messages[0].Properties["a"] != "1" || page.Messages[0].System["contentType"] != "text/plain" || page.Messages[0].DeviceID != "dev-1" {
 		t.Errorf("%+v", page)
 	}
 	if again := c.readTelemetry("/twinbook/telemetry/dev-1?wait=1&after=" + page.Next); len(again.Messages) != 0 || again.Next == "" {
@@ -105,8 +105,13 @@ func TestRESTTelemetry(t *testing.T) {
 	if len(all.Messages) != 2 || all.Messages[1].Body != nil || string(all.Messages[1].BodyBase64) != "\xff" {
 		t.Errorf("all: %+v", all)
 	}
+	first.send(wire.Telemetry{Properties: []wire.Property{{Key: "null", Null: true}, {Key: "empty"}}})
+	page = c.readTelemetry("/twinbook/telemetry/dev-1?wait=60&after=" + page.Next)
+	if p := page.Messages[0].Properties; len(p) != 2 || p["null"] != nil || p["empty"] == nil || *p["empty"] != "" {
+		t.Errorf("null and empty: %v", p)
+	}
 	since := all.Messages[1].Enqueued
-	if late := c.readTelemetry("/twinbook/telemetry?since=" + since); len(late.Messages) != 1 || late.Messages[0].DeviceID != "dev-2" {
+	if late := c.readTelemetry("/twinbook/telemetry?since=" + since); len(late.Messages) != 2 || late.Messages[0].DeviceID != "dev-2" {
 		t.Errorf("since %s: %+v", since, late)
 	}
 	waiting := make(chan telemetryReply, 1)

@@ -107,7 +107,7 @@ func TestTelemetryGoesOn(t *testing.T) {
 	var asked []string
 	answers := []string{
 		`{"messages":[],"next":"c1","lost":2}`,
-		`{"messages":[{"deviceId":"dev-1","enqueuedTime":"2026-03-01T12:00:00.1234567Z","body":"ä","properties":{"a":"1"},"systemProperties":{"messageId":"7"}},
+		`{"messages":[{"deviceId":"dev-1","enqueuedTime":"2026-03-01T12:00:00.1234567Z","body":"ä","properties":{"a":"1","null":null},"systemProperties":{"messageId":"7"}},
 			{"deviceId":"dev-1","moduleId":"m","enqueuedTime":"2026-03-01T13:00:01+01:00","bodyBase64":"/wA=","properties":null}],"next":"c2","lost":1}`,
 	}
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {

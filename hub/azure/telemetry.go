@@ -86,13 +86,13 @@ func (c *Client) page(ctx context.Context, r request, q hub.TelemetryQuery, wait
 // A telemetryDocument is a page as the simulator gives it. A message has a text, or bytes that are none.
 type telemetryDocument struct {
 	Messages []struct {
-		DeviceID   string            `json:"deviceId"`
-		ModuleID   string            `json:"moduleId"`
-		Enqueued   time.Time         `json:"enqueuedTime"`
-		Body       string            `json:"body"`
-		BodyBase64 []byte            `json:"bodyBase64"`
-		Properties map[string]string `json:"properties"`
-		System     map[string]string `json:"systemProperties"`
+		DeviceID   string             `json:"deviceId"`
+		ModuleID   string             `json:"moduleId"`
+		Enqueued   time.Time          `json:"enqueuedTime"`
+		Body       string             `json:"body"`
+		BodyBase64 []byte             `json:"bodyBase64"`
+		Properties map[string]*string `json:"properties"` // nil: a key without a value
+		System     map[string]string  `json:"systemProperties"`
 	} `json:"messages"`
 	Next string `json:"next"`
 	Lost int    `json:"lost"`
@@ -110,8 +110,22 @@ func (d telemetryDocument) page() (hub.TelemetryPage, error) {
 		}
 		page.Messages[i] = hub.Telemetry{
 			Target: hub.Target{Device: m.DeviceID, Module: m.ModuleID}, Time: m.Enqueued.UTC(),
-			Body: body, Properties: m.Properties, System: m.System,
+			Body: body, Properties: present(m.Properties), System: m.System,
 		}
 	}
 	return page, nil
+}
+
+// present are the properties that have a value; nil where there are none at all.
+func present(all map[string]*string) map[string]string {
+	if all == nil {
+		return nil
+	}
+	with := make(map[string]string, len(all))
+	for key, value := range all {
+		if value != nil {
+			with[key] = *value
+		}
+	}
+	return with
 }

@@ -24,7 +24,8 @@ func FormatBag(properties []Property) string {
 	return strings.Join(parts, "&")
 }
 
-// ParseBag reads the property bag at the end of a topic, with or without a leading "?".
+// ParseBag reads the property bag at the end of a topic, with or without a leading "?". Empty parts, as in
+// a=1&&b=2&, are none.
 func ParseBag(s string) []Property {
 	s = strings.TrimSuffix(strings.TrimPrefix(s, "?"), "/")
 	if s == "" {
@@ -32,6 +33,9 @@ func ParseBag(s string) []Property {
 	}
 	var properties []Property
 	for part := range strings.SplitSeq(s, "&") {
+		if part == "" {
+			continue
+		}
 		key, value, valued := strings.Cut(part, "=")
 		properties = append(properties, Property{Key: unescape(key), Value: unescape(value), Null: !valued})
 	}

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -192,4 +193,14 @@ func withoutBody(m Message) Message {
 		return m
 	}
 	return m
+}
+
+// Where nothing stands between two signs there is no property without a name.
+func TestBagWithEmptyParts(t *testing.T) {
+	want := []Property{{Key: "a", Value: "1"}, {Key: "n", Null: true}, {Key: "b", Value: ""}}
+	for _, bag := range []string{"a=1&n&b=", "?&a=1&&n&b=&", "&a=1&n&&&b=&&"} {
+		if got := ParseBag(bag); !slices.Equal(got, want) {
+			t.Errorf("%s: %+v, want %+v", bag, got, want)
+		}
+	}
 }
