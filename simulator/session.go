@@ -239,7 +239,7 @@ func (h *Hub) takeReport(s *session, m wire.ReportedPatch) error {
 		err = argumentInvalid.fault("Properties.Reported must be a JSON object")
 	}
 	if m.Version < 0 {
-		err = argumentInvalid.fault("The $version in the topic is not a number from 0 up")
+		err = argumentInvalid.fault("The $version in the topic is not a number from 1 up")
 	}
 	if s.noTwin {
 		err = noVersion()

@@ -21,7 +21,7 @@ const (
 	maxRID = 128 // characters, as Azure documents
 )
 
-// BadVersion stands for a $version that is no number from 0 up.
+// BadVersion stands for a $version that is no number, or that no twin has: they begin with 1.
 const BadVersion = -1
 
 // Topic is where a message is published, and its body. It is an error for messages that are
@@ -215,7 +215,7 @@ func parseStatus(s string) (int, query, error) {
 // A query is what follows "?" in a topic. The rid stays as it was sent, since it goes back byte for byte.
 type query struct {
 	rid     string
-	version int64 // or BadVersion
+	version int64 // or BadVersion; 0: there is none
 }
 
 func parseQuery(s string, needRID bool) (query, error) {
@@ -231,7 +231,7 @@ func parseQuery(s string, needRID bool) (query, error) {
 			q.rid = value
 		case "$version":
 			v, err := strconv.ParseInt(unescape(value), 10, 64)
-			if err != nil || v < 0 {
+			if err != nil || v <= 0 {
 				v = BadVersion
 			}
 			q.version = v

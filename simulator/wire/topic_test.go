@@ -77,6 +77,7 @@ func TestParseTolerance(t *testing.T) {
 		{"$iothub/twin/GET/?%24rid=a%20b", TwinGet{RID: "a%20b"}}, // the rid goes back byte for byte
 		{"$iothub/twin/PATCH/properties/reported/?$version=4&$rid=1", ReportedPatch{RID: "1", Version: 4}},
 		{"$iothub/twin/PATCH/properties/reported/?$rid=1&$version=x", ReportedPatch{RID: "1", Version: BadVersion}}, // answered, with an error
+		{"$iothub/twin/PATCH/properties/reported/?$rid=1&$version=0", ReportedPatch{RID: "1", Version: BadVersion}},
 		{"$iothub/twin/PATCH/properties/reported/?$version=-7&$rid=1", ReportedPatch{RID: "1", Version: BadVersion}},
 		{"$iothub/twin/GET/?$rid=1&$version=x", TwinGet{RID: "1"}},
 		{"devices/dev-1/messages/events", Telemetry{}},
