@@ -179,16 +179,16 @@ func covers(t wire.Token, path string) bool {
 	return wire.Within(path, opened)
 }
 
-// admit checks the SAS token a device connects with, or without one its certificates, and says how long
-// that is good.
-func (h *Hub) admit(d *device, token string, shown []*x509.Certificate) (time.Duration, error) {
+// admit checks the SAS token a device connects with, or without one its certificates, and says until when
+// that is good by timeFor; zero is for ever, as Azure documents no end of what a certificate opened.
+func (h *Hub) admit(d *device, token string, shown []*x509.Certificate) (expires time.Time, err error) {
 	if token == "" {
-		return unlimited, h.admitCertificate(d, shown)
+		return time.Time{}, h.admitCertificate(d, shown)
 	}
 	now := h.timeFor(d.id)
 	t, err := h.checkToken(token, now)
 	if err != nil {
-		return 0, err
+		return time.Time{}, err
 	}
 	path := d.names().Path()
 	if t.Policy != "" {
@@ -196,7 +196,7 @@ func (h *Hub) admit(d *device, token string, shown []*x509.Certificate) (time.Du
 	} else {
 		err = h.checkDeviceKey(d, t, path)
 	}
-	return t.Left(now), err
+	return t.Until(), err
 }
 
 func (h *Hub) checkDeviceKey(d *device, t wire.Token, path string) error {

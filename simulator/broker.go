@@ -32,41 +32,40 @@ func (h *Hub) Attach(ctx context.Context, conn net.Conn) error {
 // serve is a connection from CONNECT to its end. What stands on the stack while the device is idle decides
 // whether the stack can shrink to 4 KiB: so there is no defer here or in Attach, and welcome is a function of its own.
 func (h *Hub) serve(ctx context.Context, sock *socket) error {
-	s, life, idle, err := h.welcome(ctx, sock)
+	s, idle, err := h.welcome(ctx, sock)
 	if err != nil {
 		return err
 	}
-	expiry := h.clock.After(life, func() { h.close(s, errTokenExpired) })
+	h.awaitExpiry(s)
 	err = sock.why(h.converse(sock, s, idle))
-	expiry()
 	h.close(s, err)
 	return err
 }
 
-// welcome lets a device in by its CONNECT, and says how long its token is good and how long it may be silent.
-func (h *Hub) welcome(ctx context.Context, sock *socket) (s *session, life, idle time.Duration, err error) {
+// welcome lets a device in by its CONNECT, and says how long it may be silent.
+func (h *Hub) welcome(ctx context.Context, sock *socket) (s *session, idle time.Duration, err error) {
 	p, err := sock.read(maxBeforeAuth, h.config.ConnectTimeout)
 	if err != nil {
-		return nil, 0, 0, fmt.Errorf("no CONNECT: %w", sock.why(err))
+		return nil, 0, fmt.Errorf("no CONNECT: %w", sock.why(err))
 	}
 	connect, ok := p.(*packets.ConnectPacket)
 	if !ok {
-		return nil, 0, 0, errors.New("the first packet is not CONNECT")
+		return nil, 0, errors.New("the first packet is not CONNECT")
 	}
-	s, life, refusal := h.login(sock, connect)
+	s, refusal := h.login(sock, connect)
 	if refusal != nil {
-		return nil, 0, 0, h.refuse(sock, refusal)
+		return nil, 0, h.refuse(sock, refusal)
 	}
 	v, refusal := h.knock(ctx, s)
 	if refusal != nil {
-		return nil, 0, 0, h.refuse(sock, refusal)
+		return nil, 0, h.refuse(sock, refusal)
 	}
 	sock.hub, sock.session = h, s
 	if err := h.open(s, connect.CleanSession); err != nil {
-		return nil, 0, 0, h.refuse(sock, &refused{packets.ErrRefusedNotAuthorised, err})
+		return nil, 0, h.refuse(sock, &refused{packets.ErrRefusedNotAuthorised, err})
 	}
 	h.afflict(s, v, "")
-	return s, life, idleLimit(connect.Keepalive), nil
+	return s, idleLimit(connect.Keepalive), nil
 }
 
 // idleLimit is how long a client may be silent.

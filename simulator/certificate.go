@@ -8,11 +8,7 @@ import (
 	"encoding/hex"
 	"net"
 	"strings"
-	"time"
 )
-
-// unlimited is how long a connection lasts that a certificate opened. Azure documents no end of it.
-const unlimited = 100 * 365 * 24 * time.Hour
 
 // shownBy is the certificate that the device at the other end has shown, and those that came with it. The
 // TLS handshake has proved that the device has its private key, and nothing else.

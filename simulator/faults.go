@@ -39,10 +39,19 @@ func (h *Hub) AddFault(f faults.Fault) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if f.From > 0 {
-		h.clock.After(f.From, func() { h.strikeAll(id) })
-	} else {
+	strike := func() {
 		h.strikeAll(id)
+		if f.ClockSkew != 0 {
+			h.followSkew()
+		}
+	}
+	if f.From > 0 {
+		h.clock.After(f.From, strike)
+	} else {
+		strike()
+	}
+	if _, until := f.Span(); until > 0 && f.ClockSkew != 0 {
+		h.clock.After(until, h.followSkew)
 	}
 	return id, nil
 }
@@ -63,8 +72,12 @@ func (h *Hub) profile(name string) ([]string, error) {
 func (h *Hub) RemoveFault(id string) bool {
 	t := &h.faults
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.set != nil && t.set.Remove(id)
+	removed := t.set != nil && t.set.Remove(id)
+	t.mu.Unlock()
+	if removed {
+		h.followSkew() // it may have been one of the clock
+	}
+	return removed
 }
 
 // Faults are all faults that were added and not removed, in that order, also those whose time is not now.

@@ -64,6 +64,56 @@ func TestClockSkew(t *testing.T) {
 	}
 }
 
+// Live connections follow the clock when a fault comes, is taken away, or is over.
+func TestClockSkewOfLiveConnections(t *testing.T) {
+	for _, x := range []struct {
+		name, before, after string // faults; before the device connects, and then
+		remove              bool   // the first one, then
+		want                time.Duration
+	}{
+		{"comes", "", "clockSkew=59m55s", false, 9 * time.Second}, // 5 s are allowed for
+		{"comes later", "", "clockSkew=59m55s from=20s", false, 20 * time.Second},
+		{"is removed", "clockSkew=-87600h", "clockSkew=59m55s", true, 9 * time.Second},
+		{"is over", "clockSkew=-87600h until=20s", "clockSkew=59m55s", false, 20 * time.Second},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			h := newHub(t, Config{Clock: fast()})
+			b := &bench{t, h, h.Client(), nil}
+			if x.before != "" {
+				b.fault(x.before)
+			}
+			f := newFake(t)
+			if _, err := dialToken(sockets(t, h), wire.Options{Identity: wire.Identity{Device: "dev-1"}}, deviceToken(t, h, "dev-1", time.Hour), f); err != nil {
+				t.Fatal(err)
+			}
+			b.fault(x.after)
+			if x.remove {
+				h.RemoveFault("1")
+			}
+			b.took(x.want-6*time.Second, func() { within(t, "the end of the token", f.closed) })
+		})
+	}
+	t.Run("gives more time", func(t *testing.T) {
+		h := newHub(t, Config{Clock: fast()})
+		b := &bench{t, h, h.Client(), nil}
+		f := newFake(t)
+		if _, err := dialToken(sockets(t, h), wire.Options{Identity: wire.Identity{Device: "dev-1"}}, deviceToken(t, h, "dev-1", 5*time.Second), f); err != nil {
+			t.Fatal(err)
+		}
+		id := b.fault("clockSkew=-1h")
+		passed := make(chan bool)
+		h.clock.After(30*time.Second, func() { close(passed) })
+		within(t, "half a minute", passed)
+		select {
+		case <-f.closed:
+			t.Fatal("ended by its old time")
+		default:
+		}
+		h.RemoveFault(id)
+		within(t, "the end of the token", f.closed)
+	})
+}
+
 const (
 	telemetryTopic = "devices/dev-1/messages/events/"
 	boundFilter    = "devices/dev-1/messages/devicebound/#"

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
@@ -24,41 +23,41 @@ func (h *Hub) refuse(sock *socket, r *refused) error {
 	return r.why
 }
 
-// login finds out who connects, and for how long the token is good.
-func (h *Hub) login(sock *socket, c *packets.ConnectPacket) (*session, time.Duration, *refused) {
+// login finds out who connects.
+func (h *Hub) login(sock *socket, c *packets.ConnectPacket) (*session, *refused) {
 	if c.ProtocolName != "MQTT" || c.ProtocolVersion != 4 {
-		return nil, 0, &refused{packets.ErrRefusedBadProtocolVersion, fmt.Errorf("protocol %.10q level %d: the hub speaks MQTT 3.1.1", c.ProtocolName, c.ProtocolVersion)}
+		return nil, &refused{packets.ErrRefusedBadProtocolVersion, fmt.Errorf("protocol %.10q level %d: the hub speaks MQTT 3.1.1", c.ProtocolName, c.ProtocolVersion)}
 	}
 	id, err := wire.ParseClientID(c.ClientIdentifier)
 	if err != nil {
-		return nil, 0, &refused{packets.ErrRefusedIDRejected, err}
+		return nil, &refused{packets.ErrRefusedIDRejected, err}
 	}
 	sock.id = id
 	if err := checkFlags(id, c); err != nil {
-		return nil, 0, &refused{0, err}
+		return nil, &refused{0, err}
 	}
-	s, life, err := h.identify(sock, id, c)
+	s, err := h.identify(sock, id, c)
 	if err != nil {
-		return nil, 0, &refused{packets.ErrRefusedNotAuthorised, err}
+		return nil, &refused{packets.ErrRefusedNotAuthorised, err}
 	}
-	return s, life, nil
+	return s, nil
 }
 
-func (h *Hub) identify(sock *socket, id wire.Identity, c *packets.ConnectPacket) (*session, time.Duration, error) {
+func (h *Hub) identify(sock *socket, id wire.Identity, c *packets.ConnectPacket) (*session, error) {
 	user, err := wire.ParseUsername(c.Username)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	switch {
 	case user.ClientID != c.ClientIdentifier:
-		return nil, 0, fmt.Errorf("the user name is of %.80q, the client id %.80q", user.ClientID, c.ClientIdentifier)
+		return nil, fmt.Errorf("the user name is of %.80q, the client id %.80q", user.ClientID, c.ClientIdentifier)
 	case !h.isHost(user.Host):
-		return nil, 0, fmt.Errorf("the user name is for the hub %.80q, and this is %q", user.Host, h.config.HostName)
+		return nil, fmt.Errorf("the user name is for the hub %.80q, and this is %q", user.Host, h.config.HostName)
 	}
 	d, err := h.device(id.String())
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	life, err := h.admit(d, string(c.Password), shownBy(sock.conn))
-	return &session{device: d, link: sock, noTwin: user.APIVersion == "", will: willOf(id, c)}, life, err
+	expires, err := h.admit(d, string(c.Password), shownBy(sock.conn))
+	return &session{device: d, link: sock, noTwin: user.APIVersion == "", will: willOf(id, c), expires: expires}, err
 }

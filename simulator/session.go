@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/twinbook/twinbook/simulator/wire"
 )
@@ -43,6 +44,9 @@ type session struct {
 	device *device
 	link   link
 	noTwin bool // it named no api-version, so twin operations are refused
+
+	expires  time.Time   // when its token does, by timeFor; zero: never
+	unexpire func() bool // stops the timer for that; guarded by device.mu
 
 	trouble atomic.Pointer[trouble] // nil until something goes wrong, or has to wait
 
@@ -114,6 +118,7 @@ func (h *Hub) close(s *session, reason error) {
 	var lost []*call
 	h.edit(d, func() bool {
 		lost = s.takeCalls()
+		s.stopExpiry()
 		if d.session != s {
 			return false
 		}

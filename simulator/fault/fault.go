@@ -95,8 +95,8 @@ func (f *Fault) chance() float64 {
 	return 1
 }
 
-// span is when the fault is in force, since it was added; an end of 0 is none.
-func (f *Fault) span() (from, until time.Duration) {
+// Span is when the fault is in force, since it was added; an end of 0 is none.
+func (f *Fault) Span() (from, until time.Duration) {
 	if f.For > 0 {
 		return f.From, f.From + f.For
 	}

@@ -110,7 +110,7 @@ func (s *Set) InForce(id string, now time.Time) bool {
 
 func (e *entry) inForce(now time.Time) bool {
 	passed := now.Sub(e.since)
-	from, until := e.fault.span()
+	from, until := e.fault.Span()
 	return passed >= from && (until == 0 || passed < until)
 }
 

@@ -97,6 +97,12 @@ func (t Token) Left(now time.Time) time.Duration {
 	return time.Unix(max(t.Expiry, 0), 0).Add(skew).Sub(now)
 }
 
+// Until is when the token's time is over, clocks being a little apart.
+func (t Token) Until() time.Time {
+	const last = 1 << 40 // seconds, which a time can still be reckoned with
+	return time.Unix(min(max(t.Expiry, 0), last), 0).Add(skew)
+}
+
 // Path is the token's resource without its host: "devices/D", or empty for the whole hub.
 func (t Token) Path() string {
 	_, path, _ := strings.Cut(t.Resource, "/")
