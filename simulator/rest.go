@@ -91,18 +91,24 @@ func (h *Hub) answerREST(r *request, call route, known bool) (reply, error) {
 	if v := r.URL.Query().Get("api-version"); r.path[0] != ourOwn && !apiVersion.MatchString(v) {
 		return reply{}, badVersion.fault("The api-version '%s' is not valid, use 2021-04-12", printable(v))
 	}
-	if methods := allowed(r.path); !known && r.path[0] == ourOwn && methods != "" {
-		f := noMethod.fault("There is no %s here, there are %s", r.Method, methods)
-		f.allow = methods
-		return reply{}, f
-	}
 	if !known {
-		return reply{}, notImplemented.fault("This simulator has no %s %s", r.Method, printable(r.URL.Path))
+		return reply{}, r.unknownCall()
 	}
 	if err := r.attended(call); err != nil {
 		return reply{}, err
 	}
 	return call.serve(r)
+}
+
+// unknownCall says of our own calls which methods they have. Azure's are answered as what is not there.
+func (r *request) unknownCall() *fault {
+	methods := allowed(r.path)
+	if r.path[0] != ourOwn || methods == "" {
+		return notImplemented.fault("This simulator has no %s %s", r.Method, printable(r.URL.Path))
+	}
+	f := noMethod.fault("There is no %s here, there are %s", r.Method, methods)
+	f.allow = methods
+	return f
 }
 
 // attended lets the faults and the quota of a call have their way. Our own calls have neither: a fault can be taken away.
