@@ -24,34 +24,28 @@ import (
 
 // Variables of the tests with clients from outside.
 const (
-	witnesses  = "TWINBOOK_WITNESSES"   // set: a client that cannot be run is a failure, not a skip
+	witnesses  = "TWINBOOK_WITNESSES"   // set: clients from outside are run, and one that cannot be is a failure
 	ownNetwork = "TWINBOOK_OWN_NETWORK" // set: this process has a network of its own
 )
 
 // The ports are fixed in Azure's SDKs.
 var sdkPorts = []string{"127.0.0.1:443", "127.0.0.1:8883"}
 
-// missing says why a client from outside cannot be run.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv(witnesses) != "" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
 // TestNodeSDK runs Azure's own SDKs for Node, unchanged, against `twinbook simulate`: they are given
 // connection strings and a CA to trust. The tests are in simulator/testdata/sdk-node, in JavaScript.
 func TestNodeSDK(t *testing.T) {
+	if os.Getenv(witnesses) == "" {
+		t.Skipf("takes Node, the SDKs and half a minute; %s=1 asks for it", witnesses)
+	}
 	dir, err := filepath.Abs("../../simulator/testdata/sdk-node")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := exec.LookPath("node"); err != nil {
-		missing(t, "Node is not installed")
+		t.Fatal("Node is not installed")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "node_modules")); errors.Is(err, fs.ErrNotExist) {
-		missing(t, "Azure's SDKs are not installed: npm ci --prefix simulator/testdata/sdk-node")
+		t.Fatal("Azure's SDKs are not installed: npm ci --prefix simulator/testdata/sdk-node")
 	}
 	if err := bindable(sdkPorts); err != nil {
 		inOwnNetwork(t, err)
@@ -91,7 +85,7 @@ func inOwnNetwork(t *testing.T, why error) {
 	t.Helper()
 	const up = `ip link set lo up && exec "$@"`
 	if err := exec.Command("unshare", "-rn", "sh", "-c", up, "sh", "true").Run(); err != nil || os.Getenv(ownNetwork) != "" {
-		missing(t, "%v; and a network of its own is not to be had: unshare -rn: %v", why, err)
+		t.Fatalf("%v; and a network of its own is not to be had: unshare -rn: %v", why, err)
 	}
 	self, err := os.Executable()
 	if err != nil {
