@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 )
 
 // A tree is an object in a twin: its members, and when it and each of them were written last. Values
@@ -85,7 +86,7 @@ func (t *tree) merge(patch map[string]any, s *stamp) *tree {
 		if len(old) > 0 && old[0].key == key {
 			before, old = old[0].value, old[1:]
 		}
-		if m, stays := mergeMember(key, before, patch[key], s); stays {
+		if m, stays := mergeMember(shared(key), before, patch[key], s); stays {
 			members = append(members, m)
 		}
 	}
@@ -106,6 +107,9 @@ func mergeMember(key string, before, v any, s *stamp) (m member, stays bool) {
 	}
 	return member{key, v, s}, true
 }
+
+// shared is a key as all trees have it: fleets have many devices and few keys, and those in use stay near the processor.
+func shared(key string) string { return unique.Make(key).Value() }
 
 // plain is the tree as maps, which the caller may change at its top.
 func (t *tree) plain() map[string]any {
