@@ -26,7 +26,7 @@ func TestParseUsername(t *testing.T) {
 			t.Errorf("%q = %+v, %v; want %+v", c.text, got, err, c.want)
 		}
 	}
-	for _, text := range []string{"", "h", "/dev-1", "h/", "h//?api-version=2021-04-12"} {
+	for _, text := range []string{"", "h", "/dev-1", "h/", "h//?api-version=2021-04-12", "h/d///"} {
 		if got, err := ParseUsername(text); err == nil {
 			t.Errorf("%q = %+v, want an error", text, got)
 		}
@@ -175,6 +175,7 @@ func FuzzNames(f *testing.F) {
 	f.Add("h/a?b&c=d/api-version=2016-11-14&model-id=dtmi%3Aa%3B1")
 	f.Add("HostName=h:1;DeviceId=d;ModuleId=m;SharedAccessKey=MDEyMzQ1Njc4OWFiY2RlZg==;GatewayHostName=[::1]")
 	f.Add("a:b@c=d$'/x")
+	f.Add("a:b@c=d////")
 	f.Fuzz(func(t *testing.T, text string) {
 		if u, err := ParseUsername(text); err == nil {
 			again, err := ParseUsername(Username{u.Host, u.ClientID, "2021-04-12", u.ModelID}.String())

@@ -29,7 +29,7 @@ func ParseUsername(s string) (Username, error) {
 		}
 	}
 	u := Username{Host: host, ClientID: strings.TrimSuffix(client, "/")}
-	if u.ClientID == "" {
+	if u.ClientID == "" || strings.HasSuffix(u.ClientID, "/") { // no id ends so
 		return Username{}, fmt.Errorf("user name %.80q names no device", s)
 	}
 	for part := range strings.SplitSeq(query, "&") {
