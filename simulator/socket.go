@@ -63,10 +63,7 @@ func (s *socket) read(limit int, within time.Duration) (packets.ControlPacket, e
 func (s *socket) write(p packets.ControlPacket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.closing {
-		return
-	}
-	if s.crowded() {
+	if s.closed || s.closing || s.crowded() {
 		return
 	}
 	s.unsent = wire.AppendPacket(s.unsent, p)

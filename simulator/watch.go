@@ -53,14 +53,7 @@ func (ws *watches) add(id string, tell func(hub.Twin, error)) (stop func()) {
 
 // report queues the state of a device whose lock is held, and returns whom to flush without it.
 func (ws *watches) report(d *device) []*watcher {
-	entry, watched := ws.byID.Load(d.id)
-	if !watched {
-		return nil
-	}
-	list := entry.(*watchList)
-	list.mu.Lock()
-	watchers := list.watchers
-	list.mu.Unlock()
+	watchers := ws.of(d, false)
 	if len(watchers) == 0 {
 		return nil
 	}
@@ -71,18 +64,29 @@ func (ws *watches) report(d *device) []*watcher {
 	return watchers
 }
 
-// end queues the end for all who watch a device that was deleted, and returns whom to flush. A later
-// device of the same id is not theirs.
-func (ws *watches) end(d *device) []*watcher {
+// of is who watches a device; if this is the last they hear, they are taken off its list.
+func (ws *watches) of(d *device, last bool) []*watcher {
 	entry, watched := ws.byID.Load(d.id)
 	if !watched {
 		return nil
 	}
 	list := entry.(*watchList)
 	list.mu.Lock()
+	defer list.mu.Unlock()
 	watchers := list.watchers
-	list.watchers = nil
-	list.mu.Unlock()
+	if last {
+		list.watchers = nil
+	}
+	return watchers
+}
+
+// end queues the end for all who watch a device that was deleted, and returns whom to flush. A later
+// device of the same id is not theirs.
+func (ws *watches) end(d *device) []*watcher {
+	watchers := ws.of(d, true)
+	if len(watchers) == 0 {
+		return nil
+	}
 	names := d.names()
 	gone := failed("watch the twin", hub.Target{Device: names.Device, Module: names.Module}, deviceNotFound.fault("Device %s was deleted.", printable(d.id)).
 		saying("%s was deleted from the registry", d.id))
