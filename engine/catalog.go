@@ -39,6 +39,9 @@ func (t *StepType) responseType() expr.Type {
 type Definition[Env any] struct {
 	Type *StepType
 	run  func(ctx context.Context, env Env, c Command, secret func(string) string) (any, error)
+
+	// watch is set instead of run where the type Parks.
+	watch func(env Env, c Command, secret func(string) string, answer func(any, error)) (stop func(cause error))
 }
 
 // Define makes a step type that talks to the world. P is a struct whose fields are the parameters,
@@ -47,6 +50,45 @@ type Definition[Env any] struct {
 // If *P has the method AttemptLimit(timeout), an attempt may take as long as that says instead of the
 // timeout itself; if it has EffectDelivery(), that is the attempt's delivery instead of the spec's.
 func Define[Env, P, R any](spec Spec, run func(ctx context.Context, env Env, p P) (R, error)) Definition[Env] {
+	t := worldType[P, R](spec)
+	return Definition[Env]{Type: t, run: func(ctx context.Context, env Env, c Command, secret func(string) string) (any, error) {
+		params, err := paramsOf[P](t, c, secret)
+		if err != nil {
+			return nil, err
+		}
+		result, err := run(ctx, env, params)
+		if err != nil {
+			return nil, err
+		}
+		return resultJSON(result, t.Outputs), nil
+	}}
+}
+
+// DefineWatch is Define for a step type that only waits for what others tell it, and so needs no
+// goroutine while it does: a run that waits for nothing else can leave memory. start returns at once.
+// answer is called once, from anywhere, perhaps before start has returned. stop ends the wait early: answer
+// is then called at once, with an error that wraps cause and says what was seen, unless it was called before.
+func DefineWatch[Env, P, R any](spec Spec, start func(env Env, p P, answer func(R, error)) (stop func(cause error))) Definition[Env] {
+	t := worldType[P, R](spec)
+	t.parks = true
+	return Definition[Env]{Type: t, watch: func(env Env, c Command, secret func(string) string, answer func(any, error)) (stop func(cause error)) {
+		params, err := paramsOf[P](t, c, secret)
+		if err != nil {
+			answer(nil, err)
+			return func(error) {}
+		}
+		return start(env, params, func(result R, err error) {
+			if err != nil {
+				answer(nil, err)
+				return
+			}
+			answer(resultJSON(result, t.Outputs), nil)
+		})
+	}}
+}
+
+// worldType is a step type that somebody has to carry out.
+func worldType[P, R any](spec Spec) *StepType {
 	t := &StepType{
 		Spec: spec, runs: true,
 		Fields: paramFields(reflect.TypeFor[P]()), Outputs: outputFields(reflect.TypeFor[R]()),
@@ -75,18 +117,16 @@ func Define[Env, P, R any](spec Spec, run func(ctx context.Context, env Env, p P
 			return any(&params).(deliverer).EffectDelivery()
 		}
 	}
-	return Definition[Env]{Type: t, run: func(ctx context.Context, env Env, c Command, secret func(string) string) (any, error) {
-		var params P
-		values, _ := Reveal(c.Params, secret).(map[string]any)
-		if err := (resolved{values: values, conds: c.Conds}).into(&params, t.Fields); err != nil {
-			return nil, &Error{Kind: KindInvalid, Message: err.Error()}
-		}
-		result, err := run(ctx, env, params)
-		if err != nil {
-			return nil, err
-		}
-		return resultJSON(result, t.Outputs), nil
-	}}
+	return t
+}
+
+// paramsOf are the parameters of a command with the secrets filled in.
+func paramsOf[P any](t *StepType, c Command, secret func(string) string) (params P, err error) {
+	values, _ := Reveal(c.Params, secret).(map[string]any)
+	if err := (resolved{values: values, conds: c.Conds}).into(&params, t.Fields); err != nil {
+		return params, &Error{Kind: KindInvalid, Message: err.Error()}
+	}
+	return params, nil
 }
 
 type limiter interface {
@@ -148,9 +188,23 @@ func NewCatalog[Env any](defs ...Definition[Env]) Catalog[Env] {
 func (c Catalog[Env]) Do(ctx context.Context, env Env, cmd Command, secret func(name string) string) (any, error) {
 	d, ok := c.defs[cmd.Type.Name]
 	if !ok || d.run == nil {
-		return nil, &Error{Kind: KindInternal, Message: fmt.Sprintf("nobody can carry out %s here", cmd.Type.Name)}
+		return nil, nobody(cmd)
 	}
 	return d.run(ctx, env, cmd, secret)
+}
+
+// Watch begins a command whose type Parks, as Do carries out others; see DefineWatch for answer and stop.
+func (c Catalog[Env]) Watch(env Env, cmd Command, secret func(name string) string, answer func(value any, err error)) (stop func(cause error)) {
+	d, ok := c.defs[cmd.Type.Name]
+	if !ok || d.watch == nil {
+		answer(nil, nobody(cmd))
+		return func(error) {}
+	}
+	return d.watch(env, cmd, secret, answer)
+}
+
+func nobody(cmd Command) *Error {
+	return &Error{Kind: KindInternal, Message: fmt.Sprintf("nobody can carry out %s here", cmd.Type.Name)}
 }
 
 // resultJSON makes the outputs of a step from its result struct. The result's free values are JSON

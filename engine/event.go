@@ -14,8 +14,13 @@ type Event struct {
 	Params map[string]any `json:"params,omitempty"` // StepStarted: as sent, secrets masked
 	Value  any            `json:"value,omitempty"`  // StepDone: JSON
 	Error  *Error         `json:"error,omitempty"`  // StepDone: it failed; RunEnded
-	Reason string         `json:"reason,omitempty"` // CancelRequested
+	Device string         `json:"device,omitempty"` // StepStarted: the device in scope
+	Reason string         `json:"reason,omitempty"` // of a request
 	End    *Outcome       `json:"end,omitempty"`    // RunEnded
+
+	Request int64  `json:"request,omitempty"` // of a request that came through the journal: its number there
+	By      string `json:"by,omitempty"`      // of a request: who asked
+	Kept    bool   `json:"kept,omitempty"`    // it happened in the run that this one retries
 }
 
 // An EventKind says what happened.
@@ -27,6 +32,8 @@ const (
 	StepDone        EventKind = "stepDone"    // an attempt ended, with Value or Error
 	TimerFired      EventKind = "timerFired"
 	CancelRequested EventKind = "cancelRequested"
+	PauseRequested  EventKind = "pauseRequested"  // no further step begins
+	ResumeRequested EventKind = "resumeRequested" // until now
 	RunEnded        EventKind = "runEnded"
 )
 
@@ -39,6 +46,9 @@ type RunStart struct {
 	Inputs   map[string]any `json:"inputs"`
 	Hub      string         `json:"hub"`
 	Trigger  any            `json:"trigger,omitempty"`
+	RetryOf  string         `json:"retryOf,omitempty"` // the run whose failed steps this one does again
+	Parent   string         `json:"parent,omitempty"`  // the run that this one is a part of
+	Key      string         `json:"key,omitempty"`     // which part
 }
 
 // An Outcome is how a run ended.

@@ -48,6 +48,7 @@ type StepType struct {
 	Outputs []Field // what its result has, beside outcome, error, startedAt, finishedAt and attempts
 
 	runs   bool                                               // a driver carries it out
+	parks  bool                                               // without a goroutine; see DefineWatch
 	wait   func(c EvalContext, p resolved) (time.Time, error) // it waits until a time
 	eval   func(c EvalContext, p resolved) (Effect, error)    // it is pure
 	expect *expr.Expr                                         // Spec.Expect compiled
@@ -60,6 +61,9 @@ type StepType struct {
 
 // TalksToWorld says whether somebody has to carry the step out: it is a command, and secrets may stand in it.
 func (t *StepType) TalksToWorld() bool { return t.runs }
+
+// Parks says whether an attempt only waits to be told something; see DefineWatch.
+func (t *StepType) Parks() bool { return t.parks }
 
 // An EvalContext is what a step type that needs no world may know.
 type EvalContext struct {

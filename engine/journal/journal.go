@@ -11,7 +11,11 @@ package journal
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"iter"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
@@ -20,14 +24,38 @@ import (
 // A Journal keeps the events of runs. Its methods may be called from many places at once. Times come
 // back in UTC with their nanoseconds, values as the JSON they are; lists are never nil.
 type Journal interface {
-	// Begin keeps a new run. started is its first event, RunStarted; its Start says the rest, and its
-	// number is 1. sources are the workflow and the files it calls. ErrExists: the id is taken.
-	Begin(ctx context.Context, started engine.Event, sources []Source) error
+	// Begin keeps a new run, which this process drives from now on, in one commit. ErrExists: the id is taken.
+	Begin(ctx context.Context, b Beginning) error
 
 	// Append numbers events in place, from the run's last number on, and keeps all of them or, with
-	// an error, none. RunEnded is the last event of a run: ErrEnded, if it is there already. The
-	// caller does not change the events afterwards.
-	Append(ctx context.Context, run string, events []engine.Event) error
+	// an error, none; it returns when they are on disk. RunEnded is the last event of a run: ErrEnded,
+	// if it is there already. ErrLost: this process does not drive the run (any more).
+	// The caller does not change the events afterwards.
+	Append(ctx context.Context, run string, events []engine.Event, s Standing) error
+
+	// AppendLater is Append for what need not be waited for: it is kept with the next commit, at the
+	// latest after a moment. Readers may not see it before. If it cannot be kept, no later Append of
+	// the run can be.
+	AppendLater(run string, events []engine.Event, s Standing) error
+
+	// See notes what a waiting step sees, in place of what it saw before. It is for people: it is kept
+	// some time, or lost with the process.
+	See(run string, s Sight)
+
+	// Ask keeps a wish about an unfinished run until whoever drives the run appends an event with its
+	// number. ErrNotFound, ErrEnded.
+	Ask(ctx context.Context, r Request) error
+
+	// Listen has f called with the wishes about runs that this process drives, also with those that were kept
+	// before it drove them, and again after a restart, until they are answered. f must not wait.
+	Listen(f func(Request)) (stop func())
+
+	// Claim makes this process the one that drives an unfinished run. ErrDriven: another one that lives does.
+	Claim(ctx context.Context, run string) error
+
+	// Adopt claims all unfinished runs that no living process drives, and gives them with those that this
+	// process drives already: first those under way, then those parked.
+	Adopt(ctx context.Context) iter.Seq2[Run, error]
 
 	// Events are those of a run with numbers above after, in order. The caller does not change them.
 	Events(ctx context.Context, run string, after int64) ([]engine.Event, error)
@@ -35,11 +63,70 @@ type Journal interface {
 	// Sources are the files a run was begun with, in the same order.
 	Sources(ctx context.Context, run string) ([]Source, error)
 
+	// Sights are what the waiting steps of a run saw last, in the order of their addresses.
+	Sights(ctx context.Context, run string) ([]Sight, error)
+
 	// Run is what is known of a run without reading its events.
 	Run(ctx context.Context, id string) (Run, error)
 
-	// Runs are all runs, the latest first.
-	Runs(ctx context.Context) ([]Run, error)
+	// Runs are the runs that a filter lets through, the latest first.
+	Runs(ctx context.Context, f Filter) ([]Run, error)
+
+	// Find gives the ids that are short, or begin or end with it, the latest first; at most ten.
+	Find(ctx context.Context, short string) ([]string, error)
+
+	// Children counts the child runs of a run by how they ended; under the empty status, those that have not.
+	Children(ctx context.Context, run string) (map[engine.Status]int, error)
+
+	// Remove forgets runs that have ended, with their child runs. ErrUnfinished: one has not; then none is removed.
+	Remove(ctx context.Context, runs ...string) error
+}
+
+// A Beginning is what a run begins with.
+type Beginning struct {
+	// Events begin with RunStarted, whose Start says what the run is; what follows from it at once may stand
+	// beside it. Begin numbers them from 1.
+	Events   []engine.Event
+	Sources  []Source // the workflow and the files it calls
+	Standing Standing
+}
+
+// A Standing is what a run is about after its latest events. It is kept beside it, so that the runs whose
+// time has come are found without reading all.
+type Standing struct {
+	Parked bool      // nothing is under way in the process that drives it: it only waits
+	Wake   time.Time // of a parked run: when the first of its times is up; zero: never
+	Alert  bool      // of a parked run: it waits for something outside as well
+	Paused bool      // somebody has asked for no further step to begin
+}
+
+// A Sight is what a waiting step sees.
+type Sight struct {
+	At    engine.Address
+	Text  string    // such as "twin.reported.rebootTime is still 10:31:02"
+	Since time.Time // when it first saw that
+}
+
+// A Request is a wish about a run that another process may drive.
+type Request struct {
+	ID     int64 // given by the journal
+	Run    string
+	Kind   engine.EventKind // CancelRequested, PauseRequested or ResumeRequested
+	Reason string
+	By     string // who asked
+	Time   time.Time
+}
+
+// A Filter chooses runs; its zero value lets all through that are no child runs.
+type Filter struct {
+	Workflow   string
+	Statuses   []engine.Status // ended in one of these ways
+	Unfinished bool            // has not ended; with Statuses, these or those
+	Device     string          // did something with this device
+	Since      time.Time       // started then or later
+	Parent     string          // is a child of this run
+	After      string          // the id of the last run of the page before
+	Limit      int             // 0: all
 }
 
 // A Source is a workflow file as it was when the run began. Equal texts are kept once.
@@ -55,30 +142,65 @@ type Run struct {
 	File     string
 	Hash     string // of the source
 	Hub      string
+	Program  string // the same for runs with the same sources
 	Started  time.Time
 	Ended    time.Time     // zero: under way, or left behind
 	Status   engine.Status // empty until it has ended
+	Standing Standing
+	Driver   string // the living process that drives it, in words; empty: none
+	RetryOf  string // the run whose failed steps it does again
+	Parent   string // the run it is a part of
+	Key      string // which part
 }
 
 // What a Journal answers to a caller who is mistaken; found by errors.Is.
 var (
-	ErrNotFound = errors.New("there is no such run")
-	ErrExists   = errors.New("there is a run of this id already")
-	ErrEnded    = errors.New("the run has ended")
+	ErrNotFound   = errors.New("there is no such run")
+	ErrExists     = errors.New("there is a run of this id already")
+	ErrEnded      = errors.New("the run has ended")
+	ErrUnfinished = errors.New("the run has not ended")
+	ErrDriven     = errors.New("another process drives the run")
+	ErrLost       = errors.New("this process does not drive the run any more")
 )
 
-// NewRun is the line of a run that begins with started, or an error if that is no beginning.
-func NewRun(started engine.Event) (Run, error) {
-	s := started.Start
-	if started.Kind != engine.RunStarted || s == nil || s.ID == "" {
+// NewRun is the line of a run, or an error if that is no beginning.
+func NewRun(b Beginning) (Run, error) {
+	if len(b.Events) == 0 || b.Events[0].Kind != engine.RunStarted || b.Events[0].Start == nil || b.Events[0].Start.ID == "" {
 		return Run{}, errors.New("a run begins with RunStarted, which has its id")
 	}
-	return Run{ID: s.ID, Workflow: s.Workflow, File: s.File, Hash: s.Hash, Hub: s.Hub, Started: started.Time}, nil
+	s := b.Events[0].Start
+	run := Run{
+		ID: s.ID, Workflow: s.Workflow, File: s.File, Hash: s.Hash, Hub: s.Hub, Program: programOf(b.Sources),
+		Started: b.Events[0].Time, RetryOf: s.RetryOf, Parent: s.Parent, Key: s.Key,
+	}
+	return run, run.accept(b.Events[1:])
 }
 
-// Apply brings a run's line up to date with an event that is appended.
-func (r *Run) Apply(e engine.Event) {
-	if e.Kind == engine.RunEnded && e.End != nil {
-		r.Ended, r.Status = e.Time, e.End.Status
+// programOf is the same for the same files and texts.
+func programOf(sources []Source) string {
+	sum := sha256.New()
+	for _, s := range sources {
+		fmt.Fprintf(sum, "%d %s%d ", len(s.File), s.File, len(s.Text))
+		sum.Write(s.Text)
 	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// accept holds events against the rule that nothing follows RunEnded, and brings the run's line up to date.
+func (r *Run) accept(events []engine.Event) error {
+	if !r.Ended.IsZero() && len(events) > 0 {
+		return ErrEnded
+	}
+	for i, e := range events {
+		if e.Kind != engine.RunEnded {
+			continue
+		}
+		if i < len(events)-1 {
+			return errors.New("nothing follows RunEnded")
+		}
+		if e.End != nil {
+			r.Ended, r.Status = e.Time, e.End.Status
+		}
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/internal/clock"
 )
 
@@ -96,7 +97,7 @@ func (l *loop) keep(ctx context.Context, events []engine.Event) ([]engine.Event,
 		events = append(l.starts, events...)
 		l.starts = nil
 	}
-	if err := l.config.Journal.Append(ctx, l.info.ID, events); err != nil {
+	if err := l.config.Journal.Append(ctx, l.info.ID, events, journal.Standing{}); err != nil {
 		return nil, fmt.Errorf("run %s: the journal could not be written, so nothing further was done: %w", l.info.ID, err)
 	}
 	return events, nil

@@ -259,7 +259,7 @@ func TestInputsThatDoNotFitStartNothing(t *testing.T) {
 			t.Errorf("started with %v", inputs)
 		}
 	}
-	if runs, err := j.Runs(t.Context()); err != nil || len(runs) != 0 {
+	if runs, err := j.Runs(t.Context(), journal.Filter{}); err != nil || len(runs) != 0 {
 		t.Errorf("runs %+v, %v, want none", runs, err)
 	}
 }

@@ -175,3 +175,8 @@ func story(events []engine.Event) string {
 
 // lines makes what follows comparable to a story.
 func lines(all ...string) string { return strings.Join(all, "\n") }
+
+// beginning is a run's first event with its sources.
+func beginning(started engine.Event, sources []journal.Source) journal.Beginning {
+	return journal.Beginning{Events: []engine.Event{started}, Sources: sources}
+}

@@ -52,10 +52,10 @@ func TestResumeAfterEveryEventHasTheSameOutcome(t *testing.T) {
 		for cut := 1; cut <= len(whole); cut++ {
 			cuts++
 			j := journal.NewMemory()
-			if err := j.Begin(t.Context(), whole[0], sources(p)); err != nil {
+			if err := j.Begin(t.Context(), beginning(whole[0], sources(p))); err != nil {
 				t.Fatal(err)
 			}
-			if err := j.Append(t.Context(), "r1", slices.Clone(whole[1:cut])); err != nil {
+			if err := j.Append(t.Context(), "r1", slices.Clone(whole[1:cut]), journal.Standing{}); err != nil {
 				t.Fatal(err)
 			}
 			later := whole[cut-1].Time.Add(time.Duration(cut%3) * time.Second)
@@ -210,10 +210,10 @@ func resumed(t *testing.T, at time.Time, p *engine.Program, w world, events ...e
 	t.Helper()
 	j := journal.NewMemory()
 	first := engine.Event{Time: start, Kind: engine.RunStarted, Start: &engine.RunStart{ID: "r1", File: "test.yaml", Hash: "abc", Inputs: map[string]any{}}}
-	if err := j.Begin(t.Context(), first, sources(p)); err != nil {
+	if err := j.Begin(t.Context(), beginning(first, sources(p))); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Append(t.Context(), "r1", events); err != nil {
+	if err := j.Append(t.Context(), "r1", events, journal.Standing{}); err != nil {
 		t.Fatal(err)
 	}
 	var got ran

@@ -68,7 +68,7 @@ func (r *Runner) Start(ctx context.Context, p *engine.Program, start engine.RunS
 		return nil, err
 	}
 	started := engine.Event{Seq: 1, Time: began, Kind: engine.RunStarted, Start: &start}
-	if err := r.config.Journal.Begin(ctx, started, sources(p)); err != nil {
+	if err := r.config.Journal.Begin(ctx, journal.Beginning{Events: []engine.Event{started}, Sources: sources(p)}); err != nil {
 		return nil, fmt.Errorf("the run could not be written to the journal, so nothing was done: %w", err)
 	}
 	plan := engine.NewRun(p)

@@ -26,11 +26,11 @@ func tap(j journal.Journal) *tapped {
 	return &tapped{Journal: j, before: nothing, after: nothing, n: 1}
 }
 
-func (j *tapped) Append(ctx context.Context, run string, events []engine.Event) error {
+func (j *tapped) Append(ctx context.Context, run string, events []engine.Event, s journal.Standing) error {
 	if err := j.before(j.n + len(events)); err != nil {
 		return err
 	}
-	if err := j.Journal.Append(ctx, run, events); err != nil {
+	if err := j.Journal.Append(ctx, run, events, s); err != nil {
 		return err
 	}
 	j.n += len(events)

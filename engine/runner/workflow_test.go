@@ -134,10 +134,10 @@ func TestResumeFromTheSourcesThatTheJournalKeeps(t *testing.T) {
 	for cut := 1; cut <= len(whole); cut++ {
 		j := journal.NewMemory()
 		events := fromDisk(t, whole[:cut])
-		if err := j.Begin(t.Context(), events[0], sources); err != nil {
+		if err := j.Begin(t.Context(), beginning(events[0], sources)); err != nil {
 			t.Fatal(err)
 		}
-		if err := j.Append(t.Context(), "r1", events[1:]); err != nil {
+		if err := j.Append(t.Context(), "r1", events[1:], journal.Standing{}); err != nil {
 			t.Fatal(err)
 		}
 		virtual(t, events[cut-1].Time.Add(3*time.Second), func(ctx context.Context, c *clock.Loop) {

@@ -54,7 +54,7 @@ func appendKeepsEverything(t *testing.T, j journal.Journal) {
 		{Time: start.Add(5), Kind: engine.RunEnded, End: &engine.Outcome{Status: engine.Cancelled, Error: failure, Tolerated: 2, Message: "m", Outputs: map[string]any{"o": nil}}},
 	}
 	want := append([]engine.Event{first}, events...)
-	if err := j.Begin(t.Context(), first, nil); err != nil {
+	if err := j.Begin(t.Context(), beginning(first)); err != nil {
 		t.Fatal(err)
 	}
 	add(t, j, "r1", events...)
@@ -99,7 +99,7 @@ func appendKeepsItsOwnCopy(t *testing.T, j journal.Journal) {
 
 func appendIsAllOrNothing(t *testing.T, j journal.Journal) {
 	begin(t, j, "r1")
-	if err := j.Append(t.Context(), "r1", []engine.Event{done("a"), ended(), done("b")}); err == nil {
+	if err := j.Append(t.Context(), "r1", []engine.Event{done("a"), ended(), done("b")}, journal.Standing{}); err == nil {
 		t.Error("an event was kept after RunEnded")
 	}
 	if got := read(t, j, "r1", 0); len(got) != 1 {
@@ -118,7 +118,7 @@ func appendIsAllOrNothing(t *testing.T, j journal.Journal) {
 func nothingFollowsTheEnd(t *testing.T, j journal.Journal) {
 	begin(t, j, "r1")
 	add(t, j, "r1", ended())
-	if err := j.Append(t.Context(), "r1", []engine.Event{done("a")}); !errors.Is(err, journal.ErrEnded) {
+	if err := j.Append(t.Context(), "r1", []engine.Event{done("a")}, journal.Standing{}); !errors.Is(err, journal.ErrEnded) {
 		t.Errorf("error %v, want ErrEnded", err)
 	}
 	if n := len(read(t, j, "r1", 0)); n != 2 {
@@ -130,13 +130,13 @@ func endedContextKeepsNothing(t *testing.T, j journal.Journal) {
 	begin(t, j, "r1")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := j.Append(ctx, "r1", []engine.Event{done("a")}); err == nil {
+	if err := j.Append(ctx, "r1", []engine.Event{done("a")}, journal.Standing{}); err == nil {
 		t.Error("appended although the context had ended")
 	}
-	if err := j.Begin(ctx, begun("r2"), nil); err == nil {
+	if err := j.Begin(ctx, beginning(begun("r2"))); err == nil {
 		t.Error("began although the context had ended")
 	}
-	if runs, err := j.Runs(t.Context()); err != nil || len(runs) != 1 || len(read(t, j, "r1", 0)) != 1 {
+	if runs, err := j.Runs(t.Context(), journal.Filter{}); err != nil || len(runs) != 1 || len(read(t, j, "r1", 0)) != 1 {
 		t.Errorf("runs %+v, %v", runs, err)
 	}
 }

@@ -25,12 +25,12 @@ func manyRunsAppend(t *testing.T, j journal.Journal) {
 	const runs, appends = 16, 20
 	atOnce(runs, func(i int) {
 		id := fmt.Sprint("r", i)
-		if err := j.Begin(t.Context(), begun(id), []journal.Source{{File: "f.yaml", Text: []byte("same")}}); err != nil {
+		if err := j.Begin(t.Context(), beginning(begun(id), journal.Source{File: "f.yaml", Text: []byte("same")})); err != nil {
 			t.Error(err)
 			return
 		}
 		for k := range appends {
-			if err := j.Append(t.Context(), id, batch(fmt.Sprint(id, "-", k))); err != nil {
+			if err := j.Append(t.Context(), id, batch(fmt.Sprint(id, "-", k)), journal.Standing{}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -52,7 +52,7 @@ func manyAppendToOneRun(t *testing.T, j journal.Journal) {
 	atOnce(writers, func(i int) {
 		for k := range appends {
 			events := batch(fmt.Sprint(i, "-", k))
-			if err := j.Append(t.Context(), "r1", events); err != nil {
+			if err := j.Append(t.Context(), "r1", events, journal.Standing{}); err != nil {
 				t.Error(err)
 			}
 			if events[1].Seq != events[0].Seq+1 || events[2].Seq != events[1].Seq+1 {
@@ -85,7 +85,7 @@ func readersSeeWholeAppends(t *testing.T, j journal.Journal) {
 	atOnce(2, func(i int) {
 		for k := range appends {
 			if i == 0 {
-				if err := j.Append(t.Context(), "r1", batch(fmt.Sprint(k))); err != nil {
+				if err := j.Append(t.Context(), "r1", batch(fmt.Sprint(k)), journal.Standing{}); err != nil {
 					t.Error(err)
 				}
 				continue
