@@ -19,7 +19,7 @@ var allowed = map[string][]string{
 	"":                           {},
 	"engine":                     {"engine/expr"},
 	"engine/expr":                {},
-	"engine/journal":             {"engine", "internal/clock"},
+	"engine/journal":             {"engine", "internal/clock", "internal/filelock"},
 	"engine/journal/journaltest": {"engine", "engine/expr", "engine/journal", "internal/clock"},
 	"engine/runner":              {"engine", "engine/expr", "engine/journal", "internal/clock"},
 	"hub":                        {"internal/clock"},
@@ -27,12 +27,13 @@ var allowed = map[string][]string{
 	"hub/hubtest":                {"hub", "internal/clock"},
 	"internal/clock":             {},
 	"internal/clock/clockrule":   {},
+	"internal/filelock":          {},
 	"simulator":                  {"hub", "simulator/fault", "simulator/query", "simulator/state", "simulator/wire", "internal/clock"},
 	"simulator/authority":        {},
 	"simulator/device":           {"engine", "engine/expr", "simulator/fault", "simulator/wire", "internal/clock"},
 	"simulator/fault":            {},
 	"simulator/query":            {},
-	"simulator/state":            {},
+	"simulator/state":            {"internal/filelock"},
 	"simulator/wire":             {},
 	"steps":                      {"engine", "engine/expr", "hub", "internal/clock"},
 	"workflows":                  {},
@@ -60,6 +61,7 @@ var onlyIn = map[string]string{
 	"github.com/spf13/cobra":              "cmd/twinbook",
 	"golang.org/x/term":                   "cmd/twinbook",
 	"github.com/eclipse/paho.mqtt.golang": "simulator/device",
+	"modernc.org/sqlite/...":              "engine/journal",
 }
 
 type goPackage struct {

@@ -1,6 +1,6 @@
 //go:build !(darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd || windows)
 
-package state
+package filelock
 
 import (
 	"errors"
@@ -10,3 +10,5 @@ import (
 func tryLock(path string) (*os.File, error) {
 	return nil, &os.PathError{Op: "lock", Path: path, Err: errors.ErrUnsupported}
 }
+
+func tryShare(path string) (*os.File, error) { return tryLock(path) }
