@@ -20,12 +20,13 @@ const connectionVariable = "IOTHUB_CONNECTION_STRING"
 // caVariable names a file of authorities to trust for that hub.
 const caVariable = "TWINBOOK_CA"
 
-// A configuration says which hubs there are and where secrets come from.
+// A configuration says which hubs there are, where secrets come from and where runs are recorded.
 type configuration struct {
 	file       string // empty: there is none
 	hubs       []hubConfig
 	defaultHub string
 	secrets    []engine.Named[origin]
+	journal    journalConfig
 }
 
 // A hubConfig is one hub of the configuration.
@@ -61,7 +62,7 @@ func (a *app) loadConfig() (*configuration, error) {
 }
 
 func (a *app) bareConfig() *configuration {
-	c := &configuration{}
+	c := &configuration{journal: usualJournal}
 	if a.getenv(connectionVariable) != "" {
 		c.hubs = []hubConfig{{name: "azure", connection: origin{env: connectionVariable}, ca: a.getenv(caVariable)}}
 		c.defaultHub = "azure"
@@ -82,11 +83,12 @@ func configShape() *engine.Shape {
 		{Name: "connectionString", Doc: "Of Azure: where the connection string of one of the hub's policies comes from.", Shape: originShape("a connection string")},
 		{Name: "ca", Doc: "Of Azure: a PEM file of authorities, for a hub with a CA of its own.", Shape: engine.Text("")},
 	}}
-	return &engine.Shape{Leading: "hubs", Doc: "The configuration: hubs and secrets.", Keys: []engine.Key{
+	return &engine.Shape{Leading: "hubs", Doc: "The configuration: hubs, secrets and the journal.", Keys: []engine.Key{
 		engine.Version(),
 		{Name: "hubs", Required: true, Doc: "The hubs by name.", Shape: &engine.Shape{Map: hub, Names: "hub", AnyName: true}},
 		{Name: "defaultHub", Doc: "The hub of a run that names none.", Shape: engine.Text("")},
 		{Name: "secrets", Doc: "Secrets by name, and where they come from.", Shape: &engine.Shape{Map: originShape("a secret"), Names: "secret"}},
+		{Name: "journal", Doc: "Where runs are recorded, and for how long.", Shape: journalShape()},
 	}}
 }
 
@@ -111,6 +113,7 @@ func decodeConfig(file string, source []byte) (*configuration, engine.Problems) 
 	for _, e := range d.Get("secrets").Entries() {
 		c.secrets = append(c.secrets, engine.Named[origin]{Pos: e.Pos, Name: e.Name, Value: c.origin(e.Value)})
 	}
+	c.journal = c.journalOf(d.Get("journal"))
 	if c.defaultHub != "" && c.find(c.defaultHub) == nil {
 		d.Get("defaultHub").Problem("unknown-hub", c.hubHint(), fmt.Sprintf("there is no hub %q in this file", c.defaultHub))
 	}

@@ -21,6 +21,7 @@ type app struct {
 	out, err io.Writer // results and progress
 	env      func(name string) (string, bool)
 	config   string // --config
+	journal  string // --journal
 
 	flush func(ctx context.Context) error // waits until out has what was written, and says why it has not
 
@@ -87,6 +88,7 @@ func (a *app) root() *cobra.Command {
 		a.runCommand(),
 		a.validateCommand(),
 		a.planCommand(),
+		a.runsCommand(),
 		a.devicesCommand(),
 		a.simulateCommand(),
 		a.schemaCommand(),

@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: os.Getenv("UPDATE") != "",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("REPO", repo)
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, ".state"))
 			env.Values[lastSimulator{}] = new(*exec.Cmd)
 			return copyRepo(env.WorkDir, repo)
 		},
@@ -81,7 +82,7 @@ func twinbook(ts *testscript.TestScript, args ...string) *exec.Cmd {
 	ts.Check(err)
 	c := exec.Command(path, args...)
 	c.Dir = ts.MkAbs(".")
-	for _, name := range []string{"HOME", "PATH", "IOTHUB_CONNECTION_STRING", "TWINBOOK_CA", "TWINBOOK_HUB", "TWINBOOK_CONFIG", "TWINBOOK_OUTPUT", "API_TOKEN", "GORACE"} {
+	for _, name := range []string{"HOME", "PATH", "IOTHUB_CONNECTION_STRING", "TWINBOOK_CA", "TWINBOOK_HUB", "TWINBOOK_CONFIG", "TWINBOOK_OUTPUT", "TWINBOOK_JOURNAL", "XDG_STATE_HOME", "API_TOKEN", "GORACE"} {
 		if value := ts.Getenv(name); value != "" {
 			c.Env = append(c.Env, name+"="+value)
 		}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
+	"github.com/twinbook/twinbook/engine/journal"
+)
+
+// journalVariable names the file of the journal where no flag does.
+const journalVariable = "TWINBOOK_JOURNAL"
+
+// inMemory is the name of a journal that is no file and ends with the process.
+const inMemory = "memory"
+
+// A journalConfig says where runs are recorded, and for how long they are kept once they have ended.
+type journalConfig struct {
+	file     string // empty: in the user's state folder
+	keepFor  time.Duration
+	keepRuns int // so many of the latest
+}
+
+// usualJournal is what holds where the configuration says nothing.
+var usualJournal = journalConfig{keepFor: 90 * 24 * time.Hour, keepRuns: 100_000}
+
+func journalShape() *engine.Shape {
+	least, most := 1.0, 1e9
+	return &engine.Shape{What: "a mapping with file, keepFor and keepRuns", Keys: []engine.Key{
+		{Name: "file", Doc: "The file, beside this one; memory keeps none. Unless given, it is in the user's state folder.", Shape: engine.Name("")},
+		{Name: "keepFor", Doc: "How long a run is kept after its end; 90d unless given.", Shape: &engine.Shape{Kind: engine.KindDuration, Literal: true, Min: &least}},
+		{Name: "keepRuns", Doc: "How many runs that have ended are kept, the latest; 100000 unless given.", Shape: &engine.Shape{Kind: engine.KindInt, Literal: true, Min: &least, Max: &most}},
+	}}
+}
+
+// journalOf reads where a configuration wants runs to be recorded.
+func (c *configuration) journalOf(d *engine.Decoded) journalConfig {
+	j := usualJournal
+	if j.file = d.Get("file").Text(); j.file != inMemory {
+		j.file = c.beside(j.file)
+	}
+	if long, err := expr.ParseDuration(d.Get("keepFor").Text()); err == nil {
+		j.keepFor = long
+	}
+	j.keepRuns = int(d.Get("keepRuns").Number(float64(j.keepRuns)))
+	return j
+}
+
+// An openJournal is a journal that can be used until close, and where it is.
+type openJournal struct {
+	journal.Journal
+	file  string // empty: in memory
+	close func() error
+}
+
+// journalFlag is --journal.
+func (a *app) journalFlag(flags *pflag.FlagSet) {
+	flags.StringVar(&a.journal, "journal", "", "the file of the journal; memory keeps none (default: "+journalVariable+", the configuration, the user's state folder)")
+}
+
+// openJournal opens the journal that the flag, the environment and the configuration name, to record runs in it.
+func (a *app) openJournal(ctx context.Context, c *configuration) (openJournal, error) {
+	file, err := a.journalFile(c)
+	switch {
+	case err != nil:
+		return openJournal{}, err
+	case file == inMemory:
+		return openJournal{Journal: journal.NewMemory(), close: func() error { return nil }}, nil
+	}
+	return openJournal{}, fmt.Errorf("%s: files are not supported yet", file)
+}
+
+// journalFile is where the journal is: --journal, TWINBOOK_JOURNAL, the configuration, the user's state folder.
+func (a *app) journalFile(c *configuration) (string, error) {
+	for _, file := range []string{a.journal, a.getenv(journalVariable), c.journal.file} {
+		if file != "" {
+			return file, nil
+		}
+	}
+	dir := a.stateDir(runtime.GOOS)
+	if dir == "" {
+		return "", fmt.Errorf("there is no place for the journal: neither XDG_STATE_HOME nor a home folder is set; %s", elsewhere)
+	}
+	return filepath.Join(dir, "twinbook", "journal.db"), nil
+}
+
+const elsewhere = "--journal FILE puts it elsewhere, --journal memory runs without a record"
+
+// stateDir is the folder for what programs keep of their doings; empty: there is none. It asks the
+// environment that the program was given alone.
+func (a *app) stateDir(system string) string {
+	if dir := a.getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) { // the specification says to ignore others
+		return dir
+	}
+	home := a.getenv("HOME")
+	switch {
+	case system == "windows":
+		return a.getenv("LocalAppData")
+	case home == "":
+		return ""
+	case system == "darwin":
+		return filepath.Join(home, "Library", "Application Support")
+	}
+	return filepath.Join(home, ".local", "state")
+}
