@@ -37,7 +37,8 @@ type feed struct {
 
 	begun    uint64             // reads that have begun
 	cancel   context.CancelFunc // of the read under way; nil between reads
-	last     *Twin
+	last     state
+	read     bool // last is that of a reading
 	interval time.Duration
 	due      time.Time
 	lane     *lane
@@ -55,29 +56,29 @@ func newPoller(c clock.Clock, h Twins, o WatchOptions, forever bool) *poller {
 	return &poller{clock: c, hub: h, opt: o, forever: forever, feeds: map[Target]*feed{}, pace: newPace(o.ReadsPerSecond)}
 }
 
-// join has t read for s, soon.
-func (p *poller) join(t Target, s *watch) (leave func()) {
+// join has the twin that s watches read, soon.
+func (p *poller) join(s *watch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f := p.feeds[t]
+	f := p.feeds[s.target]
 	if f == nil {
 		p.made++
-		f = &feed{target: t, order: p.made}
-		p.feeds[t] = f
+		f = &feed{target: s.target, order: p.made}
+		p.feeds[s.target] = f
 	}
 	f.watches = append(f.watches, member{s, f.begun})
 	if f.cancel == nil {
 		p.schedule(f, &p.fast, p.clock.Now())
 	}
 	p.dispatch()
-	return func() { p.leave(f, s) }
 }
 
-// leave takes a watch out; the last one out ends the read under way.
-func (p *poller) leave(f *feed, s *watch) {
+// leave takes a watch out, if it is still in; the last one out ends the read under way.
+func (p *poller) leave(s *watch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.feeds[f.target] != f {
+	f := p.feeds[s.target]
+	if f == nil {
 		return
 	}
 	f.watches = slices.DeleteFunc(f.watches, func(m member) bool { return m.watch == s })
@@ -154,11 +155,15 @@ func (p *poller) end(f *feed, twin *Twin, err error) {
 		p.drop(f)
 		return
 	}
-	changed := err == nil && (f.last == nil || !same(f.last, twin))
-	if err == nil {
-		f.last = twin
-	}
-	p.plan(f, now, changed)
+	p.plan(f, now, err == nil && f.note(twin))
+}
+
+// note takes a reading and says whether it shows something new.
+func (f *feed) note(twin *Twin) (changed bool) {
+	now := stateOf(twin)
+	changed = !f.read || f.last != now
+	f.last, f.read = now, true
+	return changed
 }
 
 // note tells the pace what the hub thought of a read.

@@ -127,23 +127,3 @@ func TestTheFirstReadOfAPushingHubIsTriedUntilItWorks(t *testing.T) {
 		}
 	})
 }
-
-func TestASlowSeenMissesTheOldestChangesOnly(t *testing.T) {
-	inTime(t, func(ctx context.Context, c clock.Clock) {
-		f := newPushingFleet(c, "dev-1")
-		w := hub.NewWatcher(c, f, hub.WatchOptions{})
-		c.After(time.Second, func() {
-			for n := range 100_000 {
-				f.report("dev-1", "n", n)
-			}
-		})
-		calls := 0
-		twin, err := w.Await(ctx, target("dev-1"), 0, func(t hub.Twin) (bool, error) {
-			calls++
-			return t.Reported["n"] == 99_999, nil
-		})
-		if err != nil || twin.ReportedVersion != 100_001 || calls > 1001 {
-			t.Errorf("version %d after %d calls, error %v", twin.ReportedVersion, calls, err)
-		}
-	})
-}

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,7 +15,7 @@ import (
 // A hub that pushes is subscribed and then asked once, so that no change in between is lost. Any
 // other hub is polled: one read serves all who wait for a twin, twins that changed last time are
 // read first and more often, and all reads share one rate limit. While nobody waits, nothing runs.
-// A wait costs a few hundred bytes and no goroutine; see Await for waits that block.
+// A wait costs a few hundred bytes and no goroutine; see Wait, and Await for waits that block.
 type Watcher struct {
 	clock  clock.Clock
 	hub    Twins
@@ -69,19 +70,9 @@ func NewWatcher(c clock.Clock, h Hub, o WatchOptions) *Watcher {
 // watch goes on, and the next read that succeeds is told even if the twin has not changed.
 // f must not wait.
 func (w *Watcher) Watch(t Target, f func(Twin, error)) (stop func()) {
-	s := &watch{f: f}
-	unsubscribe := func() {}
-	if w.pusher != nil {
-		unsubscribe = w.pusher.OnTwin(t, s.push)
-	}
-	leave := w.poll.join(t, s)
-	return func() {
-		if s.stopped.Swap(true) {
-			return
-		}
-		unsubscribe()
-		leave()
-	}
+	s := &watch{watcher: w, target: t, hear: func(t Twin, _ bool, err error) { f(t, err) }}
+	s.begin()
+	return s.stop
 }
 
 // Ends says whether an error ends a wait for a twin: another read would fail in the same way.
@@ -95,64 +86,120 @@ func Ends(err error) bool {
 
 // A watch is one party's interest in a twin.
 type watch struct {
-	f       func(Twin, error)
-	stopped atomic.Bool
+	watcher     *Watcher
+	target      Target
+	unsubscribe func() // nil: there are no pushes
 
-	mu     sync.Mutex // held while f is called, so that the calls are one at a time
-	last   *Twin      // what f was told
-	failed bool       // f was told of a failure since
+	// hear is told of the twin, and whether it has changed since the last time, or of an error.
+	hear func(t Twin, changed bool, err error)
+
+	stopped atomic.Bool
+	ended   atomic.Bool // another read would fail as the last one did
+	told    atomic.Bool // of a twin
+
+	turn   sync.Mutex // held while hear is called, so that the calls are one at a time; guards what is below
+	last   state      // of the twin that was told
+	failed bool       // an error was told since
 	pushed bool       // the hub's pushes have taken over from the read
-	ended  bool
+}
+
+func (s *watch) begin() {
+	if p := s.watcher.pusher; p != nil {
+		s.unsubscribe = p.OnTwin(s.target, s.push)
+	}
+	s.watcher.poll.join(s)
+}
+
+func (s *watch) stop() {
+	if s.stopped.Swap(true) {
+		return
+	}
+	if s.unsubscribe != nil {
+		s.unsubscribe()
+	}
+	s.watcher.poll.leave(s)
 }
 
 // read takes the outcome of a read that began after the watch did. Once the hub has pushed, a read
 // has nothing to add: it may even be older.
 func (s *watch) read(t *Twin, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.stopped.Load() || s.ended || s.pushed:
-	case err != nil:
-		s.failed, s.ended = true, Ends(err)
-		s.f(Twin{}, err)
-	case s.failed || s.last == nil || !same(s.last, t):
-		s.failed, s.last = false, t
-		s.f(*t, nil)
-	}
+	s.alone(func() {
+		switch {
+		case s.pushed:
+		case err != nil:
+			s.fail(err)
+		default:
+			if now := stateOf(t); s.failed || !s.told.Load() || s.last != now {
+				s.tell(t, now)
+			}
+		}
+	})
 }
 
 // push takes a change from the hub, or the end of the twin. The first ones may be older than what a
 // read has told.
 func (s *watch) push(t Twin, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.stopped.Load() || s.ended:
-	case err != nil:
-		s.ended = true
-		s.f(Twin{}, err)
-	case s.pushed || s.last == nil || follows(&t, s.last):
-		s.pushed, s.last = true, &t
-		s.f(t, nil)
+	s.alone(func() {
+		if err != nil {
+			s.ended.Store(true)
+			s.hear(Twin{}, false, err)
+			return
+		}
+		if now := stateOf(&t); s.pushed || !s.told.Load() || now.follows(s.last) {
+			s.pushed = true
+			s.tell(&t, now)
+		}
+	})
+}
+
+// alone calls f when no call of hear is under way, unless there will be none any more.
+func (s *watch) alone(f func()) {
+	if s.stopped.Load() { // perhaps by a call that is under way, and waits for its caller
+		return
+	}
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if !s.stopped.Load() && !s.ended.Load() {
+		f()
 	}
 }
 
+func (s *watch) fail(err error) {
+	s.failed = true
+	s.ended.Store(Ends(err))
+	s.hear(Twin{}, false, err)
+}
+
+func (s *watch) tell(t *Twin, now state) {
+	changed := !s.told.Swap(true) || s.last != now
+	s.failed, s.last = false, now
+	s.hear(*t, changed, nil)
+}
+
 // over says whether the watch needs no further read: it has ended, or one reading was enough
-// because pushes tell the rest.
-func (s *watch) over(forever bool) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ended || !forever && (s.pushed || s.last != nil)
+// because pushes tell the rest. It never waits for hear.
+func (s *watch) over(forever bool) bool { return s.ended.Load() || !forever && s.told.Load() }
+
+// A state is what tells one reading of a twin from another: the versions count the changes of the
+// properties, the etag those of the tags.
+type state struct {
+	desired, reported int64
+	rest              uint64 // a hash of what are texts, as many watches keep a state each
 }
 
-// same says whether two readings show the same state of a twin: the versions count the changes of
-// the properties, the etag those of the tags.
-func same(a, b *Twin) bool {
-	return a.DesiredVersion == b.DesiredVersion && a.ReportedVersion == b.ReportedVersion &&
-		a.ETag == b.ETag && a.ConnectionState == b.ConnectionState && a.Status == b.Status
+var textSeed = maphash.MakeSeed()
+
+func stateOf(t *Twin) state {
+	var h maphash.Hash
+	h.SetSeed(textSeed)
+	for _, text := range [...]string{t.ETag, t.ConnectionState, t.Status} {
+		h.WriteString(text)
+		h.WriteByte(0)
+	}
+	return state{t.DesiredVersion, t.ReportedVersion, h.Sum64()}
 }
 
-// follows says whether a shows a later state than b.
-func follows(a, b *Twin) bool {
-	return a.DesiredVersion >= b.DesiredVersion && a.ReportedVersion >= b.ReportedVersion && !same(a, b)
+// follows says whether a is later than b.
+func (a state) follows(b state) bool {
+	return a.desired >= b.desired && a.reported >= b.reported && a != b
 }

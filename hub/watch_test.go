@@ -223,12 +223,9 @@ func TestTheLastFailuresAreToldWhenTimeIsUp(t *testing.T) {
 				}
 				ctx, cancel := c.WithTimeout(ctx, time.Second)
 				defer cancel()
-				twin, err := hub.NewWatcher(c, f, hub.WatchOptions{}).Await(ctx, target("dev-1"), 0, reports("x", 1))
+				_, err := hub.NewWatcher(c, f, hub.WatchOptions{}).Await(ctx, target("dev-1"), 0, reports("x", 1))
 				if err == nil || err.Error() != test.want || hub.KindOf(err) != hub.Timeout || !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("error %v (%s)\nwant  %s (timeout)", err, hub.KindOf(err), test.want)
-				}
-				if test.name != "all" && twin.Device != "dev-1" {
-					t.Errorf("last twin = %+v", twin)
 				}
 			})
 		})

@@ -20,6 +20,14 @@
 //
 //	func runPing(ctx context.Context, env Env, p pingParams) (pingResult, error) { … }
 //
+// A step that only waits for what others tell it is made with engine.DefineWatch instead, so that a run which
+// waits for nothing else costs no goroutine and can leave memory:
+//
+//	func startPing(env Env, p pingParams, answer func(pingResult, error)) (stop func(cause error)) { … }
+//
+// It returns at once and calls answer later, once. What it keeps until then is small, since there may be a
+// hundred thousand of it: not the Env, but what it needs of it. See waitForTwin.
+//
 // A step returns what it knows and never tries again: retries, expectations and timeouts are the
 // planner's. Beside an error it has no outputs. Its errors say whether the effect may have happened (see hub.Error).
 package steps

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	nethttp "net/http"
@@ -27,12 +28,10 @@ type Env struct {
 
 func (e Env) target(module string) hub.Target { return hub.Target{Device: e.Device, Module: module} }
 
-// A World is what the steps of a process reach.
+// A World is what the steps of a process reach, whatever runs they belong to.
 type World struct {
 	Clock   clock.Clock
 	Hubs    map[string]Fleet
-	Hub     string // the run's hub, for commands that name none
-	Run     string // the run's id
 	HTTP    *nethttp.Client
 	Secrets map[string]string
 
@@ -51,29 +50,69 @@ func NewFleet(c clock.Clock, h hub.Hub) Fleet {
 	return Fleet{Hub: h, Twins: hub.NewWatcher(c, h, hub.WatchOptions{})}
 }
 
-// Do carries out a command; it returns the step's outputs as JSON. waiting is told what a waiting
-// step sees. Neither outputs nor error nor what a waiting step sees hold a secret.
-func (w *World) Do(ctx context.Context, c engine.Command, waiting func(what string)) (any, error) {
-	name := c.Hub
-	if name == "" {
-		name = w.Hub
-	}
-	fleet, ok := w.Hubs[name]
-	if !ok && !c.Type.NoDevice {
-		return nil, &engine.Error{Kind: engine.KindInvalid, Message: fmt.Sprintf("there is no hub %q; name one of the configuration's", name)}
-	}
-	env := Env{
-		Clock: w.Clock, Hub: fleet.Hub, HubName: name, Twins: fleet.Twins, Device: c.Device, Timeout: c.Timeout,
-		HTTP: w.HTTP, Key: w.Run + "/" + string(c.At.Step()), Mask: w.mask,
-		Waiting: func(what string) { waiting(w.mask.Text(what)) },
-	}
-	value, err := w.catalog.Do(ctx, env, c, func(name string) string { return w.Secrets[name] })
-	return w.mask.Value(value), w.mask.Error(err)
-}
-
 // NewWorld is a World with every step type.
 func NewWorld(w World) *World {
 	w.catalog = All()
 	w.mask = engine.NewMasker(w.Secrets)
 	return &w
 }
+
+// Do carries out a command of a run; it returns the step's outputs as JSON. waiting is told what a waiting
+// step sees. Neither outputs nor error nor what a waiting step sees hold a secret.
+func (w *World) Do(ctx context.Context, run engine.RunStart, c engine.Command, waiting func(what string)) (any, error) {
+	if c.Type.Parks() {
+		return w.await(ctx, run, c, waiting)
+	}
+	env, err := w.env(run, c, waiting)
+	if err != nil {
+		return nil, err
+	}
+	value, err := w.catalog.Do(ctx, env, c, w.secret)
+	return w.mask.Value(value), w.mask.Error(err)
+}
+
+// Watch begins a command of a run whose type Parks, and returns at once. answer gets, once, what Do would
+// return: from any goroutine, even before Watch has returned, or before stop has, which ends the wait early.
+// What is kept meanwhile holds neither the command nor the run. waiting and answer must not wait.
+func (w *World) Watch(run engine.RunStart, c engine.Command, waiting func(what string), answer func(value any, err error)) (stop func(cause error)) {
+	env, err := w.env(run, c, waiting)
+	if err != nil {
+		answer(nil, err)
+		return func(error) {}
+	}
+	mask := w.mask
+	return w.catalog.Watch(env, c, w.secret, func(value any, err error) { answer(mask.Value(value), mask.Error(err)) })
+}
+
+// await is Do for a command that is watched.
+func (w *World) await(ctx context.Context, run engine.RunStart, c engine.Command, waiting func(what string)) (any, error) {
+	type answer struct {
+		value any
+		err   error
+	}
+	answered := clock.NewPromise[answer](w.Clock)
+	stop := w.Watch(run, c, waiting, func(value any, err error) { answered.Resolve(answer{value, err}) })
+	a, err := answered.Await(ctx)
+	if err != nil {
+		stop(err)
+		a, _ = answered.Await(context.Background()) // it is there, or about to be
+	}
+	return a.value, a.err
+}
+
+// env is what a command may use. It is on the hub that the command names, else on the run's.
+func (w *World) env(run engine.RunStart, c engine.Command, waiting func(what string)) (Env, error) {
+	name := cmp.Or(c.Hub, run.Hub)
+	fleet, ok := w.Hubs[name]
+	if !ok && !c.Type.NoDevice {
+		return Env{}, &engine.Error{Kind: engine.KindInvalid, Message: fmt.Sprintf("there is no hub %q; name one of the configuration's", name)}
+	}
+	mask := w.mask
+	return Env{
+		Clock: w.Clock, Hub: fleet.Hub, HubName: name, Twins: fleet.Twins, Device: c.Device, Timeout: c.Timeout,
+		HTTP: w.HTTP, Key: run.ID + "/" + string(c.At.Step()), Mask: mask,
+		Waiting: func(what string) { waiting(mask.Text(what)) },
+	}, nil
+}
+
+func (w *World) secret(name string) string { return w.Secrets[name] }

@@ -84,7 +84,7 @@ func TestHTTPKeyIsOfTheStepAndNotOfItsAttempt(t *testing.T) {
 	c := b.command(`  - { id: order, http: { url: "`+server.URL+`", method: POST } }`, nil)
 	for _, at := range []engine.Address{"order#1", "order#2", "block#2/order#3", "each[1]/order#1"} {
 		c.At = at
-		if _, err := b.world.Do(t.Context(), c, func(string) {}); err != nil {
+		if _, err := b.world.Do(t.Context(), desk, c, func(string) {}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -281,9 +281,9 @@ func TestWaitForTelemetryInVirtualTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		loop.After(72*time.Hour, func() { emit(t, conn, `{"n":1}`) })
-		world := steps.NewWorld(steps.World{Clock: loop, Run: "r1", Hub: "desk", Hubs: map[string]steps.Fleet{"desk": steps.NewFleet(loop, h.Client())}})
+		world := steps.NewWorld(steps.World{Clock: loop, Hubs: map[string]steps.Fleet{"desk": steps.NewFleet(loop, h.Client())}})
 		c := b.command(`  - waitForTelemetry: { `+all+` }`, nil)
-		value, err := world.Do(ctx, c, func(string) {})
+		value, err := world.Do(ctx, desk, c, func(string) {})
 		if err != nil || value.(map[string]any)["next"] != "2026-03-04T12:00:00.000000001Z" {
 			t.Errorf("%v, %v", value, err)
 		}

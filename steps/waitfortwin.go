@@ -1,17 +1,18 @@
 package steps
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/hub"
+	"github.com/twinbook/twinbook/internal/clock"
 )
 
-var waitForTwin = engine.Define(engine.Spec{
+var waitForTwin = engine.DefineWatch(engine.Spec{
 	Name:    "waitForTwin",
 	Summary: "wait until a device's twin says something",
 	Doc: "The condition is asked with the twin as it is now and after each change. A member that is missing " +
@@ -25,7 +26,7 @@ var waitForTwin = engine.Define(engine.Spec{
   timeout: 5m`,
 	Delivery:  engine.Read,
 	MustBound: true,
-}, runWaitForTwin)
+}, startWaitForTwin)
 
 type waitForTwinParams struct {
 	Module string      `yaml:"module" doc:"The device's module whose twin to watch."`
@@ -40,26 +41,58 @@ type waitForTwinResult struct {
 // lookAgain is how often a condition that depends on the time is asked although nothing changed.
 const lookAgain = time.Second
 
-func runWaitForTwin(ctx context.Context, env Env, p waitForTwinParams) (waitForTwinResult, error) {
-	began := env.Clock.Now()
+func startWaitForTwin(env Env, p waitForTwinParams, answer func(waitForTwinResult, error)) (stop func(cause error)) {
+	w := &twinWait{clock: env.Clock, began: env.Clock.Now(), until: p.Until, mask: env.Mask, waiting: env.Waiting, answer: answer}
 	again := time.Duration(0)
 	if p.Until.UsesNow() {
 		again = lookAgain
 	}
-	seen := ""
-	twin, err := env.Twins.Await(ctx, env.target(p.Module), again, func(t hub.Twin) (bool, error) {
-		now, names := env.Clock.Now(), map[string]any{"twin": env.Mask.Value(twinJSON(t))}
-		done, err := isMet(p.Until, "until", now, names)
-		if err == nil && !done {
-			seen = describe(p.Until.Explain(now, names), p.Until.Why(now, names), "twin", "is still")
-			env.Waiting(seen)
+	return env.Twins.Wait(env.target(p.Module), again, w.look, w.end)
+}
+
+// A twinWait is what stays in memory of a run that waits for nothing but a twin. There may be very many.
+type twinWait struct {
+	clock   clock.Clock
+	began   time.Time
+	until   *expr.Bound
+	mask    *engine.Masker
+	waiting func(what string)
+	answer  func(waitForTwinResult, error)
+
+	mu   sync.Mutex // guards seen
+	seen string     // what the twin said when it was looked at last
+}
+
+// look asks whether the twin meets the condition, and says what it sees if it does not. It is called by
+// whoever changes the twin: a bug here must not end them.
+func (w *twinWait) look(t hub.Twin) (met bool, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &engine.Error{Kind: engine.KindInternal, Message: fmt.Sprintf("panicked: %v; this is a bug in twinbook, not in your workflow: please report it", v)}
 		}
-		return done, err
-	})
-	if err != nil {
-		return waitForTwinResult{}, stillWaiting(err, seen)
+	}()
+	now, names := w.clock.Now(), map[string]any{"twin": w.mask.Value(twinJSON(t))}
+	met, err = isMet(w.until, "until", now, names)
+	if err != nil || met {
+		return met, err
 	}
-	return waitForTwinResult{Twin: twinJSON(twin), Waited: env.Clock.Now().Sub(began)}, nil
+	what := describe(w.until.Explain(now, names), w.until.Why(now, names), "twin", "is still")
+	w.mu.Lock()
+	w.seen = what
+	w.mu.Unlock()
+	w.waiting(what)
+	return false, nil
+}
+
+func (w *twinWait) end(t hub.Twin, err error) {
+	if err == nil {
+		w.answer(waitForTwinResult{Twin: twinJSON(t), Waited: w.clock.Now().Sub(w.began)}, nil)
+		return
+	}
+	w.mu.Lock()
+	seen := w.seen
+	w.mu.Unlock()
+	w.answer(waitForTwinResult{}, stillWaiting(err, seen))
 }
 
 // stillWaiting adds what was seen last to the error of a wait that ended without its condition. A
@@ -70,9 +103,18 @@ func stillWaiting(err error, seen string) error {
 		return err
 	}
 	if failure.Kind == hub.Interrupted {
-		return errors.New(seen)
+		return stopped{seen, failure.Err}
 	}
 	more := *failure
 	more.Err = fmt.Errorf("%w; %s", failure.Err, seen)
 	return &more
 }
+
+// stopped is what a wait had seen when it was stopped, and still found to be the cause of that.
+type stopped struct {
+	seen  string
+	cause error
+}
+
+func (s stopped) Error() string { return s.seen }
+func (s stopped) Unwrap() error { return s.cause }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -152,17 +151,15 @@ steps:
 	for i := range lanes {
 		lanes[i] = map[string]any{"device": float64(i), "calls": float64(share(b.N, inFlight, i)), "last": float64(share(b.N, inFlight, i) - 1)}
 	}
-	world := steps.NewWorld(steps.World{Clock: c, Hub: "bench", Run: "r", Hubs: map[string]steps.Fleet{"bench": steps.NewFleet(c, h)}})
+	world := steps.NewWorld(steps.World{Clock: c, Hubs: map[string]steps.Fleet{"bench": steps.NewFleet(c, h)}})
 	var times latencies
 	r := runner.New(runner.Config{Clock: c, Journal: journal.NewMemory(), Observe: func(u runner.Update) {
 		if n := u.Note; n != nil && n.Kind == engine.NoteStepEnded && n.Step.Do != nil {
 			times.add(n.Time.Sub(n.Started))
 		}
-	}, Do: func(ctx context.Context, _ engine.RunStart, cmd engine.Command, waiting func(string)) (any, error) {
-		return world.Do(ctx, cmd, waiting)
-	}})
+	}, Do: world.Do})
 	b.ResetTimer()
-	run, err := r.Start(b.Context(), program, engine.RunStart{ID: "r", Inputs: map[string]any{"lanes": lanes}})
+	run, err := r.Start(b.Context(), program, engine.RunStart{ID: "r", Hub: "bench", Inputs: map[string]any{"lanes": lanes}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -127,7 +127,7 @@ func (a *app) follow(ctx context.Context, w *world, p *engine.Program, inputs ma
 	s := summary{header: header{program: p, hubs: w.opened}, began: w.clock.Now()}
 	r.begin(s.header)
 	id := journal.NewID(s.began)
-	runs := w.newRunner(id, func(u runner.Update) {
+	runs := w.newRunner(func(u runner.Update) {
 		if u.Start != nil {
 			s.start, s.began = *u.Start, u.Time
 		}

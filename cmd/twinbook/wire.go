@@ -135,14 +135,14 @@ func (a *app) readSecrets(config *configuration, p *engine.Program) (map[string]
 }
 
 // newRunner makes the runner of one run.
-func (w *world) newRunner(id string, observe func(runner.Update)) *runner.Runner {
+func (w *world) newRunner(observe func(runner.Update)) *runner.Runner {
 	reach := steps.NewWorld(steps.World{
-		Clock: w.clock, Hubs: w.fleets, Hub: w.hub, Run: id, HTTP: newHTTPClient(), Secrets: w.secrets,
+		Clock: w.clock, Hubs: w.fleets, HTTP: newHTTPClient(), Secrets: w.secrets,
 	})
 	return runner.New(runner.Config{
 		Clock: w.clock, Journal: journal.NewMemory(), Observe: observe,
-		Do: func(ctx context.Context, _ engine.RunStart, c engine.Command, waiting func(string)) (any, error) {
-			value, err := reach.Do(ctx, c, waiting)
+		Do: func(ctx context.Context, run engine.RunStart, c engine.Command, waiting func(string)) (any, error) {
+			value, err := reach.Do(ctx, run, c, waiting)
 			w.learn(c, err)
 			return value, err
 		},

@@ -1,0 +1,204 @@
+package hub_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twinbook/twinbook/hub"
+	"github.com/twinbook/twinbook/internal/clock"
+)
+
+// ends collects what a wait says at its end.
+type ends struct {
+	mu    sync.Mutex // guards what is below
+	twins []hub.Twin
+	errs  []error
+}
+
+func (e *ends) add(t hub.Twin, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.twins, e.errs = append(e.twins, t), append(e.errs, err)
+}
+
+func TestAWaitEndsOnce(t *testing.T) {
+	inTime(t, func(ctx context.Context, c clock.Clock) {
+		f := newPushingFleet(c, "dev-1")
+		var over ends
+		stop := hub.NewWatcher(c, f, hub.WatchOptions{}).Wait(target("dev-1"), time.Second, reports("x", 1), over.add)
+		clock.Sleep(ctx, c, time.Minute)
+		if len(over.errs) != 0 {
+			t.Fatalf("ended with %v", over.errs)
+		}
+		f.report("dev-1", "x", 1)
+		f.report("dev-1", "x", 1)
+		stop(context.Canceled)
+		if len(over.errs) != 1 || over.errs[0] != nil || over.twins[0].ReportedVersion != 2 {
+			t.Errorf("ended with %v, %v", over.twins, over.errs)
+		}
+		if len(f.listeners["dev-1"]) != 0 {
+			t.Error("still subscribed")
+		}
+	})
+}
+
+func TestAStoppedWaitSaysWhy(t *testing.T) {
+	own := errors.New("the run ends")
+	for cause, want := range map[error]hub.Kind{context.DeadlineExceeded: hub.Timeout, context.Canceled: hub.Interrupted, own: hub.Interrupted} {
+		inTime(t, func(ctx context.Context, c clock.Clock) {
+			f := newPushingFleet(c, "dev-1")
+			var over ends
+			stop := hub.NewWatcher(c, f, hub.WatchOptions{}).Wait(target("dev-1"), 0, reports("x", 1), over.add)
+			stop(cause)
+			stop(errors.New("and again"))
+			f.report("dev-1", "x", 1)
+			if len(over.errs) != 1 || !errors.Is(over.errs[0], cause) || hub.KindOf(over.errs[0]) != want || !strings.Contains(over.errs[0].Error(), "before the twin could be read") {
+				t.Errorf("%v: ended with %v", cause, over.errs)
+			}
+		})
+	}
+}
+
+func TestAWaitMayBeStoppedByWhatItCalls(t *testing.T) {
+	inTime(t, func(ctx context.Context, c clock.Clock) {
+		f := newPushingFleet(c, "dev-1")
+		var over ends
+		var stop func(error)
+		calls := 0
+		stop = hub.NewWatcher(c, f, hub.WatchOptions{}).Wait(target("dev-1"), time.Second, func(hub.Twin) (bool, error) {
+			calls++
+			stop(context.Canceled)
+			return true, nil
+		}, func(t hub.Twin, err error) {
+			over.add(t, err)
+			stop(context.Canceled)
+			f.report("dev-1", "x", 1)
+		})
+		clock.Sleep(ctx, c, time.Minute)
+		if calls != 1 || len(over.errs) != 1 || !errors.Is(over.errs[0], context.Canceled) {
+			t.Errorf("%d calls, ended with %v", calls, over.errs)
+		}
+	})
+}
+
+// A hasty hub tells of a change while somebody subscribes.
+type hasty struct{ *pushingFleet }
+
+func (h hasty) OnTwin(t hub.Target, f func(hub.Twin, error)) (stop func()) {
+	stop = h.pushingFleet.OnTwin(t, f)
+	h.report(t.Device, "x", 1)
+	return stop
+}
+
+func TestAWaitMayBeOverBeforeItHasBegun(t *testing.T) {
+	inTime(t, func(ctx context.Context, c clock.Clock) {
+		f := newPushingFleet(c, "dev-1")
+		var over ends
+		stop := hub.NewWatcher(c, hasty{f}, hub.WatchOptions{}).Wait(target("dev-1"), time.Second, reports("x", 1), over.add)
+		stop(context.Canceled)
+		clock.Sleep(ctx, c, time.Minute)
+		if len(over.errs) != 1 || over.errs[0] != nil || len(f.listeners["dev-1"]) != 0 {
+			t.Errorf("ended with %v, %d subscriptions left", over.errs, len(f.listeners["dev-1"]))
+		}
+	})
+}
+
+// Reads, pushes, timers and stops come from goroutines of their own.
+func TestWaitsEndOnceWhoeverIsFirst(t *testing.T) {
+	c := clock.RealSpeed(1000)
+	f := newStormyFleet(c)
+	w := hub.NewWatcher(c, f, hub.WatchOptions{ReadsPerSecond: 1e6, InFlight: 8})
+	var ended, met atomic.Int32
+	var inside sync.WaitGroup
+	const n = 300
+	for i := range n {
+		device := fmt.Sprintf("dev-%d", i%10)
+		var seeing atomic.Bool
+		inside.Add(1)
+		stop := w.Wait(target(device), time.Millisecond, func(twin hub.Twin) (bool, error) {
+			if seeing.Swap(true) {
+				t.Error("seen is called twice at once")
+			}
+			defer seeing.Store(false)
+			return twin.ReportedVersion > int64(i%20), nil
+		}, func(_ hub.Twin, err error) {
+			ended.Add(1)
+			if err == nil {
+				met.Add(1)
+			}
+			inside.Done()
+		})
+		go f.push(device)
+		if i%3 == 0 {
+			go stop(context.Canceled)
+		}
+	}
+	for i := range 10 {
+		for range 30 {
+			f.push(fmt.Sprintf("dev-%d", i))
+		}
+	}
+	inside.Wait()
+	if ended.Load() != n || met.Load() < n/2 {
+		t.Errorf("%d ended, %d of them met", ended.Load(), met.Load())
+	}
+	if left := f.subscribed(); left != 0 {
+		t.Errorf("%d subscriptions are left", left)
+	}
+}
+
+// A stormyFleet pushes from any goroutine.
+type stormyFleet struct {
+	*fleet
+	mu        sync.Mutex // guards what is below
+	listeners map[string]map[*func(hub.Twin, error)]bool
+}
+
+func newStormyFleet(c clock.Clock) *stormyFleet {
+	f := &stormyFleet{fleet: newFleet(c), listeners: map[string]map[*func(hub.Twin, error)]bool{}}
+	for i := range 10 {
+		device := fmt.Sprintf("dev-%d", i)
+		f.fleet.twins[device] = hub.Twin{Target: target(device), Reported: map[string]any{}}
+		f.listeners[device] = map[*func(hub.Twin, error)]bool{}
+	}
+	return f
+}
+
+func (f *stormyFleet) OnTwin(t hub.Target, g func(hub.Twin, error)) (stop func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.listeners[t.Device][&g] = true
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.listeners[t.Device], &g)
+	}
+}
+
+func (f *stormyFleet) push(device string) {
+	twin := f.report(device, "x", 1)
+	f.mu.Lock()
+	var all []func(hub.Twin, error)
+	for g := range f.listeners[device] {
+		all = append(all, *g)
+	}
+	f.mu.Unlock()
+	for _, g := range all {
+		g(twin, nil)
+	}
+}
+
+func (f *stormyFleet) subscribed() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, all := range f.listeners {
+		n += len(all)
+	}
+	return n
+}
