@@ -1,0 +1,155 @@
+package journal
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql/driver"
+	"fmt"
+	"slices"
+
+)
+
+// beginning is a Begin on its way.
+type beginning struct {
+	appending
+	line    Run
+	started int64
+	mark    [32]byte
+	sources []Source
+}
+
+func (b *beginning) seated() bool { return true }
+
+func newBeginning(b Beginning) (*beginning, error) {
+	line, err := NewRun(b)
+	if err != nil {
+		return nil, err
+	}
+	a, err := newAppending(line.ID, b.Events, b.Standing)
+	if err != nil {
+		return nil, err
+	}
+	begun := &beginning{appending: *a, line: line, mark: markOf(line), sources: b.Sources}
+	if begun.started, err = nanos(line.Started); err != nil {
+		return nil, refuse(line.ID, err)
+	}
+	return begun, nil
+}
+
+// markOf is the same for runs whose row in programs is the same.
+func markOf(r Run) [32]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%q", []string{r.Program, r.Workflow, r.File, r.Hash, r.Hub}))
+}
+
+func (s *SQLite) Begin(ctx context.Context, b Beginning) error {
+	task, err := newBeginning(b)
+	if err == nil {
+		err = s.write(ctx, task)
+	}
+	if err != nil {
+		return err
+	}
+	for i := range b.Events {
+		b.Events[i].Seq = int64(i) + 1
+	}
+	return nil
+}
+
+func (b *beginning) do(t *transaction) error {
+	program, err := t.program(b.mark, b.line, b.sources)
+	if err != nil {
+		return err
+	}
+	key, err := t.nextRun()
+	if err != nil {
+		return err
+	}
+	line := b.line
+	values := append([]driver.Value{key, line.ID, program, b.started, t.seat(), line.RetryOf, line.Parent, line.Key}, b.standing.values()...)
+	n, err := t.c.exec(`INSERT INTO runs (key, id, program, started, driver, retry_of, parent, child, parked, alert, paused, wake)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`, values...)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		t.lastRun--
+		return refuse(line.ID, ErrExists)
+	}
+	t.countRun(program, 1)
+	t.countChild(line.Parent, "", 1)
+	s := &state{key: key, last: b.block.n, ours: true, standing: b.standing, parent: line.Parent}
+	t.remember(line.ID, s)
+	t.append(key, 1, b.block)
+	if b.standing.Parked {
+		t.over = append(t.over, line.ID)
+	}
+	if err := t.touch(s, b.devices); err != nil {
+		return err
+	}
+	if b.ended != 0 {
+		return t.end(&b.appending, s)
+	}
+	return nil
+}
+
+// program is the key of what runs of the same program share, which is kept if this is the first of them.
+func (t *transaction) program(mark [32]byte, line Run, sources []Source) (int64, error) {
+	if key, ok := t.writer.programs[mark]; ok {
+		return key, nil
+	}
+	key, err := t.c.findProgram(mark)
+	if err == nil && key == 0 {
+		key, err = t.c.insertProgram(mark, line, sources)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if len(t.writer.programs) >= manyPrograms {
+		clear(t.writer.programs)
+	}
+	t.writer.programs[mark] = key
+	return key, nil
+}
+
+// manyPrograms is of how many the keys are remembered.
+const manyPrograms = 1000
+
+func (c *conn) findProgram(mark [32]byte) (int64, error) {
+	row, err := c.first("SELECT key FROM programs WHERE mark = ?", mark[:])
+	if err != nil || row == nil {
+		return 0, err
+	}
+	return row[0].(int64), nil
+}
+
+func (c *conn) insertProgram(mark [32]byte, line Run, sources []Source) (int64, error) {
+	key, err := c.insert("INSERT INTO programs (mark, program, workflow, file, hash, hub, runs) VALUES (?, ?, ?, ?, ?, ?, 0)",
+		mark[:], line.Program, line.Workflow, line.File, line.Hash, line.Hub)
+	if err != nil {
+		return 0, err
+	}
+	for i, s := range sources {
+		source, err := c.keepSource(s.Text)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := c.exec("INSERT INTO program_files VALUES (?, ?, ?, ?)", key, int64(i), s.File, source); err != nil {
+			return 0, err
+		}
+	}
+	return key, nil
+}
+
+// keepSource is the key of a text, which is kept once.
+func (c *conn) keepSource(text []byte) (int64, error) {
+	hash := sha256.Sum256(text)
+	row, err := c.first("SELECT key FROM sources WHERE hash = ?", hash[:])
+	if err != nil {
+		return 0, err
+	}
+	if row != nil {
+		return row[0].(int64), nil
+	}
+	return c.insert("INSERT INTO sources (hash, text) VALUES (?, ?)", hash[:], slices.Concat([]byte{}, text))
+}
+

@@ -1,0 +1,191 @@
+package journal
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/twinbook/twinbook/internal/filelock"
+)
+
+// A seat is this process's place among those that drive runs.
+type seat struct {
+	key  int64
+	lock *os.File // nil: this disk or system has no locks; others go by the heartbeat alone
+	beat time.Time
+}
+
+// A driverRow is what the file says of one.
+type driverRow struct {
+	key  int64
+	host string
+	pid  int64
+	lock string // its file's name
+	beat int64
+	gone bool
+}
+
+const driverColumns = "key, host, pid, lock, beat, gone"
+
+// driver is the row with this key; its key is 0 if there is none.
+func (c *conn) driver(key int64) (driverRow, error) {
+	row, err := c.first("SELECT "+driverColumns+" FROM drivers WHERE key = ?", key)
+	if err != nil || row == nil {
+		return driverRow{}, err
+	}
+	return driverRow{
+		key: row[0].(int64), host: row[1].(string), pid: row[2].(int64), lock: row[3].(string), beat: row[4].(int64), gone: isTrue(row[5]),
+	}, nil
+}
+
+// sit makes this process a driver. It ends the transaction.
+func (w *writer) sit() error {
+	lock, err := w.lockFile()
+	if err != nil {
+		return err
+	}
+	s, name := &seat{lock: lock, beat: time.Now()}, ""
+	if lock != nil {
+		name = filepath.Base(lock.Name())
+	}
+	host, _ := os.Hostname() // is for people only
+	s.key, err = w.c.insert("INSERT INTO drivers (host, pid, lock, beat, gone) VALUES (?, ?, ?, ?, 0)", host, int64(os.Getpid()), name, s.beat.UnixNano())
+	if err == nil {
+		_, err = w.c.exec("COMMIT")
+	}
+	if err != nil {
+		s.unlock()
+		return err
+	}
+	w.seat = s
+	w.journal.seated.Store(s.key)
+	return nil
+}
+
+// lockFile takes a lock that lasts as long as this process, or none where there are no such locks.
+func (w *writer) lockFile() (*os.File, error) {
+	var chance [4]byte
+	rand.Read(chance[:])
+	f, err := filelock.Acquire(w.journal.file + "-driver-" + hex.EncodeToString(chance[:]))
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil, nil
+	}
+	return f, err
+}
+
+func (s *seat) unlock() {
+	if s.lock != nil {
+		os.Remove(s.lock.Name())
+		s.lock.Close()
+	}
+}
+
+// checkSeat finds out whether another process has declared this one dead.
+func (w *writer) checkSeat() error {
+	if w.seat == nil {
+		return nil
+	}
+	row, err := w.c.driver(w.seat.key)
+	if err == nil && (row.key == 0 || row.gone) {
+		w.rise()
+	}
+	return err
+}
+
+// rise makes this process one that drives nothing.
+func (w *writer) rise() {
+	w.seat.unlock()
+	w.seat = nil
+	w.journal.seated.Store(0)
+	clear(w.states)
+}
+
+// beats is how many heartbeats a lease has.
+const beats = 5
+
+func (w *writer) nextBeat() time.Time {
+	if w.seat == nil {
+		return time.Time{}
+	}
+	return w.seat.beat.Add(w.journal.options.Lease / beats)
+}
+
+// beat says that this process lives, if it has not said so for a while.
+func (w *writer) beat() error {
+	now := time.Now()
+	if w.seat == nil || now.Before(w.nextBeat()) {
+		return nil
+	}
+	w.seat.beat = now
+	_, err := w.c.exec("UPDATE drivers SET beat = ? WHERE key = ?", now.UnixNano(), w.seat.key)
+	return err
+}
+
+// beatLate has a transaction of its own for the heartbeat, if no other one has come in time. It is no matter if
+// that fails: the next one may not.
+func (w *writer) beatLate() {
+	if w.seat != nil && !time.Now().Before(w.nextBeat()) {
+		w.keep(nil)
+	}
+}
+
+// leave gives up what this process drives.
+func (w *writer) leave() error {
+	if w.seat == nil {
+		return nil
+	}
+	err := w.lock()
+	if err == nil {
+		_, err = w.c.exec("UPDATE drivers SET gone = 1 WHERE key = ?", w.seat.key)
+	}
+	if err == nil {
+		_, err = w.c.exec("COMMIT")
+	}
+	w.rise()
+	return err
+}
+
+// removeLock removes the file of a driver that is gone.
+func (s *SQLite) removeLock(d driverRow) {
+	if d.lock != "" {
+		os.Remove(filepath.Join(filepath.Dir(s.file), d.lock)) // what stays is only litter
+	}
+}
+
+// living says whether a driver lives, as far as can be said at once.
+func (s *SQLite) living(d driverRow) bool {
+	return d.key != 0 && !d.gone && s.holds(d) && time.Since(time.Unix(0, d.beat)) <= s.options.Lease
+}
+
+// holds says whether a driver has the lock that it would lose by dying; who cannot have one may live.
+func (s *SQLite) holds(d driverRow) bool {
+	if d.lock == "" {
+		return true
+	}
+	held, err := filelock.Held(filepath.Join(filepath.Dir(s.file), d.lock))
+	return held || err != nil
+}
+
+// describe is a driver in words; empty if it does not live.
+func (s *SQLite) describe(d driverRow) string {
+	switch {
+	case d.key == 0 || d.gone:
+		return ""
+	case d.key == s.seated.Load():
+		return "this process"
+	case !s.living(d):
+		return ""
+	}
+	return d.String()
+}
+
+func (d driverRow) String() string {
+	if d.host == "" {
+		return fmt.Sprintf("process %d", d.pid)
+	}
+	return fmt.Sprintf("process %d on %s", d.pid, d.host)
+}

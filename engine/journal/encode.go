@@ -1,0 +1,77 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"github.com/twinbook/twinbook/engine"
+)
+
+// A block is events that were appended at once, as they are kept: one row.
+type block struct {
+	body []byte
+	n    int64
+	sum  int64
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func encodeBlock(events []engine.Event) (block, error) {
+	if len(events) == 0 {
+		return block{}, nil
+	}
+	var b bytes.Buffer
+	coder := json.NewEncoder(&b)
+	coder.SetEscapeHTML(false)
+	b.WriteByte('[')
+	for i, e := range events {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		e.Seq = 0
+		e.Time = e.Time.Round(0).UTC()
+		if err := coder.Encode(&e); err != nil {
+			return block{}, fmt.Errorf("event %s at %q cannot be kept: %w", e.Kind, e.At, err)
+		}
+		b.Truncate(b.Len() - 1) // the coder ends each value with a new line
+	}
+	b.WriteByte(']')
+	return block{body: b.Bytes(), n: int64(len(events)), sum: sumOf(b.Bytes())}, nil
+}
+
+func sumOf(body []byte) int64 { return int64(crc32.Checksum(body, castagnoli)) }
+
+// decode gives the events of a block whose first has the number seq.
+func (b block) decode(seq int64) ([]engine.Event, error) {
+	if sumOf(b.body) != b.sum {
+		return nil, errDamaged
+	}
+	events := make([]engine.Event, 0, b.n)
+	if err := json.Unmarshal(b.body, &events); err != nil {
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if int64(len(events)) != b.n {
+		return nil, errDamaged
+	}
+	for i := range events {
+		events[i].Seq = seq + int64(i)
+	}
+	return events, nil
+}
+
+// errDamaged is about rows that are not as they were written.
+var errDamaged = errors.New("the events are not as they were written")
+
+// nanos is a time as the file has it. Those of runs must lie within the range of 64 bits.
+func nanos(t time.Time) (int64, error) {
+	if t.Year() < 1678 || t.Year() > 2261 {
+		return 0, fmt.Errorf("%s is no time that can be kept; the clock of this machine may be wrong", t)
+	}
+	return t.UnixNano(), nil
+}
+
+func timeOf(nanos int64) time.Time { return time.Unix(0, nanos).UTC() }

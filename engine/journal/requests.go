@@ -1,0 +1,139 @@
+package journal
+
+import (
+	"context"
+	"database/sql/driver"
+	"sync"
+	"time"
+
+	"github.com/twinbook/twinbook/engine"
+)
+
+// asking keeps a request.
+type asking struct {
+	request Request
+	time    int64
+}
+
+func (*asking) seated() bool { return false }
+
+func (s *SQLite) Ask(ctx context.Context, r Request) error {
+	at, err := nanos(r.Time)
+	if err == nil {
+		err = s.write(ctx, &asking{request: r, time: at})
+	}
+	if err == nil {
+		s.poke()
+	}
+	return err
+}
+
+func (a *asking) do(t *transaction) error {
+	s, err := t.state(a.request.Run)
+	if err != nil {
+		return err
+	}
+	if s.standing.Parked || !s.ours {
+		t.over = append(t.over, a.request.Run)
+	}
+	if s.ended {
+		return refuse(a.request.Run, ErrEnded)
+	}
+	r := a.request
+	_, err = t.c.exec("INSERT INTO requests (run, kind, reason, asker, time) VALUES (?, ?, ?, ?, ?)", s.key, string(r.Kind), r.Reason, r.By, a.time)
+	return err
+}
+
+// An ear is somebody who listens.
+type ear struct {
+	f    func(Request)
+	poke chan struct{}
+
+	mu   sync.Mutex // held while f is called
+	over bool
+	told map[int64]time.Time // when f was called with a request
+}
+
+// again is after what time an unanswered request is told again: whoever heard it may not have been ready for it.
+const again = 2 * time.Second
+
+func (s *SQLite) Listen(f func(Request)) (stop func()) {
+	e := &ear{f: f, poke: make(chan struct{}, 1), told: map[int64]time.Time{}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ears[e] = true
+	ctx, cancel := context.WithCancel(s.background)
+	s.all.Go(func() { s.hear(ctx, e) })
+	return func() {
+		cancel()
+		s.mu.Lock()
+		delete(s.ears, e)
+		s.mu.Unlock()
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.over = true
+	}
+}
+
+// poke has those who listen look at once.
+func (s *SQLite) poke() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for e := range s.ears {
+		select {
+		case e.poke <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// hear looks for requests until ctx ends. An error is no matter: the next look may go well, and who drives the run
+// meets the same trouble sooner.
+func (s *SQLite) hear(ctx context.Context, e *ear) {
+	ticker := time.NewTicker(s.options.Poll)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		s.listen(ctx, e)
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		case <-e.poke:
+		}
+	}
+}
+
+func (s *SQLite) listen(ctx context.Context, e *ear) {
+	var waiting []Request
+	if err := s.read(ctx, func(c *conn) (err error) {
+		waiting, err = c.requests(ctx, s.seated.Load())
+		return err
+	}); err != nil {
+		return
+	}
+	now, told := time.Now(), map[int64]time.Time{}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range waiting {
+		if before, ok := e.told[r.ID]; ok && now.Sub(before) < again {
+			told[r.ID] = before
+		} else if !e.over {
+			told[r.ID] = now
+			e.f(r)
+		}
+	}
+	e.told = told
+}
+
+// requests are the unanswered ones about runs of a driver, in the order in which they were made.
+func (c *conn) requests(ctx context.Context, of int64) ([]Request, error) {
+	var all []Request
+	err := c.query(ctx, func(row []driver.Value) error {
+		all = append(all, Request{
+			ID: row[0].(int64), Run: row[1].(string), Kind: engine.EventKind(row[2].(string)),
+			Reason: row[3].(string), By: row[4].(string), Time: timeOf(row[5].(int64)),
+		})
+		return nil
+	}, `SELECT q.key, r.id, q.kind, q.reason, q.asker, q.time FROM requests q JOIN runs r ON r.key = q.run
+		WHERE `+ownerOf+` = ? ORDER BY q.key`, of)
+	return all, err
+}

@@ -1,0 +1,129 @@
+package journal
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+)
+
+// applicationID marks the files of this program among SQLite's.
+const applicationID = 0x74776a6c
+
+// migrations bring a file from each version to the next one, in the order of their names; a file's
+// user_version is how many it has had. A migration that was published is never changed.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// patience is how long another process may keep the file from being written.
+const patience = 30 * time.Second
+
+// openForWriting gives a connection to a file whose schema is today's.
+func openForWriting(ctx context.Context, file string) (*conn, error) {
+	c, err := connect(file, "mode=rw")
+	if err == nil {
+		if err = prepareFile(ctx, c); err == nil {
+			return c, nil
+		}
+		c.close()
+	}
+	return nil, err
+}
+
+func prepareFile(ctx context.Context, c *conn) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := patiently(ctx, func() error { return checkFile(c) }); err != nil {
+		return err
+	}
+	for _, p := range []string{
+		"journal_mode = WAL", "synchronous = FULL", "temp_store = MEMORY", "cache_size = -16000", "wal_autocheckpoint = 0",
+	} {
+		if err := patiently(ctx, func() error { return c.script("PRAGMA " + p) }); err != nil {
+			return err
+		}
+	}
+	return migrate(ctx, c)
+}
+
+// checkFile says whether the file is a journal that this program understands, or empty.
+func checkFile(c *conn) error {
+	row, err := c.first("SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)")
+	if err != nil {
+		return err
+	}
+	id, version, things := row[0].(int64), row[1].(int64), row[2].(int64)
+	known, err := fs.ReadDir(migrations, "migrations")
+	switch {
+	case err != nil:
+		return err
+	case id == 0 && version == 0 && things == 0:
+		return nil
+	case id != applicationID:
+		return errForeign
+	case version > int64(len(known)):
+		return fmt.Errorf("%w (version %d; this one knows %d)", errNewer, version, len(known))
+	}
+	return nil
+}
+
+var (
+	errForeign = errors.New("it is a database of another program")
+	errNewer   = errors.New("it was written by a newer twinbook")
+	errOlder   = errors.New("it was written by an older twinbook")
+)
+
+// migrate carries out what the file has not had, each in a transaction together with its number.
+func migrate(ctx context.Context, c *conn) error {
+	files, err := fs.ReadDir(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	for i, f := range files {
+		text, err := fs.ReadFile(migrations, "migrations/"+f.Name())
+		if err != nil {
+			return err
+		}
+		if err := patiently(ctx, func() error { return step(c, int64(i), string(text)) }); err != nil {
+			return fmt.Errorf("%s: %w", f.Name(), err)
+		}
+	}
+	return nil
+}
+
+// step carries out the migration that follows version from, unless the file has had it: another process may have
+// been faster.
+func step(c *conn, from int64, text string) error {
+	if err := c.script("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	row, err := c.first("SELECT user_version FROM pragma_user_version")
+	if err == nil && row[0].(int64) == from {
+		err = c.script(fmt.Sprintf("%s; PRAGMA user_version = %d; PRAGMA application_id = %d", text, from+1, applicationID))
+	}
+	if err == nil {
+		err = c.script("COMMIT")
+	}
+	if err != nil {
+		return errors.Join(err, c.script("ROLLBACK"))
+	}
+	return nil
+}
+
+// patiently does something again until no other process is in its way.
+func patiently(ctx context.Context, do func() error) error {
+	for wait := 100 * time.Microsecond; ; wait = min(2*wait, 5*time.Millisecond) {
+		err := do()
+		if !isBusy(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		case <-time.After(wait):
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package journal
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twinbook/twinbook/engine"
+)
+
+// A transaction is what the tasks of one commit share.
+type transaction struct {
+	writer *writer
+	c      *conn
+
+	rows     []driver.Value // of the events, added at once at the end
+	children map[childCount]int64
+	programs map[int64]int64 // runs that came and went, by program
+	lastRun  int64           // the greatest key of a run; 0: not known
+	over     []string        // runs that need no state any more
+	after    []func()        // once it is on disk
+}
+
+type childCount struct {
+	parent string
+	status engine.Status
+}
+
+// seat is the key of this process as a driver; 0: it is none.
+func (t *transaction) seat() int64 {
+	if t.writer.seat == nil {
+		return 0
+	}
+	return t.writer.seat.key
+}
+
+// append adds a block to the run with this key.
+func (t *transaction) append(run, seq int64, b block) {
+	if b.n > 0 {
+		t.rows = append(t.rows, run, seq, b.n, b.sum, b.body)
+	}
+}
+
+// countChild counts a child run of parent.
+func (t *transaction) countChild(parent string, status engine.Status, by int64) {
+	if parent == "" {
+		return
+	}
+	if t.children == nil {
+		t.children = map[childCount]int64{}
+	}
+	t.children[childCount{parent, status}] += by
+}
+
+// countRun counts a run of a program.
+func (t *transaction) countRun(program, by int64) {
+	if t.programs == nil {
+		t.programs = map[int64]int64{}
+	}
+	t.programs[program] += by
+}
+
+// nextRun is a key for a new run, or for the remains of one.
+func (t *transaction) nextRun() (int64, error) {
+	if t.lastRun == 0 {
+		row, err := t.c.first("SELECT max(coalesce((SELECT max(key) FROM runs), 0), coalesce((SELECT max(run) FROM remains), 0))")
+		if err != nil {
+			return 0, err
+		}
+		t.lastRun = row[0].(int64)
+	}
+	t.lastRun++
+	return t.lastRun, nil
+}
+
+// finish writes what was gathered.
+func (t *transaction) finish() error {
+	if err := t.insertEvents(); err != nil {
+		return err
+	}
+	for c, by := range t.children {
+		if _, err := t.c.exec("INSERT INTO children VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", c.parent, string(c.status), by); err != nil {
+			return err
+		}
+	}
+	for program, by := range t.programs {
+		if _, err := t.c.exec("UPDATE programs SET runs = runs + ? WHERE key = ?", by, program); err != nil {
+			return err
+		}
+	}
+	if err := t.writer.sights.write(t); err != nil {
+		return err
+	}
+	return t.writer.beat()
+}
+
+// settle is called when all is on disk.
+func (t *transaction) settle() {
+	for _, run := range t.over {
+		delete(t.writer.states, run)
+	}
+	for _, f := range t.after {
+		f()
+	}
+}
+
+// Rows are added some at a time, which takes half the time of adding each alone.
+const (
+	eventColumns = 5
+	eventsAtOnce = 16
+	insertEvent  = "INSERT INTO events (run, seq, n, sum, body) VALUES (?, ?, ?, ?, ?)"
+)
+
+var insertEvents = insertEvent + strings.Repeat(", (?, ?, ?, ?, ?)", eventsAtOnce-1)
+
+func (t *transaction) insertEvents() error {
+	for many := range slices.Chunk(t.rows, eventColumns*eventsAtOnce) {
+		if len(many) == eventColumns*eventsAtOnce {
+			if _, err := t.c.exec(insertEvents, many...); err != nil {
+				return err
+			}
+			continue
+		}
+		for one := range slices.Chunk(many, eventColumns) {
+			if _, err := t.c.exec(insertEvent, one...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// refuse is what a task says that cannot be done.
+func refuse(run string, err error) error { return fmt.Errorf("run %s: %w", run, err) }

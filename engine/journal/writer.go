@@ -1,0 +1,188 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A writer is the one goroutine through which this process changes the file. It takes all that waits, keeps it in one
+// transaction, and tells everybody.
+type writer struct {
+	journal *SQLite
+	queue   *queue
+	sights  *sights
+	ended   chan struct{}
+
+	// What follows belongs to the goroutine.
+	c        *conn
+	seat     *seat             // as a driver; nil: this process drives nothing
+	states   map[string]*state // of runs that are under way
+	gaps     map[string]error  // runs that lack events which nobody waited for
+	programs map[[32]byte]int64
+	version  int64 // SQLite's number for the file's contents when the transaction before ended
+	failure  error // of closing
+}
+
+func newWriter(s *SQLite, c *conn) *writer {
+	return &writer{
+		journal: s, c: c, queue: newQueue(), sights: newSights(), ended: make(chan struct{}),
+		states: map[string]*state{}, gaps: map[string]error{}, programs: map[[32]byte]int64{},
+	}
+}
+
+func (w *writer) loop() {
+	defer close(w.ended)
+	timer := time.NewTimer(0)
+	for {
+		entries, due := w.queue.take()
+		w.beatLate()
+		if len(entries) == 0 && !w.sights.ready() {
+			if w.queue.over() {
+				break
+			}
+			timer.Reset(time.Until(w.next(due)))
+			select {
+			case <-w.queue.wake:
+			case <-timer.C:
+			}
+			continue
+		}
+		w.keep(entries)
+	}
+	w.failure = errors.Join(w.leave(), w.c.close())
+}
+
+// next is when there is something to do even if nobody comes.
+func (w *writer) next(due time.Time) time.Time {
+	next := time.Now().Add(time.Hour)
+	for _, t := range []time.Time{due, w.nextBeat(), w.sights.due()} {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	return next
+}
+
+func (w *writer) close() error {
+	w.queue.close()
+	<-w.ended
+	return w.failure
+}
+
+// keep carries out tasks and tells who waits for them.
+func (w *writer) keep(entries []*entry) {
+	results, err := w.transact(entries)
+	if err != nil && len(entries) > 1 && isAbout(err) {
+		for _, e := range entries { // one of them is at fault; the others shall not suffer
+			w.keep([]*entry{e})
+		}
+		return
+	}
+	for i, e := range entries {
+		failure := err
+		if err == nil {
+			failure = results[i]
+		}
+		w.answer(e, explainTask(w.journal.file, failure))
+	}
+}
+
+func (w *writer) answer(e *entry, err error) {
+	if e.done != nil {
+		e.done <- err
+		return
+	}
+	if a, ok := e.task.(*appending); ok && err != nil {
+		w.gaps[a.run] = err
+	}
+}
+
+// transact carries out tasks in one transaction. It gives what each of them was refused for, or the error
+// for which nothing was kept.
+func (w *writer) transact(entries []*entry) ([]error, error) {
+	t, err := w.begin(entries)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]error, len(entries))
+	for i, e := range entries {
+		err := e.do(t)
+		if codeOf(err) != 0 {
+			return nil, w.undo(err)
+		}
+		results[i] = err
+	}
+	if err := t.finish(); err != nil {
+		return nil, w.undo(err)
+	}
+	if _, err := w.c.exec("COMMIT"); err != nil {
+		return nil, w.undo(err)
+	}
+	t.settle()
+	return results, nil
+}
+
+// undo ends a transaction that cannot be finished, and forgets what was known of the file.
+func (w *writer) undo(err error) error {
+	w.c.exec("ROLLBACK") // says only that there is none any more
+	clear(w.states)
+	clear(w.programs)
+	return err
+}
+
+// begin begins a transaction in which this process is known to be a driver, if one of the tasks needs that.
+func (w *writer) begin(entries []*entry) (*transaction, error) {
+	for {
+		if err := w.lock(); err != nil {
+			return nil, err
+		}
+		changed, err := w.changed()
+		if err != nil {
+			return nil, w.undo(err)
+		}
+		t := &transaction{writer: w, c: w.c}
+		if changed {
+			clear(w.programs)
+			if err := w.checkSeat(); err != nil {
+				return nil, w.undo(err)
+			}
+		}
+		if w.seat != nil || !anySeated(entries) {
+			return t, nil
+		}
+		if err := w.sit(); err != nil {
+			return nil, w.undo(err)
+		}
+	}
+}
+
+func anySeated(entries []*entry) bool {
+	for _, e := range entries {
+		if e.seated() {
+			return true
+		}
+	}
+	return false
+}
+
+// lock begins a transaction as soon as no other process is in one.
+func (w *writer) lock() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return patiently(ctx, func() error {
+		_, err := w.c.exec("BEGIN IMMEDIATE")
+		return err
+	})
+}
+
+// changed says whether another process has written since this one did last.
+func (w *writer) changed() (bool, error) {
+	row, err := w.c.first("SELECT data_version FROM pragma_data_version")
+	if err != nil {
+		return false, err
+	}
+	before := w.version
+	w.version = row[0].(int64)
+	return w.version != before, nil
+}
