@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/twinbook/twinbook/engine"
 )
@@ -110,8 +111,7 @@ func (a *appending) do(t *transaction) error {
 		return nil
 	}
 	a.first = s.last + 1
-	t.append(s.key, a.first, a.block)
-	s.last += a.block.n
+	t.append(s, a.block)
 	if err := t.touch(s, a.devices); err != nil {
 		return err
 	}
@@ -124,7 +124,14 @@ func (a *appending) do(t *transaction) error {
 	if err := t.forget(s, a.run, a.done); err != nil {
 		return err
 	}
-	return t.stand(a, s)
+	if err := t.stand(a, s); err != nil {
+		return err
+	}
+	if a.block.n > 0 && !s.standing.Parked {
+		s.listed = true
+		t.heads = append(t.heads, s.key, s.head)
+	}
+	return nil
 }
 
 // stand keeps what the run is about, if that is something new.
@@ -136,7 +143,28 @@ func (t *transaction) stand(a *appending, s *state) error {
 	if a.standing.Parked {
 		t.over = append(t.over, a.run) // until something happens
 	}
-	_, err := t.c.exec("UPDATE runs SET parked = ?, alert = ?, paused = ?, wake = ? WHERE key = ?", append(a.standing.values(), s.key)...)
+	if _, err := t.c.exec("UPDATE runs SET parked = ?, alert = ?, paused = ?, wake = ?, head = ? WHERE key = ?", append(a.standing.values(), s.head, s.key)...); err != nil {
+		return err
+	}
+	if a.standing.Parked {
+		return t.unlist(s)
+	}
+	return nil
+}
+
+// unlist takes the end of a run's chain from the list, since its own row has it.
+func (t *transaction) unlist(s *state) error {
+	for i := 0; i < len(t.heads); i += headColumns { // of an append in the same transaction
+		if t.heads[i] == s.key {
+			t.heads = slices.Delete(t.heads, i, i+headColumns)
+			break
+		}
+	}
+	if !s.listed {
+		return nil
+	}
+	s.listed = false
+	_, err := t.c.exec("DELETE FROM heads WHERE run = ?", s.key)
 	return err
 }
 
@@ -147,8 +175,11 @@ func (t *transaction) end(a *appending, s *state) error {
 	t.countChild(s.parent, "", -1)
 	t.countChild(s.parent, a.status, 1)
 	t.writer.sights.drop(a.run)
-	_, err := t.c.exec("UPDATE runs SET ended = ?, status = ?, driver = NULL, parked = 0, alert = 0, paused = 0, wake = NULL WHERE key = ?",
-		a.ended, string(a.status), s.key)
+	_, err := t.c.exec("UPDATE runs SET ended = ?, status = ?, driver = NULL, parked = 0, alert = 0, paused = 0, wake = NULL, head = ? WHERE key = ?",
+		a.ended, string(a.status), s.head, s.key)
+	if err == nil {
+		err = t.unlist(s)
+	}
 	for _, table := range []string{"sights", "requests"} {
 		if err == nil {
 			_, err = t.c.exec("DELETE FROM "+table+" WHERE run = ?", s.key)

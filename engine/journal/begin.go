@@ -65,9 +65,9 @@ func (b *beginning) do(t *transaction) error {
 		return err
 	}
 	line := b.line
-	values := append([]driver.Value{key, line.ID, program, b.started, t.seat(), line.RetryOf, line.Parent, line.Key}, b.standing.values()...)
-	n, err := t.c.exec(`INSERT INTO runs (key, id, program, started, driver, retry_of, parent, child, parked, alert, paused, wake)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`, values...)
+	values := append([]driver.Value{key, line.ID, program, b.started, t.seat(), t.writer.lastRow + 1, line.RetryOf, line.Parent, line.Key}, b.standing.values()...)
+	n, err := t.c.exec(`INSERT INTO runs (key, id, program, started, driver, head, retry_of, parent, child, parked, alert, paused, wake)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`, values...)
 	if err != nil {
 		return err
 	}
@@ -77,9 +77,9 @@ func (b *beginning) do(t *transaction) error {
 	}
 	t.countRun(program, 1)
 	t.countChild(line.Parent, "", 1)
-	s := &state{key: key, last: b.block.n, ours: true, standing: b.standing, parent: line.Parent}
+	s := &state{key: key, ours: true, standing: b.standing, parent: line.Parent}
 	t.remember(line.ID, s)
-	t.append(key, 1, b.block)
+	t.append(s, b.block)
 	if b.standing.Parked {
 		t.over = append(t.over, line.ID)
 	}

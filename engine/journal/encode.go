@@ -13,9 +13,10 @@ import (
 
 // A block is events that were appended at once, as they are kept: one row.
 type block struct {
-	body []byte
-	n    int64
+	seq  int64 // the number of the first event
+	n    int64 // how many there are
 	sum  int64
+	body []byte
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -45,8 +46,8 @@ func encodeBlock(events []engine.Event) (block, error) {
 
 func sumOf(body []byte) int64 { return int64(crc32.Checksum(body, castagnoli)) }
 
-// decode gives the events of a block whose first has the number seq.
-func (b block) decode(seq int64) ([]engine.Event, error) {
+// decode gives the events of a block with their numbers.
+func (b block) decode() ([]engine.Event, error) {
 	if sumOf(b.body) != b.sum {
 		return nil, errDamaged
 	}
@@ -58,7 +59,7 @@ func (b block) decode(seq int64) ([]engine.Event, error) {
 		return nil, errDamaged
 	}
 	for i := range events {
-		events[i].Seq = seq + int64(i)
+		events[i].Seq = b.seq + int64(i)
 	}
 	return events, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 
 	"github.com/twinbook/twinbook/engine"
 )
@@ -26,40 +27,56 @@ func (c *conn) key(run string) (int64, error) {
 }
 
 func (s *SQLite) Events(ctx context.Context, run string, after int64) ([]engine.Event, error) {
-	events := []engine.Event{}
-	err := s.read(ctx, func(c *conn) error {
-		key, err := c.key(run)
-		if err != nil {
-			return err
-		}
-		return c.blocks(ctx, key, after, func(seq int64, b block) error {
-			more, err := b.decode(seq)
-			if err != nil {
-				return fmt.Errorf("run %s, events from %d on: %w", run, seq, err)
-			}
-			events = append(events, more[min(max(after-seq+1, 0), b.n):]...)
-			return nil
-		})
+	var blocks []block
+	err := s.read(ctx, func(c *conn) (err error) {
+		blocks, err = c.blocks(ctx, run, after)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	events := []engine.Event{}
+	for _, b := range slices.Backward(blocks) {
+		more, err := b.decode()
+		if err != nil {
+			return nil, explain(s.file, fmt.Errorf("run %s, events from %d on: %w", run, b.seq, err))
+		}
+		events = append(events, more[min(max(after-b.seq+1, 0), b.n):]...)
+	}
 	return events, nil
 }
 
-// blocks gives those of a run that have events with numbers above after.
-func (c *conn) blocks(ctx context.Context, key, after int64, each func(seq int64, b block) error) error {
-	next := int64(0)
-	return c.query(ctx, func(row []driver.Value) error {
-		seq, b := row[0].(int64), block{n: row[1].(int64), sum: row[2].(int64)}
-		b.body, _ = row[3].([]byte)
-		if next != 0 && seq != next {
-			return fmt.Errorf("%w: %d follows %d", errDamaged, seq, next-1)
+// blocks are those of a run that have events with numbers above after, the latest first.
+func (c *conn) blocks(ctx context.Context, run string, after int64) ([]block, error) {
+	row, err := c.first("SELECT key, "+headOf+" FROM runs r WHERE id = ?", run)
+	if err != nil {
+		return nil, err
+	}
+	if row == nil {
+		return nil, refuse(run, ErrNotFound)
+	}
+	var blocks []block
+	key, next, expect := row[0].(int64), row[1].(int64), int64(0)
+	for next != 0 && ctx.Err() == nil {
+		row, err := c.first("SELECT prev, seq, n, sum, body FROM events WHERE key = ? AND run = ?", next, key)
+		if err != nil {
+			return nil, err
 		}
-		next = seq + b.n
-		return each(seq, b)
-	}, `SELECT seq, n, sum, body FROM events WHERE run = ?1 AND seq >=
-		coalesce((SELECT max(seq) FROM events WHERE run = ?1 AND seq <= ?2 + 1), 0) ORDER BY seq`, key, max(after, 0))
+		if row == nil {
+			return nil, fmt.Errorf("run %s: %w: those before %d are missing", run, errDamaged, expect)
+		}
+		b := block{seq: row[1].(int64), n: row[2].(int64), sum: row[3].(int64)}
+		b.body, _ = row[4].([]byte)
+		if expect != 0 && b.seq+b.n != expect {
+			return nil, fmt.Errorf("run %s: %w: %d follows %d", run, errDamaged, expect, b.seq+b.n-1)
+		}
+		if b.seq+b.n-1 <= after {
+			break
+		}
+		blocks = append(blocks, b)
+		next, expect = row[0].(int64), b.seq
+	}
+	return blocks, context.Cause(ctx)
 }
 
 func (s *SQLite) Sources(ctx context.Context, run string) ([]Source, error) {

@@ -40,7 +40,7 @@ func prepareFile(ctx context.Context, c *conn) error {
 		return err
 	}
 	for _, p := range []string{
-		"journal_mode = WAL", "synchronous = FULL", "temp_store = MEMORY", "cache_size = -16000", "wal_autocheckpoint = 0",
+		"journal_mode = WAL", "synchronous = FULL", "temp_store = MEMORY", "cache_size = -16000", "wal_autocheckpoint = 1000",
 	} {
 		if err := patiently(ctx, func() error { return c.script("PRAGMA " + p) }); err != nil {
 			return err

@@ -11,12 +11,14 @@ import (
 type state struct {
 	key      int64
 	last     int64 // the number of the latest event
+	head     int64 // the key of the row it is in
 	ended    bool
 	ours     bool // this process drives it
 	standing Standing
 	parent   string
 	devices  []string // some that it did something with
 	sights   bool     // some were kept
+	listed   bool     // table heads has its head
 }
 
 // manyStates is how many runs may be under way before those that have not been heard of lately are forgotten.
@@ -29,8 +31,7 @@ func (t *transaction) state(run string) (*state, error) {
 		return s, nil
 	}
 	row, err := t.c.first(`SELECT r.key, r.ended IS NOT NULL, r.parked, r.alert, r.paused, r.wake, r.parent,
-		`+ownerOf+`, (SELECT seq + n - 1 FROM events WHERE run = r.key ORDER BY seq DESC LIMIT 1),
-		EXISTS (SELECT 1 FROM sights WHERE run = r.key)
+		`+ownerOf+`, EXISTS (SELECT 1 FROM sights WHERE run = r.key), `+headOf+`
 		FROM runs r WHERE id = ?`, run)
 	if err != nil {
 		return nil, err
@@ -39,11 +40,17 @@ func (t *transaction) state(run string) (*state, error) {
 		return nil, refuse(run, ErrNotFound)
 	}
 	s := &state{
-		key: row[0].(int64), ended: isTrue(row[1]), standing: standingOf(row[2:6]), parent: row[6].(string), sights: isTrue(row[9]),
+		key: row[0].(int64), ended: isTrue(row[1]), standing: standingOf(row[2:6]), parent: row[6].(string), sights: isTrue(row[8]), head: row[9].(int64), listed: true,
 	}
 	owner, _ := row[7].(int64)
 	s.ours = owner != 0 && owner == t.seat()
-	s.last, _ = row[8].(int64)
+	if row, err = t.c.first("SELECT seq + n - 1 FROM events WHERE key = ? AND run = ?", s.head, s.key); err != nil {
+		return nil, err
+	}
+	if row == nil {
+		return nil, refuse(run, errDamaged)
+	}
+	s.last = row[0].(int64)
 	t.remember(run, s)
 	return s, nil
 }
@@ -66,6 +73,9 @@ func (t *transaction) remember(run string, s *state) {
 // ownerOf is the driver that a run belongs to, if it is not gone.
 const ownerOf = `(SELECT CASE WHEN d.gone = 0 THEN d.key ELSE (SELECT h.key FROM drivers h WHERE h.key = d.heir AND h.gone = 0) END
 	FROM drivers d WHERE d.key = r.driver)`
+
+// headOf is the key of a run's last row of events.
+const headOf = "coalesce((SELECT head FROM heads WHERE run = r.key), r.head)"
 
 // isTrue reads SQLite's truth.
 func isTrue(v driver.Value) bool { return v.(int64) != 0 }

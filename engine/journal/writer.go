@@ -20,6 +20,7 @@ type writer struct {
 	states   map[string]*state // of runs that are under way
 	gaps     map[string]error  // runs that lack events which nobody waited for
 	programs map[[32]byte]int64
+	lastRow  int64 // the greatest key of a row of events
 	version  int64 // SQLite's number for the file's contents when the transaction before ended
 	failure  error // of closing
 }
@@ -128,6 +129,7 @@ func (w *writer) undo(err error) error {
 	w.c.exec("ROLLBACK") // says only that there is none any more
 	clear(w.states)
 	clear(w.programs)
+	w.version = 0
 	return err
 }
 
@@ -143,8 +145,7 @@ func (w *writer) begin(entries []*entry) (*transaction, error) {
 		}
 		t := &transaction{writer: w, c: w.c}
 		if changed {
-			clear(w.programs)
-			if err := w.checkSeat(); err != nil {
+			if err := w.lookAround(); err != nil {
 				return nil, w.undo(err)
 			}
 		}
@@ -185,4 +186,15 @@ func (w *writer) changed() (bool, error) {
 	before := w.version
 	w.version = row[0].(int64)
 	return w.version != before, nil
+}
+
+// lookAround finds out what another process may have changed.
+func (w *writer) lookAround() error {
+	clear(w.programs)
+	row, err := w.c.first("SELECT coalesce(max(key), 0) FROM events")
+	if err != nil {
+		return err
+	}
+	w.lastRow = row[0].(int64)
+	return w.checkSeat()
 }

@@ -40,6 +40,7 @@ CREATE TABLE runs (
 	alert    INTEGER NOT NULL,
 	paused   INTEGER NOT NULL,
 	wake     INTEGER,
+	head     INTEGER NOT NULL, -- its last row of events, unless table heads has it
 	retry_of TEXT NOT NULL,
 	parent   TEXT NOT NULL,    -- its id
 	child    TEXT NOT NULL     -- which part of its parent it is
@@ -63,16 +64,24 @@ CREATE TABLE devices (
 ) WITHOUT ROWID;
 CREATE INDEX devices_device ON devices (device);
 
--- One row for what was appended at once, so that appending is adding at the end of one table and of one small index.
+-- One row for what was appended to a run at once. A run's rows are a chain, since an index by run would have to be
+-- changed in a place of its own for each run that appends: a commit of 500 would write 500 pages more.
 CREATE TABLE events (
 	key  INTEGER PRIMARY KEY,
 	run  INTEGER NOT NULL,
-	seq  INTEGER NOT NULL, -- of the first event
+	prev INTEGER NOT NULL, -- the row of the same run before this one; 0: there is none
+	seq  INTEGER NOT NULL, -- the number of the first event
 	n    INTEGER NOT NULL, -- how many there are
 	sum  INTEGER NOT NULL, -- CRC-32C of body
 	body BLOB NOT NULL     -- JSON: a list of events, without their numbers
 );
-CREATE UNIQUE INDEX events_run ON events (run, seq);
+
+-- The ends of the chains of runs that are under way; those of others are in their own row. So this table is small, and
+-- whoever appends finds and changes it in few pages.
+CREATE TABLE heads (
+	run  INTEGER PRIMARY KEY,
+	head INTEGER NOT NULL
+);
 
 CREATE TABLE sights (
 	run   INTEGER NOT NULL,
