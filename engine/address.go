@@ -40,5 +40,39 @@ func (a Address) Step() Address {
 	return a
 }
 
+// A segment is the last part of an address: what stands there in the steps around it.
+type segment struct {
+	name    string // of a step, a branch, or catch, finally, else
+	attempt int    // from 1
+	item    int    // of a loop; -1: none
+	timer   string // timeout, retry, every; empty: it is no timer's
+}
+
+// last takes an address apart: in is what the segment stands in.
+func (a Address) last() (in Address, s segment) {
+	text := string(a)
+	if i := strings.LastIndexByte(text, '/'); i >= 0 {
+		in, text = a[:i], text[i+1:]
+	}
+	s = segment{attempt: 1, item: -1}
+	text, s.timer, _ = strings.Cut(text, "!")
+	text, item, looped := strings.Cut(text, "[")
+	if looped {
+		s.item, _ = strconv.Atoi(strings.TrimSuffix(item, "]"))
+	}
+	name, attempt, tried := strings.Cut(text, "#")
+	if tried {
+		s.attempt, _ = strconv.Atoi(attempt)
+	}
+	s.name = name
+	return in, s
+}
+
+// owner is the step that an attempt, a pass or a timer belongs to; empty: the run.
+func (a Address) owner() Address {
+	in, s := a.last()
+	return in.child(s.name)
+}
+
 // Depth is how many steps stand around this one.
 func (a Address) Depth() int { return strings.Count(string(a), "/") }

@@ -56,6 +56,10 @@ type Note struct {
 	Log       *LogLine  `json:"log,omitempty"`
 	Due       time.Time `json:"due,omitzero"` // when a retry or a sleep goes on
 	Started   time.Time `json:"started,omitzero"`
+	Kept      bool      `json:"kept,omitempty"` // of a step that ended: it did so in the run that this one retries
+
+	By     string `json:"by,omitempty"` // of a pause and its end: who asked, and why
+	Reason string `json:"reason,omitempty"`
 }
 
 // A NoteKind says what a note is about.
@@ -69,4 +73,6 @@ const (
 	NoteLog         NoteKind = "log"
 	NoteItemStarted NoteKind = "itemStarted" // one item of a loop
 	NoteItemEnded   NoteKind = "itemEnded"
+	NotePaused      NoteKind = "paused"  // nothing further begins
+	NoteResumed     NoteKind = "resumed" // by a request, or by a cancel
 )

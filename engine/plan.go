@@ -24,7 +24,11 @@ type Run struct {
 	issued    int
 	queue     []func()
 	tolerated int
+	paused    bool    // see plan_pause.go
+	held      []*gate // in the order in which their turn came
+	cancelled bool
 	decision  Decision
+	tracer    *tracer // nil: nobody listens
 	machine   expr.Machine
 }
 
@@ -116,12 +120,17 @@ func (r *Run) apply(e Event) {
 	case StepDone, TimerFired:
 		if p := r.pending[e.At]; p != nil && (e.Kind == TimerFired) == (p.command.Kind == CommandTimer) {
 			delete(r.pending, e.At)
+			if r.tracer != nil {
+				r.tracer.answered(p.command, e)
+			}
 			p.answer(e)
 		}
 	case CancelRequested:
-		if r.root != nil {
-			r.root.cancel(cause{text: e.Reason})
-		}
+		r.cancel(e)
+	case PauseRequested:
+		r.pause(e)
+	case ResumeRequested:
+		r.resume(e)
 	}
 	r.drain()
 }
@@ -172,6 +181,9 @@ func (r *Run) command(c Command, answer func(Event)) {
 	r.issued++
 	r.pending[c.At] = &pending{command: c, number: r.issued, answer: answer}
 	r.decision.Commands = append(r.decision.Commands, c)
+	if r.tracer != nil {
+		r.tracer.issued(c)
+	}
 }
 
 // timer asks to be told when it is due.
@@ -199,6 +211,9 @@ func (r *Run) note(n Note) {
 		r.decision.Notes = make([]Note, 0, 2)
 	}
 	r.decision.Notes = append(r.decision.Notes, n)
+	if r.tracer != nil {
+		r.tracer.note(n)
+	}
 }
 
 // result is how a part of the tree ended.

@@ -23,6 +23,7 @@ type eachRun struct {
 	outcome []result
 	closing bool // no further item is started
 	over    bool
+	gate    gate
 	cut     *cause
 }
 
@@ -66,6 +67,9 @@ func (each *ForEach) list(s *scope) ([]any, *Error) {
 // fill starts items while there is room, or ends the loop.
 func (p *eachRun) fill() {
 	for !p.closing && len(p.active) < p.window && p.next < len(p.items) {
+		if p.r.holds(&p.gate, p.fill) {
+			return
+		}
 		p.startItem(p.next)
 		p.next++
 	}

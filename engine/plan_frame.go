@@ -66,7 +66,13 @@ func (f *frameRun) enter(s *scope, read result) {
 	steps.start()
 }
 
-func (f *frameRun) timer() Address { return f.path + "!timeout" }
+// timer is not that of the step that calls, which has a timeout of its own.
+func (f *frameRun) timer() Address {
+	if f.path == "" {
+		return "!timeout"
+	}
+	return f.path + "!workflow"
+}
 
 func (f *frameRun) runRecord() map[string]any {
 	return map[string]any{

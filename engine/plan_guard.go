@@ -23,10 +23,13 @@ type guard struct {
 	caught    *Error
 	effect    bool // of steps, catch and finally together
 	over      bool
+	gate      gate // before finally
 }
 
 // active says whether the guard has taken over from the steps.
-func (g *guard) active() bool { return g.catching != nil || g.finishing != nil || g.over }
+func (g *guard) active() bool {
+	return g.catching != nil || g.finishing != nil || g.over || g.gate.closed()
+}
 
 // after takes the steps' result: catch if it applies, then finally.
 func (g *guard) after(res result) {
@@ -58,6 +61,9 @@ func (g *guard) finish(res result) {
 	g.catching = nil
 	if g.finally == nil || len(g.finally.Steps) == 0 {
 		g.end(res)
+		return
+	}
+	if g.r.holds(&g.gate, func() { g.finish(res) }) {
 		return
 	}
 	inner := g.scope.with(map[string]any{"error": res.err.record(), "outcome": string(res.outcome())}).beginning(g.began)

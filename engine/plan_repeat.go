@@ -24,6 +24,7 @@ type repeatRun struct {
 	cut        *cause
 	effect     bool
 	waitingFor Address
+	gate       gate
 }
 
 func startRepeat(r *Run, rep *Repeat, path Address, s *scope, done func(result)) *repeatRun {
@@ -45,6 +46,9 @@ func (p *repeatRun) again() {
 	p.waitingFor = ""
 	if p.cut != nil {
 		p.finish(p.cut.result())
+		return
+	}
+	if p.r.holds(&p.gate, p.again) {
 		return
 	}
 	p.began = p.r.now
@@ -128,5 +132,7 @@ func (p *repeatRun) cancel(why cause) {
 	case p.waitingFor != "":
 		p.r.stopTimer(p.waitingFor)
 		p.r.post(p.again)
+	default:
+		p.r.release(&p.gate)
 	}
 }

@@ -20,6 +20,7 @@ type seqRun struct {
 	heard   time.Time // result.heard of the first step that has one
 	cut     *cause
 	effect  bool
+	gate    gate
 }
 
 func newSeq(r *Run, steps []*Step, path Address, s *scope, done func(result)) *seqRun {
@@ -34,6 +35,7 @@ func (q *seqRun) step() {
 		q.end(q.cut.result())
 	case q.next == len(q.steps):
 		q.end(succeeded)
+	case q.r.holds(&q.gate, q.step):
 	default:
 		step := q.steps[q.next]
 		q.next++
@@ -80,4 +82,5 @@ func (q *seqRun) cancel(why cause) {
 	if q.current != nil {
 		q.current.cancel(why)
 	}
+	q.r.release(&q.gate)
 }

@@ -25,6 +25,7 @@ type stepRun struct {
 	cut     *cause
 	expired bool
 	backoff Address // the timer that the next attempt waits for
+	gate    gate
 	outputs map[string]any
 
 	delivery  Delivery // of the latest attempt
@@ -99,6 +100,9 @@ func (s *stepRun) try() {
 	s.backoff = ""
 	if s.cut != nil {
 		s.guard.after(s.cut.result())
+		return
+	}
+	if s.r.holds(&s.gate, s.try) {
 		return
 	}
 	s.attempt++
@@ -276,5 +280,7 @@ func (s *stepRun) cancel(why cause) {
 	case s.backoff != "":
 		s.r.stopTimer(s.backoff)
 		s.r.post(s.try)
+	default:
+		s.r.release(&s.gate)
 	}
 }

@@ -1,0 +1,70 @@
+package engine
+
+// What a pause holds and what it does not, as an operator sees it:
+//
+//   - Nothing further begins: no step, whatever it does, no item or pass of a loop, no other attempt, no
+//     catch and no finally. What is under way goes on to its end, and so does a run that only waits for that.
+//   - Time goes on. Sleeps end, the delay before another attempt passes, timeouts count. A timeout that is
+//     over ends what it bounds as ever, also what is held; the catch or finally that follows is held. The
+//     time that a finally has for itself begins with it, so that no pause is long enough to lose one.
+//   - ResumeRequested lets begin what was held, in the order in which its turn had come.
+//   - CancelRequested ends the pause for good: every finally must run. What asks for a pause after it is late.
+
+// A gate is where one part of the tree is held while the run is paused.
+type gate struct{ held func() }
+
+// closed says whether something waits here.
+func (g *gate) closed() bool { return g.held != nil }
+
+// holds says whether the run is paused; then f is called when what begins here may go on.
+func (r *Run) holds(g *gate, f func()) bool {
+	if !r.paused {
+		return false
+	}
+	if g.held == nil {
+		r.held = append(r.held, g)
+	}
+	g.held = f
+	return true
+}
+
+// release lets what is held at one gate go on although the run is paused: it is to end, not to begin.
+func (r *Run) release(g *gate) {
+	if g.held != nil {
+		r.post(g.held)
+		g.held = nil
+	}
+}
+
+// Paused says whether the run is asked to begin nothing further.
+func (r *Run) Paused() bool { return r.paused }
+
+func (r *Run) pause(e Event) {
+	if r.root == nil || r.paused || r.cancelled {
+		return
+	}
+	r.paused = true
+	r.note(Note{Kind: NotePaused, By: e.By, Reason: e.Reason})
+}
+
+func (r *Run) resume(e Event) {
+	if !r.paused {
+		return
+	}
+	r.paused = false
+	r.note(Note{Kind: NoteResumed, By: e.By, Reason: e.Reason})
+	for _, g := range r.held {
+		r.release(g)
+	}
+	r.held = nil
+}
+
+// cancel ends the run from outside. What it cuts ends before the finally blocks that were held begin.
+func (r *Run) cancel(e Event) {
+	if r.root == nil {
+		return
+	}
+	r.cancelled = true
+	r.root.cancel(cause{text: e.Reason})
+	r.resume(e)
+}
