@@ -64,7 +64,7 @@ func NewRunIn(p *Program, around Surroundings) *Run {
 
 // Next applies events and says what to start now, or how the run ended. Events that the journal has
 // numbered are applied in that order; others by time and address, so that their order in the call
-// does not matter. Answers nobody waits for any more are ignored.
+// does not matter, but for RunStarted, which is the first. Answers nobody waits for any more are ignored.
 func (r *Run) Next(news ...Event) Decision {
 	if len(news) > 1 && !slices.IsSortedFunc(news, eventOrder) {
 		news = slices.Clone(news)
@@ -81,6 +81,12 @@ func (r *Run) Next(news ...Event) Decision {
 func SortEvents(batch []Event) { slices.SortStableFunc(batch, eventOrder) }
 
 func eventOrder(a, b Event) int {
+	if start := a.Kind == RunStarted; start != (b.Kind == RunStarted) {
+		if start {
+			return -1
+		}
+		return 1
+	}
 	if a.Seq != 0 && b.Seq != 0 {
 		return int(a.Seq - b.Seq)
 	}

@@ -182,6 +182,11 @@ func parseEvent(line string, now *time.Time, p *Program) (Event, error) {
 		e.Kind, e.At = TimerFired, Address(words[1])
 	case "cancel":
 		e.Kind, e.Reason = CancelRequested, rest(1)
+	case "pause", "resume":
+		e.Kind = map[string]EventKind{"pause": PauseRequested, "resume": ResumeRequested}[words[0]]
+		if len(words) > 1 {
+			e.By, e.Reason = words[1], rest(2)
+		}
 	default:
 		return e, fmt.Errorf("unknown event %q", words[0])
 	}
@@ -234,6 +239,8 @@ func printNote(n Note) string {
 		return text
 	case NoteLog:
 		return fmt.Sprintf("%s log %s: %s", n.At, n.Log.Level, n.Log.Message)
+	case NotePaused, NoteResumed:
+		return strings.Join(strings.Fields(fmt.Sprint(n.Kind, " ", n.By, " ", n.Reason)), " ")
 	case NoteStepRetry:
 		return fmt.Sprintf("%s retry after %s", n.At, printError(n.Error))
 	}

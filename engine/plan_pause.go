@@ -6,7 +6,8 @@ package engine
 //     catch and no finally. What is under way goes on to its end, and so does a run that only waits for that.
 //   - Time goes on. Sleeps end, the delay before another attempt passes, timeouts count. A timeout that is
 //     over ends what it bounds as ever, also what is held; the catch or finally that follows is held. The
-//     time that a finally has for itself begins with it, so that no pause is long enough to lose one.
+//     time that a finally has for itself begins with its first step, so that no pause is so long that none
+//     of it is done.
 //   - ResumeRequested lets begin what was held, in the order in which its turn had come.
 //   - CancelRequested ends the pause for good: every finally must run. What asks for a pause after it is late.
 
@@ -55,6 +56,7 @@ func (r *Run) resume(e Event) {
 	r.note(Note{Kind: NoteResumed, By: e.By, Reason: e.Reason})
 	for _, g := range r.held {
 		r.release(g)
+		r.drain() // of whom all begins before the next one's turn comes
 	}
 	r.held = nil
 }

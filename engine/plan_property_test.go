@@ -26,7 +26,7 @@ func TestAnyRunCutAnywhere(t *testing.T) {
 			t.Fatalf("seed %d: %v\n%s", seed, problems, source)
 		}
 		for play := range 3 {
-			rec, err := playRandom(program, rand.New(rand.NewPCG(uint64(seed), uint64(play)+2)))
+			rec, err := playRandom(program, newDriver(rand.New(rand.NewPCG(uint64(seed), uint64(play)+2))))
 			if err != nil {
 				t.Fatalf("seed %d, play %d: %v\n%s", seed, play, err, source)
 			}
@@ -63,14 +63,26 @@ type driver struct {
 	last     map[Address]*Error // how the latest attempt of a step ended; nil: well
 	begun    []Note             // steps with a finally
 	finished map[Address]bool   // whose finally began
+	paused   bool
+	pauses   int  // one batch in so many comes with a pause or its end; 0: none
+	calm     bool // answers follow from the address, and no timeout is over
 }
 
-func playRandom(p *Program, r *rand.Rand) (*recording, error) {
+func newDriver(r *rand.Rand) *driver {
+	return &driver{
+		r: r, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), pauses: 4 + r.IntN(20),
+		stopped: map[Address]bool{}, done: map[Address]bool{}, last: map[Address]*Error{}, finished: map[Address]bool{},
+	}
+}
+
+func playRandom(p *Program, d *driver) (*recording, error) {
 	run := NewRun(p)
-	d := &driver{r: r, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), stopped: map[Address]bool{}, done: map[Address]bool{}, last: map[Address]*Error{}, finished: map[Address]bool{}}
 	rec := &recording{}
 	batch := []Event{{Kind: RunStarted, Start: &RunStart{ID: "r", Inputs: map[string]any{}}}}
-	cancelAt := r.IntN(60)
+	cancelAt := d.r.IntN(60)
+	if d.calm {
+		cancelAt = 0
+	}
 	for range 3000 {
 		for i := range batch {
 			d.seq++
@@ -97,7 +109,8 @@ func playRandom(p *Program, r *rand.Rand) (*recording, error) {
 			batch = []Event{{Kind: CancelRequested, Reason: "cancelled by the test"}}
 			continue
 		}
-		if batch = d.next(); batch == nil {
+		batch = d.pause(d.next())
+		if batch == nil {
 			return nil, fmt.Errorf("nothing is under way and the run has not ended")
 		}
 	}
@@ -131,6 +144,9 @@ func (d *driver) take(commands []Command) error {
 			d.stopped[c.At] = true
 		case CommandStopTimer:
 			i := slices.IndexFunc(d.timers, func(a Command) bool { return a.At == c.At })
+			if i < 0 && slices.Contains(d.answered, c.At) {
+				continue
+			}
 			if i < 0 {
 				return fmt.Errorf("timer %s is stopped, and was not running", c.At)
 			}
@@ -181,12 +197,13 @@ func (d *driver) allFinished(p *Program) error {
 	return nil
 }
 
-// next is one to three things that happen at the same time.
+// next is one to three things that happen at the same time, or a timer.
 func (d *driver) next() []Event {
 	var batch []Event
 	d.answered = nil
 	for range 1 + d.r.IntN(3) {
-		if len(d.actions) > 0 && (len(d.timers) == 0 || d.r.IntN(3) > 0) {
+		timer := d.nextTimer()
+		if len(d.actions) > 0 && (timer < 0 || d.r.IntN(3) > 0) {
 			i := d.r.IntN(len(d.actions))
 			c := d.actions[i]
 			d.actions = slices.Delete(d.actions, i, i+1)
@@ -194,10 +211,10 @@ func (d *driver) next() []Event {
 			batch = append(batch, d.answer(c))
 			continue
 		}
-		if len(d.timers) > 0 && len(batch) == 0 {
-			slices.SortStableFunc(d.timers, func(a, b Command) int { return a.Due.Compare(b.Due) })
-			c := d.timers[0]
-			d.timers = d.timers[1:]
+		if timer >= 0 && len(batch) == 0 {
+			c := d.timers[timer]
+			d.timers = slices.Delete(d.timers, timer, timer+1)
+			d.answered = append(d.answered, c.At)
 			if c.Due.After(d.now) {
 				d.now = c.Due
 			}
@@ -207,11 +224,21 @@ func (d *driver) next() []Event {
 	return batch
 }
 
+// nextTimer is the place of the one that is due first, or -1.
+func (d *driver) nextTimer() int {
+	slices.SortStableFunc(d.timers, func(a, b Command) int { return a.Due.Compare(b.Due) })
+	return slices.IndexFunc(d.timers, func(c Command) bool { return !d.calm || !strings.HasSuffix(string(c.At), "!timeout") })
+}
+
 // answer is decided by the address, so that it does not depend on when it comes.
 func (d *driver) answer(c Command) Event {
 	e := Event{Kind: StepDone, At: c.At}
 	h := fnv.New32a()
-	fmt.Fprintf(h, "%s %d", c.At, d.r.IntN(2))
+	world := 0
+	if !d.calm {
+		world = d.r.IntN(2)
+	}
+	fmt.Fprintf(h, "%s %d", c.At, world)
 	n := h.Sum32() % 20
 	switch {
 	case d.stopped[c.At] && n%2 == 0:
@@ -245,6 +272,9 @@ func (rec *recording) replay(p *Program, r *rand.Rand) error {
 		for _, e := range log[cut:] {
 			decision := resumed.Next(e)
 			commands = append(commands, decision.Commands...)
+			if err := beginsNothing(resumed, decision); err != nil {
+				return fmt.Errorf("cut after event %d: %w", cut, err)
+			}
 			if decision.End != nil {
 				end = decision.End
 			}
@@ -269,154 +299,4 @@ func sameCommands(got, want []Command) error {
 		}
 	}
 	return nil
-}
-
-// randomProgram writes a workflow with every way to put steps together.
-func randomProgram(r *rand.Rand) string {
-	g := &generator{r: r}
-	g.line(0, "version: 1")
-	g.line(0, "workflow: random")
-	g.line(0, "vars: { n: 0 }")
-	if r.IntN(3) == 0 {
-		g.line(0, "timeout: %ds", 1+r.IntN(60))
-	} else {
-		g.line(0, "timeout: 10h")
-	}
-	g.line(0, "steps:")
-	g.steps(1, 0)
-	g.around(0, 0)
-	g.line(0, "outputs: { n: \"${{ vars.n }}\" }")
-	return g.b.String()
-}
-
-type generator struct {
-	r      *rand.Rand
-	b      strings.Builder
-	id     int
-	shared int // > 0 inside something concurrent, where variables outside must not be set
-}
-
-func (g *generator) line(indent int, format string, args ...any) {
-	fmt.Fprintf(&g.b, strings.Repeat("  ", indent)+format+"\n", args...)
-}
-
-func (g *generator) steps(indent, depth int) {
-	for range 1 + g.r.IntN(3) {
-		g.step(indent, depth)
-	}
-}
-
-func (g *generator) around(indent, depth int) {
-	if g.r.IntN(3) == 0 {
-		if g.r.IntN(2) == 0 {
-			g.line(indent, "catch:")
-			g.steps(indent+1, depth+2)
-		} else {
-			g.line(indent, "catch:")
-			g.line(indent+1, "on: [offline, timeout, rejected]")
-			g.line(indent+1, "steps:")
-			g.steps(indent+2, depth+2)
-		}
-	}
-	if g.r.IntN(3) == 0 {
-		g.line(indent, "finally:")
-		g.steps(indent+1, depth+2)
-	}
-}
-
-// step writes one step; indent is that of its list.
-func (g *generator) step(indent, depth int) {
-	g.id++
-	g.line(indent, "- id: s%d", g.id)
-	in := indent + 1
-	if g.r.IntN(6) == 0 {
-		g.line(in, "if: vars.n >= %d", g.r.IntN(3))
-	}
-	if g.r.IntN(8) == 0 {
-		g.line(in, "continueOnError: true")
-	}
-	kind := g.r.IntN(16)
-	if depth > 3 {
-		kind = g.r.IntN(9)
-	}
-	g.common(in, kind)
-	switch kind {
-	case 0, 1:
-		g.line(in, "act: { n: \"${{ vars.n }}\" }")
-	case 2:
-		g.line(in, "ask: { n: %d }", g.id)
-	case 3:
-		g.line(in, "read: {}")
-	case 4:
-		g.line(in, "%s: {}", []string{"watch", "hear"}[g.r.IntN(2)])
-	case 5:
-		g.line(in, "sleep: %ds", 1+g.r.IntN(20))
-	case 6:
-		if g.shared > 0 {
-			g.line(in, "log: in s%d", g.id)
-		} else {
-			g.line(in, "set: { n: \"${{ vars.n + 1 }}\" }")
-		}
-	case 7:
-		g.line(in, "assert: vars.n < %d", g.r.IntN(6))
-	case 8:
-		if g.r.IntN(4) > 0 {
-			g.line(in, "read: { n: 1 }")
-		} else {
-			g.line(in, "%s: enough", []string{"fail", "stop"}[g.r.IntN(2)])
-		}
-	default:
-		g.flow(in, depth, kind)
-	}
-}
-
-func (g *generator) common(in, kind int) {
-	if kind != 6 && kind != 7 && kind != 8 && g.r.IntN(4) == 0 {
-		g.line(in, "timeout: %ds", 1+g.r.IntN(40))
-	}
-	if (kind < 5 || kind > 8) && g.r.IntN(4) == 0 {
-		on := []string{"", ", on: [offline, timeout, interrupted]", ", on: [unavailable]"}[g.r.IntN(3)]
-		g.line(in, "retry: { attempts: %d, delay: %ds%s }", 1+g.r.IntN(4), 1+g.r.IntN(9), on)
-	}
-}
-
-func (g *generator) flow(in, depth, kind int) {
-	switch kind {
-	case 9, 10, 11:
-		g.line(in, "steps:")
-		g.steps(in+1, depth+1)
-		g.around(in, depth)
-	case 12:
-		g.shared++
-		g.line(in, "parallel:")
-		if g.r.IntN(2) == 0 {
-			g.line(in+1, "failFast: false")
-		}
-		for b := range 1 + g.r.IntN(3) {
-			g.line(in+1, "b%d:", b)
-			g.steps(in+2, depth+2)
-		}
-		g.shared--
-	case 13, 14:
-		g.shared++
-		g.line(in, "forEach:")
-		g.line(in+1, "in: [1, 2, 3, 4]")
-		g.line(in+1, "concurrency: %d", 1+g.r.IntN(3))
-		if g.r.IntN(2) == 0 {
-			g.line(in+1, "failFast: false")
-		}
-		g.line(in+1, "as: item%d", g.id)
-		g.line(in+1, "steps:")
-		g.steps(in+2, depth+2)
-		g.shared--
-	default:
-		g.line(in, "repeat:")
-		g.line(in+1, "until: index >= %d", g.r.IntN(3))
-		g.line(in+1, "max: %d", 1+g.r.IntN(3))
-		if g.r.IntN(2) == 0 {
-			g.line(in+1, "every: 5s")
-		}
-		g.line(in+1, "steps:")
-		g.steps(in+2, depth+2)
-	}
 }
