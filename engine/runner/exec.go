@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
@@ -15,19 +14,22 @@ import (
 // grace is how long a step may go on after it was told to end. Then its answer is no longer awaited.
 const grace = 5 * time.Second
 
-// A job is an attempt under way. Its fields belong to the loop but for those under mu.
+// A job is an attempt under way, carried out by a party or, where watch is set, only watched.
 type job struct {
 	loop    *loop
 	command engine.Command
 	cancel  context.CancelFunc
-	overdue func() bool // stops the timer that gives up on it
-
-	mu   sync.Mutex // guards seen
-	seen string     // what the step sees, until the loop has passed it on
+	overdue func() bool // stops the timer that ends it or gives up on it
+	glimpse glimpse
+	watch   *watch
 }
 
 // begin starts an attempt. Its context ends at the deadline, or when it is stopped.
 func (l *loop) begin(ctx context.Context, c engine.Command) {
+	if l.watches(c) {
+		l.beginWatch(c)
+		return
+	}
 	j := &job{loop: l, command: c, overdue: func() bool { return true }}
 	if c.Deadline.IsZero() {
 		ctx, j.cancel = l.config.Clock.WithCancel(ctx)
@@ -38,12 +40,17 @@ func (l *loop) begin(ctx context.Context, c engine.Command) {
 	}
 	l.jobs[c.At] = j
 	l.parties++
-	l.config.Clock.Go(ctx, l.info.ID+" "+string(c.At), j.run)
+	l.config.Clock.Go(ctx, l.id+" "+string(c.At), j.run)
 }
 
 // stopJob tells an attempt to end early.
 func (l *loop) stopJob(at engine.Address) {
-	if j := l.jobs[at]; j != nil {
+	j := l.jobs[at]
+	switch {
+	case j == nil:
+	case j.watch != nil:
+		j.watch.end(context.Canceled)
+	default:
 		j.overdue()
 		j.cancel()
 		j.giveUpAfter(grace, deafToStop)
@@ -55,7 +62,7 @@ func (j *job) giveUpAfter(d time.Duration, failure func(engine.Command) *engine.
 	l := j.loop
 	j.overdue = l.config.Clock.After(d, func() {
 		done := engine.Event{Time: l.now(), Kind: engine.StepDone, At: j.command.At, Error: failure(j.command)}
-		l.inbox.Put(func() (engine.Event, bool) { return done, j.over() })
+		l.inbox.put(func() (engine.Event, bool) { return done, j.over() })
 	})
 }
 
@@ -81,7 +88,7 @@ func (j *job) run(ctx context.Context) {
 			done.Error = noAnswer(j.command)
 		}
 		done.Time = l.now()
-		l.inbox.Put(func() (engine.Event, bool) {
+		l.inbox.put(func() (engine.Event, bool) {
 			l.parties--
 			return done, j.over()
 		})
@@ -90,38 +97,50 @@ func (j *job) run(ctx context.Context) {
 	answered = true
 }
 
-// do has the only recover of the program: a step that panics fails its run, and no other.
+// do carries out the attempt here and now.
 func (j *job) do(ctx context.Context) (value any, failure *engine.Error) {
-	defer func() {
-		if v := recover(); v != nil {
-			value, failure = nil, panicked(j.command, v, panicPlace())
-		}
-	}()
-	if ctx.Err() != nil {
-		return nil, endedBefore(ctx, j.command)
+	if cause := endOf(ctx); cause != nil {
+		return nil, endedBefore(cause, j.command)
 	}
-	output, err := j.loop.config.Do(ctx, j.loop.info, j.command, j.waiting)
-	return verdict(ctx, j.command, output, err)
+	panicked := caught(func() {
+		output, err := j.loop.config.Do(ctx, j.loop.info, j.command, j.waiting)
+		value, failure = verdict(endOf(ctx), j.command, output, err)
+	})
+	if panicked != "" {
+		return nil, bug(j.command, panicked)
+	}
+	return value, failure
 }
 
-// waiting passes on what the step sees. A step that tells faster than people are told is heard with
-// its latest words.
+// caught calls f, and says where and how it panicked, if it did. It has the only recover of the program: a step that
+// panics fails its run, and no other.
+func caught(f func()) (panicked string) {
+	defer func() {
+		if v := recover(); v != nil {
+			panicked = fmt.Sprintf("panicked at %s: %v", panicPlace(), v)
+		}
+	}()
+	f()
+	return ""
+}
+
+// endOf is why a context has ended, or nil.
+func endOf(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return context.Cause(ctx)
+}
+
+// waiting passes on what the step sees.
 func (j *job) waiting(what string) {
-	j.mu.Lock()
-	told := j.seen != ""
-	j.seen = what
-	j.mu.Unlock()
-	if told || what == "" {
+	if !j.glimpse.set(what, j.loop.now()) {
 		return
 	}
-	at := j.loop.now()
-	j.loop.inbox.Put(func() (engine.Event, bool) {
-		j.mu.Lock()
-		text := j.seen
-		j.seen = ""
-		j.mu.Unlock()
-		if c := j.command; j.loop.jobs[c.At] == j && text != "" {
-			j.loop.observe(Update{Time: at, Progress: &Progress{At: c.At, Step: c.Step, Title: c.Title, Device: c.Device, Text: text}})
+	j.loop.inbox.put(func() (engine.Event, bool) {
+		text, at := j.glimpse.take()
+		if c := j.command; j.loop.jobs[c.At] == j {
+			j.loop.show(j.loop.id, at, Progress{At: c.At, Step: c.Step, Title: c.Title, Device: c.Device, Text: text})
 		}
 		return engine.Event{}, false
 	})

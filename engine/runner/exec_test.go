@@ -233,7 +233,7 @@ func TestErrorsSayWhatTheyAre(t *testing.T) {
 		{engine.Once, &engine.Error{Kind: "rejected", Message: "no", Device: "d"}, engine.Error{Kind: "rejected", Message: "no", Device: "d"}},
 		{engine.Once, masking{&engine.Error{Kind: "invalid", Message: "a secret", MaybeDone: true}}, engine.Error{Kind: "invalid", Message: "a ***", MaybeDone: true}},
 	} {
-		got := failureOf(t.Context(), engine.Command{Delivery: c.delivery}, c.err)
+		got := failureOf(nil, engine.Command{Delivery: c.delivery}, c.err)
 		if fmt.Sprintf("%+v", *got) != fmt.Sprintf("%+v", c.want) {
 			t.Errorf("delivery %d, %v: %+v, want %+v", c.delivery, c.err, *got, c.want)
 		}
@@ -260,7 +260,7 @@ func TestEndedContextsAreTimeoutOrCancel(t *testing.T) {
 		{late, hubError{kind: "interrupted"}, "timeout: did not finish within 2s: call reboot: broken"},
 		{late, errors.New("x"), "timeout: did not finish within 2s: x, maybe"},
 	} {
-		e := failureOf(x.ctx, c, x.err)
+		e := failureOf(context.Cause(x.ctx), c, x.err)
 		got := e.Error()
 		if e.MaybeDone {
 			got += ", maybe"

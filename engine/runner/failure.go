@@ -12,14 +12,15 @@ import (
 	"github.com/twinbook/twinbook/engine/expr"
 )
 
-// verdict is how an attempt ended: its outputs as the journal keeps them, and its failure if any.
-func verdict(ctx context.Context, c engine.Command, output any, err error) (any, *engine.Error) {
+// verdict is how an attempt ended: its outputs as the journal keeps them, and its failure if any. cause is why it was
+// told to end, nil if it was not.
+func verdict(cause error, c engine.Command, output any, err error) (any, *engine.Error) {
 	value, size, bad := settle(output)
 	switch {
 	case err != nil && (bad != nil || size > maxOutput):
-		return nil, failureOf(ctx, c, err)
+		return nil, failureOf(cause, c, err)
 	case err != nil:
-		return value, failureOf(ctx, c, err)
+		return value, failureOf(cause, c, err)
 	case bad != nil:
 		return nil, unusable(c, fmt.Sprintf("its output is no JSON: %v", bad))
 	case size > maxOutput:
@@ -32,17 +33,17 @@ func unusable(c engine.Command, message string) *engine.Error {
 	return &engine.Error{Kind: engine.KindInvalid, Message: message, MaybeDone: c.Delivery == engine.Once}
 }
 
-// failureOf is the failure that an attempt's error means. When its context has ended, an error that
+// failureOf is the failure that an attempt's error means. When it was told to end, an error that
 // only says so becomes a timeout or a cancel; one that the other side decided stays what it is.
-func failureOf(ctx context.Context, c engine.Command, err error) *engine.Error {
+func failureOf(cause error, c engine.Command, err error) *engine.Error {
 	failure, told := classify(err)
 	maybe := failure.MaybeDone || !told && unsure(failure.Kind)
 	failure.MaybeDone = maybe && c.Delivery == engine.Once // a read that was sent has changed nothing
-	if ctx.Err() == nil || decided(failure.Kind) {
+	if cause == nil || decided(failure.Kind) {
 		return failure
 	}
-	own := ownWords(ctx, failure.Message)
-	if context.Cause(ctx) == context.DeadlineExceeded {
+	own := ownWords(cause, failure.Message)
+	if cause == context.DeadlineExceeded {
 		failure.Kind, failure.Message = engine.KindTimeout, withOwn(notWithin(c), own)
 	} else {
 		failure.Kind, failure.Message = engine.KindCancelled, own
@@ -50,9 +51,10 @@ func failureOf(ctx context.Context, c engine.Command, err error) *engine.Error {
 	return failure
 }
 
-// ownWords is a message without the context's part in it: "context canceled" tells nobody anything.
-func ownWords(ctx context.Context, message string) string {
-	for _, why := range []error{context.Cause(ctx), ctx.Err()} {
+// ownWords is a message without the context's part in it: "context canceled", which is also what a context
+// of a clock says when its time is up, tells nobody anything.
+func ownWords(cause error, message string) string {
+	for _, why := range []error{cause, context.Canceled} {
 		if message == why.Error() {
 			return ""
 		}
@@ -132,9 +134,9 @@ func decided(kind engine.ErrorKind) bool {
 	return true
 }
 
-// endedBefore is the failure of an attempt whose context had ended when its turn came.
-func endedBefore(ctx context.Context, c engine.Command) *engine.Error {
-	if context.Cause(ctx) == context.DeadlineExceeded {
+// endedBefore is the failure of an attempt that was to end when its turn came.
+func endedBefore(cause error, c engine.Command) *engine.Error {
+	if cause == context.DeadlineExceeded {
 		return &engine.Error{Kind: engine.KindTimeout, Message: notWithin(c) + ": its time was up before it could begin"}
 	}
 	return notBegun()
@@ -159,13 +161,9 @@ func deafToStop(c engine.Command) *engine.Error {
 	}
 }
 
-// panicked is the failure of a step that has a bug, and of the run with it: no catch takes it.
-func panicked(c engine.Command, value any, place string) *engine.Error {
-	return bug(c, fmt.Sprintf("panicked at %s: %v", place, value))
-}
-
 func noAnswer(c engine.Command) *engine.Error { return bug(c, "ended without an answer") }
 
+// bug is the failure of a step that has one, and of the run with it: no catch takes it.
 func bug(c engine.Command, what string) *engine.Error {
 	who := c.Type.Name
 	if c.Step.Pos.File != "" { // a step that the file does not write has no place in it

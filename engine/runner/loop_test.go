@@ -126,6 +126,8 @@ func show(u Update) string {
 		return fmt.Sprintf("%s %s %s", u.Note.Kind, u.Note.At, u.Note.Status)
 	case u.Progress != nil:
 		return fmt.Sprintf("progress %s %s", u.Progress.At, u.Progress.Text)
+	case u.Request != nil:
+		return string(u.Request.Kind) + " " + u.Request.Reason
 	case u.End != nil:
 		return "end " + string(u.End.Status)
 	}
@@ -264,18 +266,21 @@ func TestInputsThatDoNotFitStartNothing(t *testing.T) {
 	}
 }
 
-func TestARunIsNotStartedTwice(t *testing.T) {
-	r := New(Config{Clock: clock.Real(), Journal: journal.NewMemory(), Do: world{}.do})
+func TestARunIsNotStartedTwice(t *testing.T) { bothWays(t, aRunIsNotStartedTwice) }
+
+func aRunIsNotStartedTwice(t *testing.T, park bool) {
+	p := program(sleep("nap", "1h"))
+	r := New(Config{Clock: clock.Real(), Journal: journal.NewMemory(), Do: world{}.do, Program: always(p), Park: park})
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	h, err := r.Start(ctx, program(sleep("nap", "1h")), engine.RunStart{ID: "r1"})
+	h, err := r.Start(ctx, p, engine.RunStart{ID: "r1"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Start(ctx, program(), engine.RunStart{ID: "r1"}); !errors.Is(err, journal.ErrExists) {
 		t.Errorf("second start: %v, want ErrExists", err)
 	}
-	if _, err := r.Resume(ctx, program(sleep("nap", "1h")), "r1"); err == nil {
+	if _, err := r.Resume(ctx, "r1"); err == nil {
 		t.Error("a run that is under way was resumed beside itself")
 	}
 	stop()

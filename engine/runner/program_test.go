@@ -120,6 +120,28 @@ func virtual(t *testing.T, at time.Time, f func(ctx context.Context, c *clock.Lo
 	}
 }
 
+// always makes the same program of whatever a journal keeps.
+func always(p *engine.Program) func([]journal.Source) (*engine.Program, error) {
+	return func([]journal.Source) (*engine.Program, error) { return p, nil }
+}
+
+// bothWays runs a test with runs that stay in memory while they wait, and with runs that are parked.
+func bothWays(t *testing.T, f func(t *testing.T, park bool)) {
+	t.Helper()
+	t.Run("Stay", func(t *testing.T) { f(t, false) })
+	t.Run("Park", func(t *testing.T) { f(t, true) })
+}
+
+// empty fails the test if a runner still has something.
+func empty(t *testing.T, r *Runner) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.active)+len(r.lots)+len(r.letters)+len(r.waiters) > 0 {
+		t.Errorf("the runner still has %d runs in memory, %d lots, %d letters, %d waiters", len(r.active), len(r.lots), len(r.letters), len(r.waiters))
+	}
+}
+
 // ran is what a run left behind.
 type ran struct {
 	outcome engine.Outcome

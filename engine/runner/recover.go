@@ -1,11 +1,9 @@
 package runner
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
@@ -15,101 +13,123 @@ import (
 // sources that the journal keeps. Attempts that
 // were under way are made again, but for effects that must not happen twice: those end as
 // interrupted. Timers wait for what is left. What was observed before is not observed again. A run
-// that has ended is not touched; its Handle knows the outcome.
-func (r *Runner) Resume(ctx context.Context, p *engine.Program, run string) (*Handle, error) {
-	events, err := r.config.Journal.Events(ctx, run, 0)
+// that has ended is not touched; its Handle knows the outcome. An error that is journal.ErrDriven: another
+// process that lives drives the run.
+func (r *Runner) Resume(ctx context.Context, run string) (*Handle, error) {
+	l := newLoop(r, ctx, run)
+	if !r.enter(l) {
+		return nil, fmt.Errorf("run %s is under way here already", run)
+	}
+	past, err := r.claim(ctx, run)
+	if err != nil || past.ended != nil {
+		end := ending{err: err}
+		if err == nil {
+			end.outcome = *past.ended
+		}
+		r.drop(l, end)
+		return &Handle{runner: r, id: run, under: ctx, done: l.done}, err
+	}
+	return r.launch(l, func(ctx context.Context) (*engine.Outcome, error) { return l.goOn(ctx, past, true) }), nil
+}
+
+// claim makes this process the one that drives a run, and reads the run.
+func (r *Runner) claim(ctx context.Context, run string) (history, error) {
+	err := r.config.Journal.Claim(ctx, run)
+	switch {
+	case errors.Is(err, journal.ErrDriven):
+		line, unread := r.config.Journal.Run(ctx, run)
+		if unread == nil && line.Driver != "" {
+			err = fmt.Errorf("run %s: %s drives it, and lives: %w", run, line.Driver, journal.ErrDriven)
+		}
+		return history{}, err
+	case err != nil && !errors.Is(err, journal.ErrEnded):
+		return history{}, fmt.Errorf("run %s could not be taken up, so nothing was done: %w", run, err)
+	}
+	return r.read(ctx, run)
+}
+
+// Recover goes on with all runs that no living process drives: first those that were under way, then those that
+// waited. What only waits for a time is not read before that has come; the others are rebuilt after Recover has returned,
+// some at a time. Runs that are here already are left alone. A run that cannot go on says so to its Handle and by an
+// Update. The error is about the journal; the runs before it are taken up.
+func (r *Runner) Recover(ctx context.Context) ([]*Handle, error) {
+	handles := []*Handle{}
+	for line, err := range r.config.Journal.Adopt(ctx) {
+		if err != nil {
+			return handles, fmt.Errorf("the runs that nobody drives could not be taken up: %w", err)
+		}
+		if r.moveIn(ctx, line) {
+			handles = append(handles, &Handle{runner: r, id: line.ID, under: ctx})
+		}
+	}
+	return handles, nil
+}
+
+// moveIn gives a run from the journal its place. False: it is here already.
+func (r *Runner) moveIn(ctx context.Context, line journal.Run) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.active[line.ID] != nil || r.lotWith(line.ID) != nil {
+		return false
+	}
+	delete(r.failed, line.ID)
+	t := r.lotOf(ctx)
+	s := &stay{run: line.ID, due: dueAt(line.Standing.Wake), fresh: true}
+	t.add(s, nil)
+	if !r.config.Park || !line.Standing.Parked || line.Standing.Alert || len(r.letters[line.ID]) > 0 {
+		t.wake(line.ID)
+	}
+	return true
+}
+
+// wake is the first act of a loop whose run was parked. Of a fresh one people have not heard here yet.
+func (l *loop) wake(ctx context.Context, fresh bool, built func()) (*engine.Outcome, error) {
+	past, err := l.read(ctx, l.id)
+	built()
 	if err != nil {
-		return nil, fmt.Errorf("the journal could not be read, so nothing was done: %w", err)
+		return nil, err
 	}
-	if len(events) == 0 || events[0].Start == nil {
-		return nil, fmt.Errorf("run %s cannot go on: its journal does not begin with its start", run)
-	}
-	info := *events[0].Start
-	kept, err := r.config.Journal.Sources(ctx, run)
-	if err != nil {
-		return nil, fmt.Errorf("the journal could not be read, so nothing was done: %w", err)
-	}
-	if !slices.EqualFunc(kept, sources(p), sameSource) {
-		return nil, fmt.Errorf("run %s was started with another version of %s or of what it calls; resume it with the one the journal keeps", run, info.File)
-	}
-	past := replay(engine.NewRun(p), events)
-	l := newLoop(&r.config, past.plan, info)
 	if past.ended != nil {
-		return r.over(l, *past.ended), nil
+		l.stopWatches()
+		return past.ended, nil
 	}
-	return r.launch(ctx, l, func(l *loop) engine.Decision {
-		l.observe(Update{Time: l.now(), Start: &info, Resumed: true})
-		l.cancelled = past.cancelled
-		return l.pickUp(past)
-	})
+	return l.goOn(ctx, past, fresh)
 }
 
-func sameSource(a, b journal.Source) bool { return a.File == b.File && bytes.Equal(a.Text, b.Text) }
-
-// over is the handle of a run that ended before.
-func (r *Runner) over(l *loop, end engine.Outcome) *Handle {
-	h := newHandle(l)
-	h.done.Resolve(ending{outcome: end})
-	return h
-}
-
-// history is what the events of a run leave to do.
-type history struct {
-	plan      *engine.Run
-	started   map[engine.Address]time.Time // attempts that began
-	stopped   map[engine.Address]bool      // attempts that were told to end
-	cancelled bool
-	end       *engine.Outcome // the planner's, RunEnded is not in the journal yet
-	ended     *engine.Outcome // the journal's
-}
-
-func replay(plan *engine.Run, events []engine.Event) history {
-	h := history{plan: plan, started: map[engine.Address]time.Time{}, stopped: map[engine.Address]bool{}}
-	for _, e := range events {
-		switch e.Kind {
-		case engine.StepStarted:
-			h.started[e.At] = e.Time
-		case engine.CancelRequested:
-			h.cancelled = true
-		case engine.RunEnded:
-			h.ended = e.End
-		}
+// goOn is the first act of a loop whose run has a past.
+func (l *loop) goOn(ctx context.Context, past history, fresh bool) (*engine.Outcome, error) {
+	l.info, l.plan, l.events, l.told = past.info, past.plan, past.events, past.line.Standing
+	for _, e := range past.requests {
+		l.note(e)
 	}
-	d := plan.Next(events...)
-	for _, c := range d.Commands {
-		if c.Kind == engine.CommandStop {
-			h.stopped[c.At] = true
-		}
+	if fresh {
+		l.observe(Update{Time: l.now(), Start: &l.info, Resumed: true})
 	}
-	h.end = d.End
-	return h
+	return l.follow(ctx, nil, l.pickUp(past))
 }
 
-// pickUp decides what to do about commands that have no answer yet.
-func (l *loop) pickUp(past history) engine.Decision {
+// pickUp is what there is to do about commands that have no answer yet. What a watch still waits for is taken over.
+func (l *loop) pickUp(past history) work {
 	d := engine.Decision{End: past.end}
-	for _, c := range past.plan.Outstanding() {
+	inherited := map[engine.Address]*watch{}
+	for _, w := range l.inherited {
+		inherited[w.what.At] = w
+	}
+	for _, c := range l.plan.Outstanding() {
 		sent, started := past.started[c.At]
-		if c.Kind == engine.CommandDo && c.Delivery == engine.Once && started {
-			l.answer(c.At, interrupted(sent, past.stopped[c.At]))
+		switch w := inherited[c.At]; {
+		case w != nil:
+			l.takeOver(c, w)
+		case c.Kind == engine.CommandDo && c.Delivery == engine.Once && started:
+			l.answer(c.At, interrupted(c, sent, past.stopped[c.At]))
 			continue
+		default:
+			d.Commands = append(d.Commands, c)
 		}
-		d.Commands = append(d.Commands, c)
 		if past.stopped[c.At] {
 			d.Commands = append(d.Commands, engine.Command{Kind: engine.CommandStop, At: c.At})
 		}
 	}
-	return d
-}
-
-// interrupted is the failure of an effect that was under way when the process ended.
-func interrupted(sent time.Time, stopped bool) *engine.Error {
-	kind := engine.KindInterrupted
-	if stopped {
-		kind = engine.KindCancelled
-	}
-	return &engine.Error{
-		Kind: kind, MaybeDone: true,
-		Message: fmt.Sprintf("the request was sent at %s; whether it took effect is unknown", sent.UTC().Format("15:04:05 UTC on 2006-01-02")),
-	}
+	l.inherited = nil
+	return l.sort(d, past.started)
 }

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,10 +41,14 @@ func stepsEnded(notes []*engine.Note) []string {
 }
 
 func TestResumeAfterEveryEventHasTheSameOutcome(t *testing.T) {
+	bothWays(t, resumeAfterEveryEventHasTheSameOutcome)
+}
+
+func resumeAfterEveryEventHasTheSameOutcome(t *testing.T, park bool) {
 	cuts, failed := 0, 0
 	for seed := range uint64(10) {
 		p := randomProgram(seed)
-		whole, told := drive(t, start, journal.NewMemory(), seed, func(ctx context.Context, r *Runner) (*Handle, error) {
+		whole, told := drive(t, start, Config{Journal: journal.NewMemory(), Program: always(p), Park: park}, seed, func(ctx context.Context, r *Runner) (*Handle, error) {
 			return r.Start(ctx, p, engine.RunStart{ID: "r1"})
 		})
 		if whole[len(whole)-1].End.Status == engine.Failed {
@@ -59,8 +64,8 @@ func TestResumeAfterEveryEventHasTheSameOutcome(t *testing.T) {
 				t.Fatal(err)
 			}
 			later := whole[cut-1].Time.Add(time.Duration(cut%3) * time.Second)
-			again, toldAgain := drive(t, later, j, seed, func(ctx context.Context, r *Runner) (*Handle, error) {
-				return r.Resume(ctx, p, "r1")
+			again, toldAgain := drive(t, later, Config{Journal: j, Program: always(p), Park: park}, seed, func(ctx context.Context, r *Runner) (*Handle, error) {
+				return r.Resume(ctx, "r1")
 			})
 			if got, want := facts(again), facts(whole); got != want {
 				t.Fatalf("seed %d, cut after %d of %d: \n%s\nwant\n%s", seed, cut, len(whole), got, want)
@@ -87,15 +92,17 @@ func pointers(notes []engine.Note) []*engine.Note {
 }
 
 // drive runs to the end on virtual time and gives the events and, sorted, the steps whose end was observed.
-func drive(t *testing.T, at time.Time, j journal.Journal, seed uint64, begin func(context.Context, *Runner) (*Handle, error)) ([]engine.Event, []string) {
+func drive(t *testing.T, at time.Time, config Config, seed uint64, begin func(context.Context, *Runner) (*Handle, error)) ([]engine.Event, []string) {
 	t.Helper()
 	var notes []*engine.Note
 	virtual(t, at, func(ctx context.Context, c *clock.Loop) {
-		r := New(Config{Clock: c, Journal: j, Do: busyWorld(c, seed), Observe: func(u Update) {
+		config.Clock, config.Do = c, busyWorld(c, seed)
+		config.Observe = func(u Update) {
 			if u.Note != nil {
 				notes = append(notes, u.Note)
 			}
-		}})
+		}
+		r := New(config)
 		h, err := begin(ctx, r)
 		if err != nil {
 			t.Fatal(err)
@@ -106,11 +113,15 @@ func drive(t *testing.T, at time.Time, j journal.Journal, seed uint64, begin fun
 	})
 	ended := stepsEnded(notes)
 	slices.Sort(ended)
-	return eventsOf(t, j, "r1"), ended
+	return eventsOf(t, config.Journal, "r1"), ended
 }
 
 // TestKilledAnywhereAnEffectHappensOnce stops a run after each append, and before it, and resumes it.
 func TestKilledAnywhereAnEffectHappensOnce(t *testing.T) {
+	bothWays(t, killedAnywhereAnEffectHappensOnce)
+}
+
+func killedAnywhereAnEffectHappensOnce(t *testing.T, park bool) {
 	p := program(
 		do("first", once, retry(3)),
 		parallel("both",
@@ -142,7 +153,7 @@ func TestKilledAnywhereAnEffectHappensOnce(t *testing.T) {
 					ctx, stop := c.WithCancel(ctx)
 					defer stop()
 					kill(tapped, at, stop)
-					h, err := New(Config{Clock: c, Journal: tapped, Do: countingDo(c)}).Start(ctx, p, engine.RunStart{ID: "r1"})
+					h, err := New(Config{Clock: c, Journal: tapped, Do: countingDo(c), Program: always(p), Park: park}).Start(ctx, p, engine.RunStart{ID: "r1"})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -150,7 +161,7 @@ func TestKilledAnywhereAnEffectHappensOnce(t *testing.T) {
 				})
 				left := eventsOf(t, j, "r1")
 				virtual(t, start.Add(time.Minute/2), func(ctx context.Context, c *clock.Loop) {
-					h, err := New(Config{Clock: c, Journal: j, Do: countingDo(c)}).Resume(ctx, p, "r1")
+					h, err := New(Config{Clock: c, Journal: j, Do: countingDo(c), Program: always(p), Park: park}).Resume(ctx, "r1")
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -218,8 +229,8 @@ func resumed(t *testing.T, at time.Time, p *engine.Program, w world, events ...e
 	}
 	var got ran
 	virtual(t, at, func(ctx context.Context, c *clock.Loop) {
-		r := New(Config{Clock: c, Journal: j, Do: w.do, Observe: func(u Update) { got.updates = append(got.updates, u) }})
-		h, err := r.Resume(ctx, p, "r1")
+		r := New(Config{Clock: c, Journal: j, Do: w.do, Program: always(p), Observe: func(u Update) { got.updates = append(got.updates, u) }})
+		h, err := r.Resume(ctx, "r1")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -233,7 +244,7 @@ func TestInterruptedSaysWhenItWasSent(t *testing.T) {
 	got := resumed(t, start.Add(time.Hour), program(do("a", once)), nil,
 		engine.Event{Time: start.Add(62 * time.Second), Kind: engine.StepStarted, At: "a#1"})
 	e := got.outcome.Error
-	if want := "the request was sent at 02:31:02 UTC on 2026-03-01; whether it took effect is unknown"; e == nil || e.Kind != engine.KindInterrupted || !e.MaybeDone || e.Message != want {
+	if want := "call: the request was sent at 02:31:02 UTC on 2026-03-01; whether it took effect is unknown"; e == nil || e.Kind != engine.KindInterrupted || !e.MaybeDone || e.Message != want {
 		t.Errorf("error %+v, want %s", e, want)
 	}
 	if u := got.updates[0]; u.Start == nil || !u.Resumed {
@@ -299,18 +310,21 @@ func TestResumeOfWhatHasEnded(t *testing.T) {
 
 func TestResumeRefuses(t *testing.T) {
 	j := journal.NewMemory()
-	r := New(Config{Clock: clock.Real(), Journal: j, Do: world{}.do})
-	if _, err := r.Resume(t.Context(), program(), "nobody"); err == nil || !strings.Contains(err.Error(), "nobody") {
+	broken := errors.New("test.yaml:1:1: unknown step")
+	r := New(Config{Clock: clock.Real(), Journal: j, Do: world{}.do, Program: func(sources []journal.Source) (*engine.Program, error) {
+		return nil, fmt.Errorf("%s: %w", sources[0].Text, broken)
+	}})
+	if _, err := r.Resume(t.Context(), "nobody"); err == nil || !strings.Contains(err.Error(), "nobody") {
 		t.Errorf("unknown run: %v", err)
 	}
-	h, err := r.Start(t.Context(), program(), engine.RunStart{})
-	if err != nil {
+	first := engine.Event{Time: start, Kind: engine.RunStarted, Start: &engine.RunStart{ID: "r1"}}
+	if err := j.Begin(t.Context(), beginning(first, sources(program()))); err != nil {
 		t.Fatal(err)
 	}
-	h.Wait(t.Context())
-	other := program()
-	other.Source = []byte("changed")
-	if _, err := r.Resume(t.Context(), other, h.ID()); err == nil || !strings.Contains(err.Error(), "another version of test.yaml") {
-		t.Errorf("another program: %v", err)
+	for range 2 {
+		if _, err := r.Resume(t.Context(), "r1"); !errors.Is(err, broken) || !strings.Contains(err.Error(), "run r1 cannot go on with the workflow as it was when the run began: test: test.yaml:1:1") {
+			t.Errorf("a program that cannot be made: %v", err)
+		}
 	}
+	empty(t, r)
 }

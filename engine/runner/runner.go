@@ -1,13 +1,23 @@
 // Package runner makes the commands of runs happen on this machine.
 //
-// Each run has a loop, a party of its own under the clock. It takes what has happened, has the
-// journal keep it, asks the planner what follows, and starts that: attempts of steps, each a party
-// too, and timers. What a run means is decided in package engine alone; the runner only carries out.
+// A run that does something has a loop, a party of its own under the clock. It takes what has happened, asks the
+// planner what follows, has the journal keep both in one commit, and only then acts: attempts of steps begin, each a
+// party too, and people are told. What nobody could be hurt by losing (a pure step, a read) rides with the next commit.
+// What a run means is decided in package engine alone; the runner only carries out.
 //
-// The promises: an effect of delivery Once begins after its intent is in the journal. Whatever a
-// step does (panic, ignore its context, answer too much) ends as the failure of that step. A run
-// whose journal cannot be written does nothing further. A run that was stopped at any point goes on
-// from its journal with Resume.
+// A run that only waits, for a time or for steps whose type Parks, has no loop: it is parked. What remains of it in
+// memory is a place in a heap of times and, for each step that waits, its watch. When its time comes, a watch answers
+// or somebody asks for something, it is rebuilt from its journal; at most some dozens are at the same time.
+//
+// The promises:
+//   - An effect (a delivery other than Read) begins after its intent is in the journal, and a Once never begins twice.
+//   - Whatever a step does (panic, ignore its context, answer too much) ends as the failure of that step.
+//   - A run whose journal cannot be written, or that another process has taken over, does nothing further here.
+//   - A run that was stopped at any point, even within a commit, goes on from its journal with Resume, Recover or, once
+//     it has ended, with Retry as a new run. What was lost with the process was nothing that anything in the journal
+//     depends on.
+//   - Parked or not, a run takes the same course.
+//   - When the context of a run ends, all that it has here ends, too: attempts, watches and timers.
 //
 // It is no scheduler and keeps no list of runs: see packages schedule and journal.
 package runner
@@ -24,7 +34,7 @@ import (
 	"github.com/twinbook/twinbook/internal/clock"
 )
 
-// Config is what a Runner needs; all but Observe must be set.
+// Config is what a Runner needs; Clock, Journal and Do must be set.
 type Config struct {
 	Clock   clock.Clock
 	Journal journal.Journal
@@ -35,47 +45,85 @@ type Config struct {
 	// RetryAfter() time.Duration. Do is called from many parties at once.
 	Do func(ctx context.Context, run engine.RunStart, c engine.Command, waiting func(what string)) (any, error)
 
+	// Watch begins an attempt whose type Parks, and returns at once. answer is called once with what Do would
+	// return, from anywhere, perhaps before Watch has returned. stop makes it be called at once, unless it was, with
+	// an error that wraps cause: context.DeadlineExceeded or context.Canceled. What is kept meanwhile should not
+	// hold c. nil: Do carries such attempts out, and they are not parked.
+	Watch func(run engine.RunStart, c engine.Command, waiting func(what string), answer func(any, error)) (stop func(cause error))
+
+	// Program makes a program of the sources that a journal keeps; the first is the workflow's. Runs that
+	// are rebuilt need it. It is asked once for all that have the same sources.
+	Program func(sources []journal.Source) (*engine.Program, error)
+
+	// Park has runs leave memory while they only wait.
+	Park bool
+
 	// Observe is told what happens in a run, in order. The run's loop waits for it.
 	Observe func(Update)
 }
 
 // A Runner carries out runs.
 type Runner struct {
-	config Config
+	config   Config
+	programs programs
 
-	mu     sync.Mutex // guards what follows
-	active map[string]bool
+	mu      sync.Mutex                        // guards what follows, lots and watches
+	active  map[string]*loop                  // runs in memory
+	lots    []*lot                            // where the others are
+	letters map[string][]engine.Event         // requests that wait until the run is in memory
+	waiters map[string]*clock.Promise[ending] // of those who wait for the end of a parked run
+	failed  map[string]error                  // why runs are no longer driven here that have not ended
 }
 
-// New makes a Runner.
+// New makes a Runner. It hears of requests that others make through the journal for as long as that is open.
 func New(c Config) *Runner {
 	if c.Observe == nil {
 		c.Observe = func(Update) {}
 	}
-	return &Runner{config: c, active: map[string]bool{}}
+	r := &Runner{
+		config: c, active: map[string]*loop{}, letters: map[string][]engine.Event{},
+		waiters: map[string]*clock.Promise[ending]{}, failed: map[string]error{},
+	}
+	c.Journal.Listen(r.hear)
+	return r
 }
 
 // ErrStopped is in the error of a run that was stopped without an ending; Resume goes on with it.
 var ErrStopped = errors.New("the run was stopped before its end")
 
 // Start begins a run of p. What start leaves empty is filled in: the id, and what the program knows
-// of itself. On virtual time give the id, since the jitter of retries follows from it. The error is about inputs that do not fit, or a journal that cannot be written; then
-// nothing was done. When ctx ends, the run stops where it is, as if the process had died.
+// of itself. On virtual time give the id, since the jitter of retries follows from it. The error is about inputs
+// that do not fit, or a journal that cannot be written; then nothing was done. When ctx ends, the run stops where
+// it is, as if the process had died. Runs that are to be parked should have the same ctx: each has a party.
 func (r *Runner) Start(ctx context.Context, p *engine.Program, start engine.RunStart) (*Handle, error) {
 	began := eventTime(r.config.Clock.Now())
 	start, err := complete(p, start, began)
 	if err != nil {
 		return nil, err
 	}
-	started := engine.Event{Seq: 1, Time: began, Kind: engine.RunStarted, Start: &start}
-	if err := r.config.Journal.Begin(ctx, journal.Beginning{Events: []engine.Event{started}, Sources: sources(p)}); err != nil {
-		return nil, fmt.Errorf("the run could not be written to the journal, so nothing was done: %w", err)
+	return r.start(ctx, p, engine.Event{Time: began, Kind: engine.RunStarted, Start: &start})
+}
+
+// start begins a run with its first events. What follows from them at once is kept in the same commit.
+func (r *Runner) start(ctx context.Context, p *engine.Program, events ...engine.Event) (*Handle, error) {
+	l := newLoop(r, ctx, events[0].Start.ID)
+	l.info, l.plan = *events[0].Start, engine.NewRun(p)
+	if !r.enter(l) {
+		return nil, fmt.Errorf("run %s: %w", l.id, journal.ErrExists)
 	}
-	plan := engine.NewRun(p)
-	return r.launch(ctx, newLoop(&r.config, plan, start), func(l *loop) engine.Decision {
-		l.observe(Update{Time: began, Start: &start})
-		return plan.Next(started)
-	})
+	w := l.sort(l.plan.Next(events...), nil)
+	b := journal.Beginning{Events: l.batch(events, w), Sources: sources(p), Standing: l.standingOf(w)}
+	if err := r.config.Journal.Begin(ctx, b); err != nil {
+		err = fmt.Errorf("the run could not be written to the journal, so nothing was done: %w", err)
+		r.drop(l, ending{err: err})
+		return nil, err
+	}
+	l.kept(b.Events, b.Standing, true)
+	r.remember(p, b)
+	return r.launch(l, func(ctx context.Context) (*engine.Outcome, error) {
+		l.observe(Update{Time: events[0].Time, Start: &l.info})
+		return l.carryOut(ctx, w), nil
+	}), nil
 }
 
 // complete fills in what start leaves empty, and makes its values what the journal gives back.
@@ -99,37 +147,6 @@ func complete(p *engine.Program, start engine.RunStart, now time.Time) (engine.R
 	}
 	start.File, start.Hash = p.File, p.Hash
 	return start, nil
-}
-
-// launch gives a run its loop, unless it has one. begin is the loop's first act.
-func (r *Runner) launch(ctx context.Context, l *loop, begin func(*loop) engine.Decision) (*Handle, error) {
-	id := l.info.ID
-	if !r.enter(id) {
-		return nil, fmt.Errorf("run %s is under way already", id)
-	}
-	h := newHandle(l)
-	r.config.Clock.Go(ctx, "run "+id, func(ctx context.Context) {
-		end := l.run(ctx, begin)
-		r.exit(id)
-		h.done.Resolve(end)
-	})
-	return h, nil
-}
-
-func (r *Runner) enter(id string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.active[id] {
-		return false
-	}
-	r.active[id] = true
-	return true
-}
-
-func (r *Runner) exit(id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.active, id)
 }
 
 // eventTime is a time as it comes back from the journal: without the reading of the monotonic

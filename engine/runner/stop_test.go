@@ -27,13 +27,21 @@ func tap(j journal.Journal) *tapped {
 }
 
 func (j *tapped) Append(ctx context.Context, run string, events []engine.Event, s journal.Standing) error {
-	if err := j.before(j.n + len(events)); err != nil {
+	return j.around(len(events), func() error { return j.Journal.Append(ctx, run, events, s) })
+}
+
+func (j *tapped) AppendLater(run string, events []engine.Event, s journal.Standing) error {
+	return j.around(len(events), func() error { return j.Journal.AppendLater(run, events, s) })
+}
+
+func (j *tapped) around(events int, keep func() error) error {
+	if err := j.before(j.n + events); err != nil {
 		return err
 	}
-	if err := j.Journal.Append(ctx, run, events, s); err != nil {
+	if err := keep(); err != nil {
 		return err
 	}
-	j.n += len(events)
+	j.n += events
 	return j.after(j.n)
 }
 

@@ -6,20 +6,38 @@ import (
 	"github.com/twinbook/twinbook/engine"
 )
 
-// A timer of the planner that has not fired.
-type timer struct{ stop func() bool }
+// A timer of the planner that has not fired. Due is absolute, so a rebuilt run waits for what is left.
+type timer struct {
+	at   engine.Address
+	due  time.Time
+	stop func() bool
+}
 
 // now is the present time as events have it.
 func (l *loop) now() time.Time { return eventTime(l.config.Clock.Now()) }
 
-// startTimer sets a timer. Due is absolute, so a resumed run waits for what is left.
-func (l *loop) startTimer(c engine.Command) {
-	t := &timer{}
-	t.stop = l.config.Clock.After(c.Due.Sub(l.config.Clock.Now()), func() {
-		fired := engine.Event{Time: l.firedAt(c.Due), Kind: engine.TimerFired, At: c.At}
-		l.inbox.Put(func() (engine.Event, bool) { return fired, l.forget(c.At, t) })
-	})
+// addTimer writes a timer down.
+func (l *loop) addTimer(c engine.Command) {
+	t := &timer{at: c.At, due: c.Due, stop: func() bool { return true }}
 	l.timers[c.At] = t
+	l.unset = append(l.unset, t)
+}
+
+// setTimers sets the timers that were written down: those of a run that is parked at once need not be set.
+func (l *loop) setTimers() {
+	for _, t := range l.unset {
+		if l.timers[t.at] == t {
+			l.setTimer(t)
+		}
+	}
+	l.unset = nil
+}
+
+func (l *loop) setTimer(t *timer) {
+	t.stop = l.config.Clock.After(t.due.Sub(l.config.Clock.Now()), func() {
+		fired := engine.Event{Time: l.firedAt(t.due), Kind: engine.TimerFired, At: t.at}
+		l.inbox.put(func() (engine.Event, bool) { return fired, l.forget(t) })
+	})
 }
 
 // firedAt is now, but not before the time was due even if the machine's clock was set back.
@@ -31,11 +49,11 @@ func (l *loop) firedAt(due time.Time) time.Time {
 }
 
 // forget takes out a timer that has fired, and says false if it was stopped meanwhile.
-func (l *loop) forget(at engine.Address, t *timer) bool {
-	if l.timers[at] != t {
+func (l *loop) forget(t *timer) bool {
+	if l.timers[t.at] != t {
 		return false
 	}
-	delete(l.timers, at)
+	delete(l.timers, t.at)
 	return true
 }
 
@@ -46,8 +64,13 @@ func (l *loop) stopTimer(at engine.Address) {
 	}
 }
 
+// stopTimers stops all that would call the loop.
 func (l *loop) stopTimers() {
 	for at := range l.timers {
 		l.stopTimer(at)
 	}
+	for _, j := range l.jobs {
+		j.overdue()
+	}
+	l.disturb()
 }

@@ -1,18 +1,21 @@
 package runner
 
 import (
+	"sync"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
 )
 
-// An Update is something to show about a run. One of Start, Note, Progress, End and Err is set.
+// An Update is something to show about a run. One of Start, Request, Note, Progress, End and Err is set.
 type Update struct {
 	Run      string // its id
 	Time     time.Time
 	Start    *engine.RunStart // the run began; with Resumed, it goes on here
 	Resumed  bool
-	Note     *engine.Note // the planner has decided something
+	Request  *engine.Event // somebody has asked to cancel, to pause or to resume it: By and Reason say who and why
+	Note     *engine.Note  // the planner has decided something
 	Progress *Progress
 	End      *engine.Outcome // the run ended
 	Err      error           // the run was stopped without an ending, and why
@@ -28,7 +31,7 @@ type Progress struct {
 }
 
 func (l *loop) observe(u Update) {
-	u.Run = l.info.ID
+	u.Run = l.id
 	l.config.Observe(u)
 }
 
@@ -36,4 +39,46 @@ func (l *loop) observeNotes(notes []engine.Note) {
 	for i := range notes {
 		l.observe(Update{Time: notes[i].Time, Note: &notes[i]})
 	}
+}
+
+func (l *loop) observeRequests(events []engine.Event) {
+	for _, e := range events {
+		if isRequest(e.Kind) {
+			l.observe(Update{Time: e.Time, Request: &e})
+		}
+	}
+}
+
+// show tells people what a waiting step sees since at, here and where the journal is read.
+func (r *Runner) show(run string, at time.Time, p Progress) {
+	if p.Text == "" {
+		return
+	}
+	r.config.Journal.See(run, journal.Sight{At: p.At, Text: p.Text, Since: at})
+	r.config.Observe(Update{Run: run, Time: at, Progress: &p})
+}
+
+// A glimpse is what a step sees until it is passed on. A step that tells faster than people are told is
+// heard with its latest words.
+type glimpse struct {
+	mu   sync.Mutex // guards what follows
+	text string
+	at   time.Time
+}
+
+// set says whether somebody has to be sent for the text.
+func (g *glimpse) set(text string, at time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	first := g.text == "" && text != ""
+	g.text, g.at = text, at
+	return first
+}
+
+func (g *glimpse) take() (string, time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	text := g.text
+	g.text = ""
+	return text, g.at
 }

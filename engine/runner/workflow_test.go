@@ -111,6 +111,10 @@ func echo(c clock.Clock) func(context.Context, engine.RunStart, engine.Command, 
 // TestResumeFromTheSourcesThatTheJournalKeeps cuts a run of a whole workflow after every event and
 // resumes it, in the form in which events and sources come back from a disk.
 func TestResumeFromTheSourcesThatTheJournalKeeps(t *testing.T) {
+	bothWays(t, resumeFromTheSourcesThatTheJournalKeeps)
+}
+
+func resumeFromTheSourcesThatTheJournalKeeps(t *testing.T, park bool) {
 	kept := journal.NewMemory()
 	virtual(t, start, func(ctx context.Context, c *clock.Loop) {
 		p := compile(t, func(path string) ([]byte, error) { return []byte(files[path]), nil })
@@ -141,8 +145,10 @@ func TestResumeFromTheSourcesThatTheJournalKeeps(t *testing.T) {
 			t.Fatal(err)
 		}
 		virtual(t, events[cut-1].Time.Add(3*time.Second), func(ctx context.Context, c *clock.Loop) {
-			p := compile(t, func(path string) ([]byte, error) { return textOf(sources, path) })
-			h, err := New(Config{Clock: c, Journal: j, Do: echo(c)}).Resume(ctx, p, "r1")
+			r := New(Config{Clock: c, Journal: j, Do: echo(c), Park: park, Program: func(sources []journal.Source) (*engine.Program, error) {
+				return compile(t, func(path string) ([]byte, error) { return textOf(sources, path) }), nil
+			}})
+			h, err := r.Resume(ctx, "r1")
 			if err != nil {
 				t.Fatal(err)
 			}

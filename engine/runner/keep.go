@@ -1,0 +1,59 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
+)
+
+// keep has the journal keep what happened and what follows from it. Nobody waits where nothing would be lost but
+// what can be found out again; the next commit holds it, too.
+func (l *loop) keep(ctx context.Context, events []engine.Event, w work) error {
+	batch := l.batch(events, w)
+	if len(batch) == 0 {
+		return nil
+	}
+	standing := l.standingOf(w)
+	if w.end != nil || w.effects() || standing.Parked || asks(events) {
+		return l.append(ctx, batch, standing)
+	}
+	if err := l.config.Journal.AppendLater(l.id, batch, standing); err != nil {
+		return l.unwritten(err)
+	}
+	l.kept(batch, standing, false)
+	return nil
+}
+
+// append returns when all of the run up to batch is on disk.
+func (l *loop) append(ctx context.Context, batch []engine.Event, s journal.Standing) error {
+	if err := l.config.Journal.Append(ctx, l.id, batch, s); err != nil {
+		return l.unwritten(err)
+	}
+	l.kept(batch, s, true)
+	return nil
+}
+
+func (l *loop) kept(batch []engine.Event, s journal.Standing, durable bool) {
+	l.events += len(batch)
+	l.told, l.loose = s, !durable
+}
+
+func (l *loop) unwritten(err error) error {
+	if errors.Is(err, journal.ErrLost) {
+		return fmt.Errorf("run %s: nothing further was done here, since another process may have taken it over after this one was silent for too long: %w", l.id, err)
+	}
+	return fmt.Errorf("run %s: the journal could not be written, so nothing further was done: %w", l.id, err)
+}
+
+// asks says whether somebody waits to see a request kept.
+func asks(events []engine.Event) bool {
+	for _, e := range events {
+		if isRequest(e.Kind) {
+			return true
+		}
+	}
+	return false
+}

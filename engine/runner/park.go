@@ -1,0 +1,137 @@
+package runner
+
+import (
+	"context"
+	"time"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
+)
+
+const (
+	// soon is how near its time a run stays in memory: to rebuild it costs more than to keep it for a second.
+	soon = time.Second
+
+	// shortStory is how many events are replayed so fast that a run of them is parked at once. Longer ones have
+	// to be quiet first, for quietFor an event: some thirty times as long as the replay takes, so that what a run of
+	// many waits costs is hardly more than if it was never parked.
+	shortStory = 64
+	quietFor   = time.Millisecond
+)
+
+// rest parks the run if it only waits. errParked: it has left memory.
+func (l *loop) rest(ctx context.Context) error {
+	if !l.waits(work{}) || !l.inbox.empty() {
+		return nil
+	}
+	if l.events > shortStory && !l.rested {
+		l.restLater()
+		return nil
+	}
+	s := l.parkedAs(work{})
+	if !s.Parked {
+		return nil
+	}
+	if l.loose || !sameStanding(s, l.told) {
+		if err := l.append(ctx, nil, s); err != nil {
+			return err
+		}
+	}
+	if l.park(s) {
+		return errParked
+	}
+	return nil
+}
+
+// waits says whether after w nothing happens in this process unless a time comes or somebody else does something.
+func (l *loop) waits(w work) bool {
+	if !l.config.Park || l.parties > 0 || w.end != nil || len(w.stop) > 0 {
+		return false
+	}
+	for _, c := range w.begin {
+		if !l.watches(c) {
+			return false
+		}
+	}
+	return len(l.timers)+len(l.jobs)+len(w.begin)+len(w.again) > 0 || l.paused()
+}
+
+// standingOf is what the run is about after w, as the journal is told with the events that led there: parked, if it
+// is to leave memory at once.
+func (l *loop) standingOf(w work) journal.Standing {
+	if l.waits(w) && l.events <= shortStory {
+		return l.parkedAs(w)
+	}
+	return journal.Standing{Paused: l.paused()}
+}
+
+// parkedAs is what the run is about when it waits, which it does in memory if its time is near.
+func (l *loop) parkedAs(w work) journal.Standing {
+	s := journal.Standing{Parked: true, Paused: l.paused()}
+	earliest := func(t time.Time) {
+		if !t.IsZero() && (s.Wake.IsZero() || t.Before(s.Wake)) {
+			s.Wake = eventTime(t)
+		}
+	}
+	watched := func(c engine.Command) {
+		s.Alert = true
+		earliest(c.Deadline)
+	}
+	for _, t := range l.timers {
+		earliest(t.due)
+	}
+	for _, j := range l.jobs {
+		watched(j.command)
+	}
+	for _, c := range w.begin {
+		watched(c)
+	}
+	for _, c := range w.again {
+		watched(c)
+	}
+	if !s.Wake.IsZero() && s.Wake.Sub(l.config.Clock.Now()) < soon {
+		return journal.Standing{Paused: s.Paused}
+	}
+	return s
+}
+
+func sameStanding(a, b journal.Standing) bool {
+	return a.Wake.Equal(b.Wake) && a.Parked == b.Parked && a.Alert == b.Alert && a.Paused == b.Paused
+}
+
+// paused says whether somebody has asked for no further step to begin.
+func (l *loop) paused() bool { return l.halted }
+
+// restLater has the loop look again when the run has been quiet for some time.
+func (l *loop) restLater() {
+	if l.quiet != nil {
+		return
+	}
+	l.quiet = l.config.Clock.After(time.Duration(l.events)*quietFor, func() {
+		l.inbox.put(func() (engine.Event, bool) {
+			l.rested = true
+			return engine.Event{}, false
+		})
+	})
+}
+
+// disturb is called when something has happened.
+func (l *loop) disturb() {
+	l.rested = false
+	if l.quiet != nil {
+		l.quiet()
+		l.quiet = nil
+	}
+}
+
+// park moves the run from memory into the lot, unless there is news.
+func (l *loop) park(s journal.Standing) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.inbox.close() {
+		return false
+	}
+	delete(l.active, l.id)
+	l.lotOf(l.under).add(&stay{run: l.id, due: dueAt(s.Wake)}, l.watched())
+	return true
+}
