@@ -56,7 +56,7 @@ func wildRun(t *testing.T, at time.Time, config Config, seed uint64, chance *ran
 	virtual(t, at, func(ctx context.Context, c *clock.Loop) {
 		inner, stop := c.WithCancel(ctx)
 		defer stop()
-		config.Clock, config.Do = c, busyWorld(c, seed)
+		config.Clock, config.Do, config.Watch = c, busyWorld(c, seed), busyWatch(c, seed)
 		r := New(config)
 		h, err := begin(inner, r)
 		if err != nil {

@@ -30,6 +30,7 @@ var (
 	read       = stepType("read", engine.Read)
 	repeatable = stepType("write", engine.Repeatable)
 	once       = stepType("call", engine.Once)
+	await      = engine.DefineWatch[struct{}, textParams, valueResult](engine.Spec{Name: "await", NoDevice: true}, nil).Type
 )
 
 // do is a step with an id; more changes it.

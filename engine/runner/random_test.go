@@ -37,9 +37,9 @@ func (g *generator) steps(depth int) []*engine.Step {
 func (g *generator) step(depth int) *engine.Step {
 	g.ids++
 	id := fmt.Sprint("s", g.ids)
-	kind := g.chance.IntN(9)
+	kind := g.chance.IntN(10)
 	if depth == 0 {
-		kind %= 4
+		kind %= 5
 	}
 	var s *engine.Step
 	switch kind {
@@ -49,10 +49,12 @@ func (g *generator) step(depth int) *engine.Step {
 		s = do(id, repeatable, retry(2))
 	case 3:
 		s = sleep(id, fmt.Sprint(g.chance.IntN(3), "s"))
-	case 4, 5:
+	case 4:
+		s = do(id, await)
+	case 5, 6:
 		s = parallel(id, g.steps(depth-1), g.steps(depth-1))
 		s.Parallel.FailFast = false
-	case 6:
+	case 7:
 		s = each(id, g.chance.IntN(4), 1+g.chance.IntN(3), g.steps(depth-1)...)
 		s.ForEach.FailFast = false
 	default:
@@ -121,13 +123,31 @@ func busyWorld(c clock.Clock, seed uint64) func(context.Context, engine.RunStart
 		if err := clock.Sleep(ctx, c, time.Duration(chance.IntN(1500))*time.Millisecond); err != nil {
 			return nil, err
 		}
-		switch luck := chance.IntN(24); {
-		case luck == 0 && cmd.Type != once:
-			return nil, &engine.Error{Kind: engine.KindRejected, Message: "no"}
-		case luck < 7 && cmd.Type != once:
-			return nil, &engine.Error{Kind: engine.KindUnavailable, Message: "no answer"}
+		return answerOf(cmd.Type, chance)
+	}
+}
+
+func answerOf(typ *engine.StepType, chance *rand.Rand) (any, error) {
+	switch luck := chance.IntN(24); {
+	case luck == 0 && typ != once:
+		return nil, &engine.Error{Kind: engine.KindRejected, Message: "no"}
+	case luck < 7 && typ != once:
+		return nil, &engine.Error{Kind: engine.KindUnavailable, Message: "no answer"}
+	}
+	return map[string]any{"value": chance.Float64()}, nil
+}
+
+// busyWatch answers after a time and in a way that seed says, by address alone.
+func busyWatch(c clock.Clock, seed uint64) func(engine.RunStart, engine.Command, func(string), func(any, error)) func(error) {
+	return func(_ engine.RunStart, cmd engine.Command, waiting func(string), answer func(any, error)) func(error) {
+		chance := rand.New(rand.NewPCG(seed, uint64(hashOf(string(cmd.At)))))
+		typ := cmd.Type
+		waiting("watching")
+		unset := c.After(time.Duration(chance.IntN(4000))*time.Millisecond, func() { answer(answerOf(typ, chance)) })
+		return func(cause error) {
+			unset()
+			answer(nil, fmt.Errorf("still waiting: %w", cause))
 		}
-		return map[string]any{"value": chance.Float64()}, nil
 	}
 }
 

@@ -96,7 +96,7 @@ func drive(t *testing.T, at time.Time, config Config, seed uint64, begin func(co
 	t.Helper()
 	var notes []*engine.Note
 	virtual(t, at, func(ctx context.Context, c *clock.Loop) {
-		config.Clock, config.Do = c, busyWorld(c, seed)
+		config.Clock, config.Do, config.Watch = c, busyWorld(c, seed), busyWatch(c, seed)
 		config.Observe = func(u Update) {
 			if u.Note != nil {
 				notes = append(notes, u.Note)
