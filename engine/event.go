@@ -49,6 +49,8 @@ type RunStart struct {
 	RetryOf  string         `json:"retryOf,omitempty"` // the run whose failed steps this one does again
 	Parent   string         `json:"parent,omitempty"`  // the run that this one is a part of
 	Key      string         `json:"key,omitempty"`     // which part
+
+	Hosts map[string]string `json:"hosts,omitempty"` // where the hubs were that it may touch, by their names
 }
 
 // An Outcome is how a run ended.

@@ -27,6 +27,7 @@ func process(b *testing.B, binary string, args ...string) (time.Duration, *exec.
 	b.Helper()
 	c := exec.Command(binary, args...)
 	c.Dir = "../.."
+	c.Env = append(os.Environ(), "XDG_STATE_HOME="+filepath.Dir(binary))
 	began := time.Now()
 	if out, err := c.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)

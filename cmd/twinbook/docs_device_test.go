@@ -28,8 +28,9 @@ func TestDocsDevice(t *testing.T) {
 	startDevice(ctx, t, program[1], start.Devices["myDevice"])
 
 	var said bytes.Buffer
+	known := map[string]string{connectionVariable: start.Policies["service"], "XDG_STATE_HOME": t.TempDir()}
 	env := func(name string) (string, bool) {
-		value, ok := map[string]string{connectionVariable: start.Policies["service"]}[name]
+		value, ok := known[name]
 		return value, ok
 	}
 	t.Chdir(t.TempDir()) // where there is no configuration

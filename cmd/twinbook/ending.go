@@ -21,7 +21,32 @@ func (l *lines) ending(s summary) {
 	if e := s.outcome.Error; e != nil && s.outcome.Status != engine.Succeeded {
 		l.failures(s.outcome.Status, e)
 	}
-	l.write(l.verdict(s) + l.paint(dim, " · "+clean(hubTitle(s.hubs))) + "\n")
+	l.write(l.verdict(s) + l.paint(dim, " · "+clean(hubTitle(s.hubs))+s.name()) + "\n")
+	if s.recorded && s.outcome.Status != engine.Succeeded {
+		l.hints(s.command, s.start.ID, "show", "shows all of it", "retry", "tries again from the step that failed")
+	}
+}
+
+// hints says which commands there are for a run, and what each does.
+func (l *lines) hints(command func(string) string, id string, pairs ...string) {
+	longest := 0
+	for i := 0; i < len(pairs); i += 2 {
+		longest = max(longest, width(command("runs "+pairs[i]+" "+id)))
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		l.write("  " + l.paint(cyan, pad(command("runs "+pairs[i]+" "+id), longest)) + "  " + l.paint(dim, pairs[i+1]) + "\n")
+	}
+}
+
+// leaving shows a run that stops where it is: why, what is known of what was under way, and how to go on with it.
+func (l *lines) leaving(t *tracker, s summary, why error) {
+	l.write("\n" + l.paint(red, "left unfinished") + " after " + elapsed(s.ended.Sub(s.began)) + ": " + clean(why.Error()) + "\n")
+	for _, step := range t.unsure() {
+		l.write("  " + l.paint(yellow, "known:") + " " + l.title(t, step.at, step.title, step.device) + " was under way; whether it took effect is unknown\n")
+	}
+	if s.recorded {
+		l.hints(s.command, s.start.ID, "resume", "goes on with it", "show", "shows all of it")
+	}
 }
 
 // failures shows the error of a run and those that its finally blocks added. A run that was

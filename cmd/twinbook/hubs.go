@@ -75,6 +75,9 @@ type openHub struct {
 	close func()
 }
 
+// simulatorTitle is before the name of a hub that is simulated in this process.
+const simulatorTitle = "simulator "
+
 // open makes a hub of the configuration ready. Real ones are not touched before the first request;
 // a simulator runs in this process, and its devices are connected.
 func (a *app) open(ctx context.Context, c clock.Clock, h hubConfig) (openHub, error) {
@@ -83,7 +86,7 @@ func (a *app) open(ctx context.Context, c clock.Clock, h hubConfig) (openHub, er
 		if err != nil {
 			return openHub{}, fmt.Errorf("hub %s: %w", h.name, err)
 		}
-		return openHub{Hub: d.hub.Client(), name: h.name, title: "simulator " + h.name, close: d.stop}, nil
+		return openHub{Hub: d.hub.Client(), name: h.name, title: simulatorTitle + h.name, close: d.stop}, nil
 	}
 	client, err := a.openAzure(c, h)
 	if err != nil {

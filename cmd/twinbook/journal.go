@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -59,6 +60,9 @@ type openJournal struct {
 	close func() error
 }
 
+// closeInto closes the journal at the end of a command, whose failure it adds to.
+func (j openJournal) closeInto(failure *error) { *failure = errors.Join(*failure, j.close()) }
+
 // journalFlag is --journal.
 func (a *app) journalFlag(flags *pflag.FlagSet) {
 	flags.StringVar(&a.journal, "journal", "", "the file of the journal; memory keeps none (default: "+journalVariable+", the configuration, the user's state folder)")
@@ -73,7 +77,16 @@ func (a *app) openJournal(ctx context.Context, c *configuration) (openJournal, e
 	case file == inMemory:
 		return openJournal{Journal: journal.NewMemory(), close: func() error { return nil }}, nil
 	}
-	return openJournal{}, fmt.Errorf("%s: files are not supported yet", file)
+	kept, err := journal.OpenSQLite(ctx, file, journal.Options{
+		Keep: journal.Retention{Age: c.journal.keepFor, Runs: c.journal.keepRuns},
+	})
+	switch {
+	case err == nil:
+		return openJournal{Journal: kept, file: kept.File(), close: kept.Close}, nil
+	case ctx.Err() != nil:
+		return openJournal{}, stopped(ctx)
+	}
+	return openJournal{}, fmt.Errorf("%w\n  %s", err, elsewhere)
 }
 
 // journalFile is where the journal is: --journal, TWINBOOK_JOURNAL, the configuration, the user's state folder.

@@ -22,6 +22,7 @@ type runJSON struct {
 	Hash     string         `json:"hash"`
 	Hubs     []hubJSON      `json:"hubs"` // the run's own first, then those that steps name
 	Inputs   map[string]any `json:"inputs"`
+	RetryOf  string         `json:"retryOf,omitempty"`
 }
 
 // hubJSON is a hub that a run may touch.
@@ -65,7 +66,7 @@ type documentJSON struct {
 }
 
 func runOf(s engine.RunStart, hubs []openHub) runJSON {
-	run := runJSON{ID: s.ID, Workflow: s.Workflow, File: s.File, Hash: s.Hash, Inputs: s.Inputs, Hubs: []hubJSON{}}
+	run := runJSON{ID: s.ID, Workflow: s.Workflow, File: s.File, Hash: s.Hash, Inputs: s.Inputs, RetryOf: s.RetryOf, Hubs: []hubJSON{}}
 	for _, h := range hubs {
 		run.Hubs = append(run.Hubs, hubJSON{Name: h.name, Title: h.title, Simulated: !h.real})
 	}
@@ -91,6 +92,13 @@ func endOf(s summary) endJSON {
 	}
 }
 
+// unfinished is the status of a run that stopped without having ended.
+const unfinished engine.Status = "unfinished"
+
+func leftOf(s summary, why error) endJSON {
+	return endJSON{Status: unfinished, StartedAt: s.began, FinishedAt: s.ended, Outputs: orNone(nil), Message: why.Error()}
+}
+
 // orNone is never null, so that readers need not ask.
 func orNone(outputs map[string]any) map[string]any {
 	if outputs == nil {
@@ -105,21 +113,36 @@ type jsonReporter struct {
 	steps []stepJSON
 }
 
-func (j *jsonReporter) begin(header)        {}
-func (j *jsonReporter) interrupting(string) {}
-
-func (j *jsonReporter) update(u runner.Update) {
-	if u.Note != nil && u.Note.Kind == engine.NoteStepEnded {
-		j.steps = append(j.steps, stepOf(u.Note))
+func (j *jsonReporter) begin(h header) {
+	for i := range h.past {
+		j.note(&h.past[i])
 	}
 }
 
-func (j *jsonReporter) end(s summary) {
+func (j *jsonReporter) interrupting(string) {}
+
+func (j *jsonReporter) update(u runner.Update) {
+	if u.Note != nil {
+		j.note(u.Note)
+	}
+}
+
+func (j *jsonReporter) note(n *engine.Note) {
+	if n.Kind == engine.NoteStepEnded {
+		j.steps = append(j.steps, stepOf(n))
+	}
+}
+
+func (j *jsonReporter) end(s summary) { j.write(s, endOf(s)) }
+
+func (j *jsonReporter) left(s summary, why error) { j.write(s, leftOf(s, why)) }
+
+func (j *jsonReporter) write(s summary, end endJSON) {
 	steps := j.steps
 	if steps == nil {
 		steps = []stepJSON{}
 	}
-	writeJSON(j.out, documentJSON{Run: runOf(s.start, s.hubs), endJSON: endOf(s), Steps: steps})
+	writeJSON(j.out, documentJSON{Run: runOf(s.start, s.hubs), endJSON: end, Steps: steps})
 }
 
 // writeJSON writes a value for people's tools: indented.

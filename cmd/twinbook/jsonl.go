@@ -14,8 +14,8 @@ type eventJSON struct {
 	Time time.Time `json:"time"`
 	Run  string    `json:"run"`
 
-	Start *runJSON `json:"start,omitempty"` // runStarted
-	End   *endJSON `json:"end,omitempty"`   // runEnded
+	Start *runJSON `json:"start,omitempty"` // runStarted, runResumed
+	End   *endJSON `json:"end,omitempty"`   // runEnded, runLeft
 
 	At      engine.Address  `json:"at,omitempty"`
 	Title   string          `json:"title,omitempty"`
@@ -47,7 +47,11 @@ func (j *jsonlReporter) update(u runner.Update) {
 	case u.Start != nil:
 		j.run = u.Run
 		start := runOf(*u.Start, j.hubs)
-		j.write(eventJSON{Type: "runStarted", Time: u.Time, Start: &start})
+		kind := "runStarted"
+		if u.Resumed {
+			kind = "runResumed"
+		}
+		j.write(eventJSON{Type: kind, Time: u.Time, Start: &start})
 	case u.Note != nil:
 		j.write(j.note(u.Note))
 	case u.Progress != nil:
@@ -84,4 +88,9 @@ func (j *jsonlReporter) write(e eventJSON) {
 func (j *jsonlReporter) end(s summary) {
 	end := endOf(s)
 	j.write(eventJSON{Type: "runEnded", Time: s.ended, End: &end})
+}
+
+func (j *jsonlReporter) left(s summary, why error) {
+	end := leftOf(s, why)
+	j.write(eventJSON{Type: "runLeft", Time: s.ended, End: &end})
 }

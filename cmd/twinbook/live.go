@@ -31,7 +31,8 @@ func newLive(s screen, out io.Writer, c clock.Clock) *live {
 
 func (l *live) begin(h header) {
 	l.lines.begin(h)
-	l.write(l.paint(bold, clean(h.program.Workflow.Name)) + l.paint(dim, " · "+clean(hubTitle(h.hubs))) + "\n\n")
+	l.write(l.opening(h) + "\n")
+	l.remember(l.tracker, h.past)
 	l.tick()
 }
 
@@ -122,10 +123,22 @@ func (l *live) interrupting(why string) {
 func (l *live) end(s summary) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.stand()
+	l.ending(s)
+}
+
+func (l *live) left(s summary, why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stand()
+	l.leaving(l.tracker, s, why)
+}
+
+// stand ends what moves on the screen.
+func (l *live) stand() {
 	l.stop()
 	if l.drawn != "" {
 		l.write("\r\x1b[K")
 		l.drawn = ""
 	}
-	l.ending(s)
 }

@@ -65,7 +65,7 @@ func watch(t *testing.T, columns int, source string, do func(ctx context.Context
 	loop := clock.NewLoop(time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC))
 	live := newLive(screen{w: g, terminal: true, color: true, columns: func() int { return columns }}, &out, loop)
 	err := loop.Run(t.Context(), func(ctx context.Context) {
-		s := summary{header: header{program: p, hubs: []openHub{{title: "simulator desk"}}}, began: loop.Now()}
+		s := summary{header: header{program: p, hubs: []openHub{{title: "simulator desk"}}, began: loop.Now()}}
 		live.begin(s.header)
 		runs := runner.New(runner.Config{
 			Clock: loop, Journal: journal.NewMemory(), Observe: live.update,

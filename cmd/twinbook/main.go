@@ -31,15 +31,16 @@ func collectAt(percent int) {
 func Main() int {
 	// A reader that went away must not end a run half-way: writing to it fails, and the run's end says so.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, cancel := context.WithCancelCause(context.Background())
+	last := &parting{}
+	ctx, cancel := context.WithCancelCause(withParting(context.Background(), last))
 	defer cancel(nil)
-	stop := onSignals(cancel)
+	stop := onSignals(cancel, last)
 	defer stop()
 	return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv)
 }
 
 // onSignals cancels with an interrupted at the first signal and leaves at once at the second.
-func onSignals(cancel context.CancelCauseFunc) (stop func()) {
+func onSignals(cancel context.CancelCauseFunc, last *parting) (stop func()) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -49,7 +50,7 @@ func onSignals(cancel context.CancelCauseFunc) (stop func()) {
 		}
 		cancel(interrupted{signal: first})
 		if second, open := <-signals; open {
-			os.Stderr.WriteString("\n") // below the live line
+			last.leave()
 			os.Exit(interrupted{signal: second}.code())
 		}
 	}()

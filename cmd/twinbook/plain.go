@@ -25,7 +25,8 @@ func newPlain(s screen, out io.Writer) *plainReporter {
 
 func (p *plainReporter) begin(h header) {
 	p.lines.begin(h)
-	p.write(fmt.Sprintf("%s · %s\n", clean(h.program.Workflow.Name), clean(hubTitle(h.hubs))))
+	p.write(p.opening(h))
+	p.remember(p.tracker, h.past)
 }
 
 func (p *plainReporter) update(u runner.Update) {
@@ -120,3 +121,5 @@ func (p *plainReporter) path(at engine.Address) string {
 func (p *plainReporter) interrupting(why string) { p.write(why + "\n") }
 
 func (p *plainReporter) end(s summary) { p.ending(s) }
+
+func (p *plainReporter) left(s summary, why error) { p.leaving(p.tracker, s, why) }

@@ -12,22 +12,28 @@ import (
 type reporter interface {
 	begin(header)
 	update(runner.Update)
-	interrupting(why string) // a signal has come, and the run is about to end
+	interrupting(why string) // somebody wants something of the run: a signal, or another process
 	end(summary)
+	left(s summary, why error) // the run stops here without having ended
 }
 
-// A header is what is known of a run before its first step.
+// A header is what is known of a run when this process begins to drive it.
 type header struct {
 	program *engine.Program
 	hubs    []openHub // the run's own first
+	start   engine.RunStart
+	began   time.Time
+
+	recorded bool                // the journal outlives this process
+	command  func(string) string // how to call the program so that it finds the same journal
+	past     []engine.Note       // what happened before this process drove it
+	resumed  time.Time           // it goes on since then; zero: it begins
 }
 
 // A summary is how a run ended.
 type summary struct {
 	header
-	start   engine.RunStart
 	outcome engine.Outcome
-	began   time.Time
 	ended   time.Time
 	signal  string // why it was cancelled, where a signal did
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/twinbook/twinbook/engine"
-	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/engine/runner"
 )
 
@@ -33,6 +32,7 @@ func (a *app) runCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return a.runWorkflow(c.Context(), args[0], f) },
 	}
 	a.runFlags(c, &f, "text, json (one document at the end) or jsonl (a line for each event)")
+	a.journalFlag(c.Flags())
 	return c
 }
 
@@ -66,17 +66,40 @@ func (a *app) readIntent(ctx context.Context, file string, f runFlags, formats .
 	return i, err
 }
 
-func (a *app) runWorkflow(ctx context.Context, file string, f runFlags) error {
+func (a *app) runWorkflow(ctx context.Context, file string, f runFlags) (failure error) {
 	i, err := a.readIntent(ctx, file, f, "text", "json", "jsonl")
 	if err != nil {
 		return err
 	}
-	w, err := a.openWorld(ctx, i.config, i.program, f.hub)
+	own, err := a.chooseHub(i.config, f.hub)
+	if err != nil {
+		return err
+	}
+	j, err := a.openJournal(ctx, i.config)
+	if err != nil {
+		return err
+	}
+	defer j.closeInto(&failure)
+	if err := a.nameUnfinished(ctx, j); err != nil {
+		return err
+	}
+	w, err := a.openWorld(ctx, i.config, need{i.program, own.name, own})
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	return a.follow(ctx, w, i.program, i.inputs, a.reporter(i.format, w))
+	start := engine.RunStart{Inputs: i.inputs, Hub: own.name, Hosts: w.hosts(own.name, i.program), Trigger: "command line"}
+	begin := func(ctx context.Context, r *runner.Runner) (*runner.Handle, error) {
+		return r.Start(ctx, i.program, start)
+	}
+	outcomes, err := a.drive(ctx, drive{
+		world: w, journal: j, runs: []course{{program: i.program, hub: own.name, begin: begin}},
+		show: func(course) reporter { return a.reporter(i.format, w) },
+	})
+	if err != nil {
+		return err
+	}
+	return w.verdict(ctx, outcomes[0])
 }
 
 // outputFormat is what --output asks for, or, among what a command has, TWINBOOK_OUTPUT.
@@ -119,41 +142,6 @@ func (a *app) reporter(format string, w *world) reporter {
 		return newLive(s, a.out, w.clock)
 	}
 	return newPlain(screen{w: a.err}, a.out)
-}
-
-// follow starts the run and shows it until it has ended. A signal cancels it; its finally blocks
-// still run.
-func (a *app) follow(ctx context.Context, w *world, p *engine.Program, inputs map[string]any, r reporter) error {
-	s := summary{header: header{program: p, hubs: w.opened}, began: w.clock.Now()}
-	r.begin(s.header)
-	id := journal.NewID(s.began)
-	runs := w.newRunner(func(u runner.Update) {
-		if u.Start != nil {
-			s.start, s.began = *u.Start, u.Time
-		}
-		r.update(u)
-	})
-	lasting := context.WithoutCancel(ctx)
-	h, err := runs.Start(lasting, p, engine.RunStart{ID: id, Inputs: inputs, Hub: w.hub, Trigger: "command line"})
-	if err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() {
-		why := context.Cause(ctx).Error()
-		r.interrupting(why + ": the run ends in good order, finally still runs; a second time leaves at once")
-		h.Cancel(why)
-	})
-	defer stop()
-	s.outcome, err = h.Wait(lasting)
-	if err != nil {
-		return coded{exitFailed, err}
-	}
-	s.ended = w.clock.Now()
-	if i, ok := interruption(ctx); ok && s.outcome.Status != engine.Succeeded {
-		s.signal = i.Error()
-	}
-	r.end(s)
-	return w.verdict(ctx, s.outcome)
 }
 
 // verdict is the exit code of an outcome; what happened has been said.

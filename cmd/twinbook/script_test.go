@@ -37,7 +37,10 @@ func TestMain(m *testing.M) {
 //	signal SIG CODE RE ARG…   the same, and send it SIG once a line of err meets RE; SIG may be twice: INT,INT
 //	simulate FLAG… FILE       start twinbook simulate, without TLS unless a FLAG says at which addresses; the file started is its first line, $SERVICE
 //	                          its connection string, $HTTPS, $MQTTS, $HTTP and $MQTT are its addresses
-//	kill9                     end the simulator that was started last as a power cut would
+//	begin NAME RE ARG…        start twinbook in the background, and go on once a line of its err meets RE
+//	await NAME CODE           wait until it has ended; its output goes to the files out and err
+//	kill9 [NAME]              end it, or the simulator that was started last, as a power cut would
+//	run-id VAR FILE           set VAR to the last id of a run in a file
 //	own-device ID ANSWER      connect a device of one's own that answers methods with ANSWER
 //	echo-server FILE…         start a web server that answers with what it was sent, and write its address for ECHO in files
 //	normal FILE               replace ids, times and durations, which differ from run to run
@@ -53,10 +56,12 @@ func TestScripts(t *testing.T) {
 			env.Setenv("REPO", repo)
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, ".state"))
 			env.Values[lastSimulator{}] = new(*exec.Cmd)
+			env.Values[background{}] = map[string]*behind{}
 			return copyRepo(env.WorkDir, repo)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": cmdExits, "signal": cmdSignal, "simulate": cmdSimulate, "kill9": cmdKill9, "own-device": cmdOwnDevice, "echo-server": cmdEchoServer, "normal": cmdNormal,
+			"exits": cmdExits, "signal": cmdSignal, "simulate": cmdSimulate, "begin": cmdBegin, "await": cmdAwait, "kill9": cmdKill9, "run-id": cmdRunID,
+			"own-device": cmdOwnDevice, "echo-server": cmdEchoServer, "normal": cmdNormal,
 		},
 	})
 }
@@ -197,9 +202,98 @@ type lastSimulator struct{}
 
 // cmdKill9 waits for the end, since only then the system has freed what the process had.
 func cmdKill9(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 1 {
+		b := inBackground(ts, args[0])
+		ts.Check(b.command.Process.Kill())
+		<-b.read
+		b.command.Wait()
+		return
+	}
 	c := *ts.Value(lastSimulator{}).(**exec.Cmd)
 	ts.Check(c.Process.Kill())
 	c.Wait()
+}
+
+// background is the key of what a script has begun, by its names.
+type background struct{}
+
+// A behind is a twinbook in the background.
+type behind struct {
+	command  *exec.Cmd
+	out, err bytes.Buffer
+	read     chan struct{} // closed when all of err has been read
+}
+
+func inBackground(ts *testscript.TestScript, name string) *behind {
+	b := ts.Value(background{}).(map[string]*behind)[name]
+	if b == nil {
+		ts.Fatalf("there is no %s in the background", name)
+	}
+	return b
+}
+
+func cmdBegin(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: begin NAME RE ARG…")
+	}
+	b := &behind{command: twinbook(ts, args[2:]...), read: make(chan struct{})}
+	b.command.Stdout = &b.out
+	progress, err := b.command.StderrPipe()
+	ts.Check(err)
+	ts.Check(b.command.Start())
+	ts.Value(background{}).(map[string]*behind)[args[0]] = b
+	ts.Defer(func() {
+		b.command.Process.Kill()
+		<-b.read
+		b.command.Wait()
+	})
+	wanted, met := regexp.MustCompile(args[1]), make(chan struct{})
+	go func() {
+		defer close(b.read)
+		found := false
+		for lines := bufio.NewScanner(progress); lines.Scan(); {
+			fmt.Fprintln(&b.err, lines.Text())
+			if !found && wanted.MatchString(lines.Text()) {
+				found = true
+				close(met)
+			}
+		}
+	}()
+	select {
+	case <-met:
+	case <-b.read:
+		ts.Fatalf("%s has ended, and no line of its err meets %v:\n%s", args[0], wanted, &b.err)
+	case <-time.After(patience):
+		b.command.Process.Kill()
+		<-b.read
+		ts.Fatalf("no line of %s meets %v:\n%s", args[0], wanted, &b.err)
+	}
+}
+
+func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await NAME CODE")
+	}
+	b := inBackground(ts, args[0])
+	stuck := time.AfterFunc(patience, func() { b.command.Process.Kill() })
+	defer stuck.Stop()
+	<-b.read
+	b.command.Wait()
+	keep(ts, b.out.Bytes(), b.err.Bytes())
+	ended(ts, b.command, args[1])
+}
+
+var runID = regexp.MustCompile(`\b1[0-9a-hjkmnp-tv-z]{13}\b`)
+
+func cmdRunID(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: run-id VAR FILE")
+	}
+	ids := runID.FindAllString(ts.ReadFile(args[1]), -1)
+	if len(ids) == 0 {
+		ts.Fatalf("%s names no run", args[1])
+	}
+	ts.Setenv(args[0], ids[len(ids)-1])
 }
 
 func cmdEchoServer(ts *testscript.TestScript, neg bool, args []string) {
@@ -222,7 +316,7 @@ var unstable = []struct {
 }{
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
 	{regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d\.\d{3}`), "TIME"},
-	{regexp.MustCompile(`"(run|id)":( ?)"[0-9a-z]{14}"`), `"$1":$2"RUN"`},
+	{runID, "RUN"},
 	{regexp.MustCompile(`"hash":( ?)"[0-9a-f]{64}"`), `"hash":$1"HASH"`},
 	{regexp.MustCompile(`"etag":( ?)"[^"]*"`), `"etag":$1"ETAG"`},
 	{regexp.MustCompile(`"waited":( ?)"[^"]*"`), `"waited":$1"TOOK"`},

@@ -89,8 +89,9 @@ func TestASpoolDoesNotWaitForAReaderThatSleeps(t *testing.T) {
 
 // Whatever a run does and however it ends, nothing of it is left: no goroutine, no socket, no device.
 func TestARunLeavesNothingBehind(t *testing.T) {
+	known := map[string]string{"TWINBOOK_CONFIG": "../../twinbook.yaml", "XDG_STATE_HOME": t.TempDir()}
 	env := func(name string) (string, bool) {
-		value, ok := map[string]string{"TWINBOOK_CONFIG": "../../twinbook.yaml"}[name]
+		value, ok := known[name]
 		return value, ok
 	}
 	once := func(ctx context.Context, file string) int {

@@ -103,6 +103,16 @@ func (t *tracker) waiting() (n int, oldest *underWay) {
 	return n, oldest
 }
 
+// unsure are the steps under way that must not be done twice.
+func (t *tracker) unsure() (all []*underWay) {
+	for _, s := range t.order {
+		if !s.ended && s.step.Do != nil && s.step.Do.Type.Delivery == engine.Once {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
 // around are the blocks and loops that stand around an address, the outermost first.
 func (t *tracker) around(at engine.Address) []*underWay {
 	var outer []*underWay

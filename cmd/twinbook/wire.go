@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,59 +32,84 @@ func compile(file string, c *configuration) (*engine.Program, error) {
 	return p, c.checkHubs(p).Err()
 }
 
-// A world is what a run reaches: hubs, secrets and other servers. It knows, too, whether a hub refused us
+// A world is what runs reach: hubs, secrets and other servers. It knows, too, whether a hub refused us
 // before anything was done.
 type world struct {
 	clock   clock.Clock
-	hub     string // the run's
+	open    map[string]openHub // by the names that runs have for them
 	fleets  map[string]steps.Fleet
-	opened  []openHub
 	secrets map[string]string
+	chosen  string // the hub of runs that go on, where somebody has said which one it is
 
 	refused atomic.Bool // a hub could not be reached, or did not let us in
 	touched atomic.Bool // an effect has happened, or may have
 }
 
-// openWorld makes everything ready that a program needs. Nothing is touched yet.
-func (a *app) openWorld(ctx context.Context, config *configuration, p *engine.Program, hubFlag string) (*world, error) {
-	w := &world{clock: clock.Real(), fleets: map[string]steps.Fleet{}}
-	var err error
-	if w.secrets, err = a.readSecrets(config, p); err != nil {
-		return nil, err
-	}
-	hubs, err := a.hubsOf(config, p, hubFlag)
-	if err != nil {
-		return nil, err
-	}
-	for i, h := range hubs {
-		opened, err := a.open(ctx, w.clock, h)
-		if err != nil {
+// openWorld makes everything ready that programs need, each of which runs on the hub that stands beside it.
+// Nothing is touched yet.
+func (a *app) openWorld(ctx context.Context, config *configuration, needs ...need) (*world, error) {
+	w := &world{clock: clock.Real(), open: map[string]openHub{}, fleets: map[string]steps.Fleet{}, secrets: map[string]string{}}
+	for _, n := range needs {
+		if err := a.widen(ctx, w, config, n); err != nil {
 			w.close()
 			return nil, err
 		}
-		if i == 0 {
-			w.hub = h.name
-		}
-		w.opened = append(w.opened, opened)
-		w.fleets[h.name] = steps.NewFleet(w.clock, opened.Hub)
 	}
 	return w, nil
 }
 
-// hubsOf are the hubs of a run: its own first, then those that steps name.
-func (a *app) hubsOf(config *configuration, p *engine.Program, flag string) ([]hubConfig, error) {
-	own, err := a.chooseHub(config, flag)
+// A need is a program and the hub that its runs are on.
+type need struct {
+	program *engine.Program
+	name    string // that runs have for their hub
+	hub     hubConfig
+}
+
+// widen makes a world large enough for one more program.
+func (a *app) widen(ctx context.Context, w *world, config *configuration, n need) error {
+	secrets, err := a.readSecrets(config, n.program)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	hubs := []hubConfig{own}
-	for _, use := range p.Hubs() {
-		named := func(h hubConfig) bool { return h.name == use.Name }
-		if h := config.find(use.Name); h != nil && !slices.ContainsFunc(hubs, named) {
-			hubs = append(hubs, *h)
+	maps.Copy(w.secrets, secrets)
+	if err := a.openIn(ctx, w, n.name, n.hub); err != nil {
+		return err
+	}
+	for _, use := range n.program.Hubs() {
+		if h := config.find(use.Name); h != nil {
+			if err := a.openIn(ctx, w, use.Name, *h); err != nil {
+				return err
+			}
 		}
 	}
-	return hubs, nil
+	return nil
+}
+
+// openIn opens a hub under a name, unless it is open already.
+func (a *app) openIn(ctx context.Context, w *world, name string, h hubConfig) error {
+	if _, ok := w.open[name]; ok {
+		return nil
+	}
+	opened, err := a.open(ctx, w.clock, h)
+	if err != nil {
+		return err
+	}
+	opened.name = name
+	w.open[name] = opened
+	w.fleets[name] = steps.NewFleet(w.clock, opened.Hub)
+	return nil
+}
+
+// hubsOf are the hubs that a run may touch: its own first, then those that steps name.
+func (w *world) hubsOf(own string, p *engine.Program) []openHub {
+	hubs := []openHub{w.open[own]}
+	for _, use := range p.Hubs() {
+		named := func(h openHub) bool { return h.name == use.Name }
+		if h, ok := w.open[use.Name]; ok && !slices.ContainsFunc(hubs, named) {
+			hubs = append(hubs, h)
+		}
+	}
+	return hubs
 }
 
 // hubTitle names the hubs of a run.
@@ -101,7 +127,7 @@ func hubTitle(hubs []openHub) string {
 }
 
 func (w *world) close() {
-	for _, h := range w.opened {
+	for _, h := range w.open {
 		h.close()
 	}
 }
@@ -134,32 +160,54 @@ func (a *app) readSecrets(config *configuration, p *engine.Program) (map[string]
 	return secrets, errors.Join(problems.Err(), errors.Join(wrong...))
 }
 
-// newRunner makes the runner of one run.
-func (w *world) newRunner(observe func(runner.Update)) *runner.Runner {
-	reach := steps.NewWorld(steps.World{
-		Clock: w.clock, Hubs: w.fleets, HTTP: newHTTPClient(), Secrets: w.secrets,
-	})
+// hosts says where the hubs are that a run may touch, by the names it has for them.
+func (w *world) hosts(own string, p *engine.Program) map[string]string {
+	hosts := map[string]string{}
+	for _, h := range w.hubsOf(own, p) {
+		hosts[h.name] = h.title
+	}
+	return hosts
+}
+
+// astray says which hub of a run is no longer where it was when the run began: what is left to do would be done
+// to other devices.
+func (w *world) astray(run engine.RunStart) error {
+	for _, name := range slices.Sorted(maps.Keys(run.Hosts)) {
+		h, ok := w.open[name]
+		if was := run.Hosts[name]; ok && h.title != was && name != w.chosen {
+			return fmt.Errorf("run %s began when the hub %s was %s, and now that is %s: it would go on with other devices", run.ID, name, was, h.title)
+		}
+	}
+	return nil
+}
+
+// newRunner makes the runner of runs that are kept in a journal. Where it parks, runs that only wait leave memory.
+func (w *world) newRunner(j journal.Journal, park bool, observe func(runner.Update)) *runner.Runner {
+	reach := steps.NewWorld(steps.World{Clock: w.clock, Hubs: w.fleets, HTTP: newHTTPClient(), Secrets: w.secrets})
 	return runner.New(runner.Config{
-		Clock: w.clock, Journal: journal.NewMemory(), Observe: observe,
+		Clock: w.clock, Journal: j, Observe: observe,
 		Do: func(ctx context.Context, run engine.RunStart, c engine.Command, waiting func(string)) (any, error) {
+			if err := w.astray(run); err != nil {
+				return nil, &engine.Error{Kind: engine.KindInvalid, Message: err.Error()}
+			}
 			value, err := reach.Do(ctx, run, c, waiting)
-			w.learn(c, err)
+			w.learn(c.Type, c.Delivery, err)
 			return value, err
 		},
 	})
 }
 
 // learn remembers of an attempt what decides between the exit codes 1 and 3.
-func (w *world) learn(c engine.Command, err error) {
+func (w *world) learn(t *engine.StepType, delivery engine.Delivery, err error) {
 	var failure *hub.Error
 	switch {
 	case err == nil || !errors.As(err, &failure):
-		if c.Delivery != engine.Read {
+		if delivery != engine.Read {
 			w.touched.Store(true)
 		}
 	case failure.Sent:
 		w.touched.Store(true)
-	case c.Type.NoDevice && !c.Type.NeedsHub: // another server said so, not a hub
+	case t.NoDevice && !t.NeedsHub: // another server said so, not a hub
 	case failure.Kind == hub.Unavailable || failure.Kind == hub.Unauthorized:
 		w.refused.Store(true)
 	}

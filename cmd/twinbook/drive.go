@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/runner"
+)
+
+// A drive is how this process brings runs to their end while somebody looks on.
+type drive struct {
+	world   *world
+	journal openJournal
+	runs    []course
+	show    func(course) reporter
+}
+
+// A course is one run of a drive.
+type course struct {
+	id      string // empty: it is given when the run begins; then there is one course
+	program *engine.Program
+	hub     string         // the run's own
+	past    []engine.Event // what the run has behind it; none: it begins
+
+	// begin starts the run, goes on with it, or tries another one again.
+	begin func(context.Context, *runner.Runner) (*runner.Handle, error)
+}
+
+// drive brings runs to their end and shows them. A signal cancels all; their finally blocks still run. The error
+// is why the run, if it is one, could not begin, or only a code: what it stands for has been said.
+func (a *app) drive(ctx context.Context, d drive) ([]engine.Outcome, error) {
+	v := newAudience(a, ctx, d)
+	runs := d.world.newRunner(d.journal, len(d.runs) > 1, v.update)
+	lasting := context.WithoutCancel(ctx)
+	handles, err := a.beginAll(lasting, d.runs, runs)
+	if len(handles) == 0 {
+		return nil, err
+	}
+	over := atParting(ctx, func() { a.leaveBehind(d.journal, handles) })
+	defer over()
+	stop := context.AfterFunc(ctx, func() {
+		why := context.Cause(ctx).Error()
+		v.interrupting(why)
+		for _, h := range handles {
+			h.Cancel(why)
+		}
+	})
+	defer stop()
+	outcomes := make([]engine.Outcome, len(handles))
+	for i, h := range handles {
+		var left error
+		if outcomes[i], left = h.Wait(lasting); left != nil {
+			err = coded{code: exitFailed}
+		}
+	}
+	return outcomes, err
+}
+
+// atOnce is how many runs begin at the same time: they share commits.
+const atOnce = 64
+
+// beginAll begins all runs, and gives those that did. Why others did not is said, if there are several.
+func (a *app) beginAll(ctx context.Context, courses []course, runs *runner.Runner) (handles []*runner.Handle, err error) {
+	began, failed := make([]*runner.Handle, len(courses)), make([]error, len(courses))
+	var all sync.WaitGroup
+	for from := range min(atOnce, len(courses)) {
+		all.Go(func() {
+			for i := from; i < len(courses); i += atOnce {
+				began[i], failed[i] = courses[i].begin(ctx, runs)
+			}
+		})
+	}
+	all.Wait()
+	for i, h := range began {
+		switch {
+		case failed[i] == nil:
+			handles = append(handles, h)
+		case len(courses) == 1:
+			return nil, failed[i]
+		default:
+			fmt.Fprintf(a.err, "twinbook: %v\n", failed[i])
+			err = coded{code: exitFailed}
+		}
+	}
+	return handles, err
+}
+
+// leaveBehind are the last words about runs that are left where they are, past all that still waits to be written.
+func (a *app) leaveBehind(j openJournal, handles []*runner.Handle) {
+	text := "\n" // below the live line
+	if j.file != "" {
+		which := "--all"
+		if len(handles) == 1 {
+			which = handles[0].ID()
+		}
+		text += fmt.Sprintf("%s left unfinished: %s goes on\n", counted(len(handles), "run"), a.command("runs resume "+which))
+	}
+	a.errScreen.Write([]byte(text))
+	j.close()
+}
+
+// command is how to call the program again so that it finds the same journal.
+func (a *app) command(what string) string {
+	text := "twinbook " + what
+	if a.journal != "" {
+		text += " --journal " + a.journal
+	}
+	if a.config != "" {
+		text += " --config " + a.config
+	}
+	return text
+}
