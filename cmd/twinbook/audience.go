@@ -23,6 +23,7 @@ type viewed struct {
 	course   course
 	reporter reporter
 	summary  summary
+	paused   bool
 }
 
 func newAudience(a *app, ctx context.Context, d drive) *audience {
@@ -49,11 +50,13 @@ func (v *audience) of(u runner.Update) *viewed {
 func (v *audience) update(u runner.Update) {
 	s := v.of(u)
 	if u.Start != nil {
-		s.summary.header = v.header(s.course, u)
-		s.reporter.begin(s.summary.header)
-		s.course.past, s.summary.past = nil, nil
+		v.begin(s, u)
 	}
+	v.requested(s, u)
 	s.reporter.update(u)
+	if u.Start != nil {
+		s.catchUp()
+	}
 	switch {
 	case u.End != nil:
 		s.summary.outcome, s.summary.ended = *u.End, u.Time
@@ -69,10 +72,60 @@ func (v *audience) update(u runner.Update) {
 	}
 }
 
+// requested says what somebody else wants of a run that is shown here.
+func (v *audience) requested(s *viewed, u runner.Update) {
+	if u.Request == nil {
+		return
+	}
+	paused := s.paused
+	s.paused = u.Request.Kind == engine.PauseRequested
+	if u.Request.By == "" { // a signal, which has been told of
+		return
+	}
+	who := clean(u.Request.By)
+	if u.Request.Reason != "" {
+		who += " (" + clean(u.Request.Reason) + ")"
+	}
+	switch {
+	case u.Request.Kind == engine.CancelRequested:
+		s.reporter.interrupting("cancelled by " + who + ": the run ends in good order, finally still runs")
+	case u.Request.Kind == engine.PauseRequested:
+		s.reporter.interrupting("paused by " + who + ": no further step begins; " + v.app.command("runs resume "+u.Run) + " goes on")
+	case paused:
+		s.reporter.interrupting("goes on, resumed by " + who)
+	}
+}
+
 func (v *audience) forget(run string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	delete(v.shown, run)
+}
+
+// begin announces a run.
+func (v *audience) begin(s *viewed, u runner.Update) {
+	s.summary.header = v.header(s.course, u)
+	s.paused = pausedAfter(s.summary.past)
+	s.reporter.begin(s.summary.header)
+	s.summary.past = nil
+}
+
+// catchUp tells what followed from the events that this process has added.
+func (s *viewed) catchUp() {
+	c := s.course
+	s.course.past, s.course.added = nil, nil
+	if len(c.added) == 0 {
+		return
+	}
+	for i := range c.added {
+		s.reporter.update(runner.Update{Run: c.id, Time: c.added[i].Time, Request: &c.added[i]})
+	}
+	plan := engine.NewRun(c.program)
+	plan.Next(c.past...)
+	notes := plan.Next(c.added...).Notes
+	for i := range notes {
+		s.reporter.update(runner.Update{Run: c.id, Time: notes[i].Time, Note: &notes[i]})
+	}
 }
 
 // header is what a run's first update and its past say of it.
@@ -85,6 +138,16 @@ func (v *audience) header(c course, u runner.Update) header {
 		h.past, h.began, h.resumed = notesOf(c.program, c.past), c.past[0].Time, u.Time
 	}
 	return h
+}
+
+// pausedAfter says whether a run was paused when it was left.
+func pausedAfter(past []engine.Note) (paused bool) {
+	for i := range past {
+		if kind := past[i].Kind; kind == engine.NotePaused || kind == engine.NoteResumed {
+			paused = kind == engine.NotePaused
+		}
+	}
+	return paused
 }
 
 // notesOf is what a run has told of itself in its events, one after another.

@@ -23,6 +23,7 @@ type course struct {
 	program *engine.Program
 	hub     string         // the run's own
 	past    []engine.Event // what the run has behind it; none: it begins
+	added   []engine.Event // by this process, before it goes on: nobody has heard of what follows from it
 
 	// begin starts the run, goes on with it, or tries another one again.
 	begin func(context.Context, *runner.Runner) (*runner.Handle, error)

@@ -95,8 +95,8 @@ func endOf(s summary) endJSON {
 // unfinished is the status of a run that stopped without having ended.
 const unfinished engine.Status = "unfinished"
 
-func leftOf(s summary, why error) endJSON {
-	return endJSON{Status: unfinished, StartedAt: s.began, FinishedAt: s.ended, Outputs: orNone(nil), Message: why.Error()}
+func leftOf(s summary, why string) endJSON {
+	return endJSON{Status: unfinished, StartedAt: s.began, FinishedAt: s.ended, Outputs: orNone(nil), Message: why}
 }
 
 // orNone is never null, so that readers need not ask.
@@ -135,7 +135,7 @@ func (j *jsonReporter) note(n *engine.Note) {
 
 func (j *jsonReporter) end(s summary) { j.write(s, endOf(s)) }
 
-func (j *jsonReporter) left(s summary, why error) { j.write(s, leftOf(s, why)) }
+func (j *jsonReporter) left(s summary, why error) { j.write(s, leftOf(s, why.Error())) }
 
 func (j *jsonReporter) write(s summary, end endJSON) {
 	steps := j.steps

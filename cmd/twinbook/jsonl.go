@@ -29,6 +29,8 @@ type eventJSON struct {
 	Error   *engine.Error   `json:"error,omitempty"` // stepRetry, itemEnded
 	Status  engine.Status   `json:"status,omitempty"`
 	Item    any             `json:"item,omitempty"` // itemStarted, itemEnded
+	By      string          `json:"by,omitempty"`   // of a request: who asked, and why
+	Reason  string          `json:"reason,omitempty"`
 	Step    *stepJSON       `json:"step,omitempty"` // stepEnded
 }
 
@@ -52,7 +54,9 @@ func (j *jsonlReporter) update(u runner.Update) {
 			kind = "runResumed"
 		}
 		j.write(eventJSON{Type: kind, Time: u.Time, Start: &start})
-	case u.Note != nil:
+	case u.Request != nil:
+		j.write(eventJSON{Type: string(u.Request.Kind), Time: u.Time, By: u.Request.By, Reason: u.Request.Reason})
+	case u.Note != nil && u.Note.Kind != engine.NotePaused && u.Note.Kind != engine.NoteResumed: // which follow from requests
 		j.write(j.note(u.Note))
 	case u.Progress != nil:
 		p := u.Progress
@@ -91,6 +95,6 @@ func (j *jsonlReporter) end(s summary) {
 }
 
 func (j *jsonlReporter) left(s summary, why error) {
-	end := leftOf(s, why)
+	end := leftOf(s, why.Error())
 	j.write(eventJSON{Type: "runLeft", Time: s.ended, End: &end})
 }

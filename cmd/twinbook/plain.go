@@ -27,6 +27,16 @@ func (p *plainReporter) begin(h header) {
 	p.lines.begin(h)
 	p.write(p.opening(h))
 	p.remember(p.tracker, h.past)
+	p.standing(h)
+}
+
+// standing says what a run waits for when it goes on.
+func (p *plainReporter) standing(h header) {
+	for _, s := range p.tracker.order {
+		if !s.ended && s.why != "" {
+			p.say(h.resumed, "waiting", p.path(s.at)+p.title(p.tracker, s.at, s.title, s.device)+": "+s.why)
+		}
+	}
 }
 
 func (p *plainReporter) update(u runner.Update) {

@@ -25,7 +25,11 @@ func (a *app) runsCommand() *cobra.Command {
 	}
 	a.journalFlag(c.PersistentFlags())
 	c.PersistentFlags().StringVarP(&f.output, "output", "o", "", "text, json or jsonl, where a command has it")
-	c.AddCommand()
+	c.AddCommand(
+		a.runsResume(&f),
+		a.runsCancel(&f),
+		a.runsPause(&f),
+	)
 	return c
 }
 

@@ -185,7 +185,7 @@ func (w *world) astray(run engine.RunStart) error {
 func (w *world) newRunner(j journal.Journal, park bool, observe func(runner.Update)) *runner.Runner {
 	reach := steps.NewWorld(steps.World{Clock: w.clock, Hubs: w.fleets, HTTP: newHTTPClient(), Secrets: w.secrets})
 	return runner.New(runner.Config{
-		Clock: w.clock, Journal: j, Observe: observe,
+		Clock: w.clock, Journal: j, Observe: observe, Program: compileStored, Park: park,
 		Do: func(ctx context.Context, run engine.RunStart, c engine.Command, waiting func(string)) (any, error) {
 			if err := w.astray(run); err != nil {
 				return nil, &engine.Error{Kind: engine.KindInvalid, Message: err.Error()}
@@ -193,6 +193,17 @@ func (w *world) newRunner(j journal.Journal, park bool, observe func(runner.Upda
 			value, err := reach.Do(ctx, run, c, waiting)
 			w.learn(c.Type, c.Delivery, err)
 			return value, err
+		},
+		Watch: func(run engine.RunStart, c engine.Command, waiting func(string), answer func(any, error)) (stop func(error)) {
+			if err := w.astray(run); err != nil {
+				answer(nil, &engine.Error{Kind: engine.KindInvalid, Message: err.Error()})
+				return func(error) {}
+			}
+			t, delivery := c.Type, c.Delivery // and not the command, which is large, for as long as the watch lasts
+			return reach.Watch(run, c, waiting, func(value any, err error) {
+				w.learn(t, delivery, err)
+				answer(value, err)
+			})
 		},
 	})
 }
