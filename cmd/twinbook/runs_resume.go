@@ -72,12 +72,16 @@ func (k control) runsToResume(ctx context.Context, args []string) ([]journal.Run
 
 // resume goes on with runs here where nobody drives them, and lifts the pause of the others.
 func (k control) resume(ctx context.Context, runs []journal.Run) error {
-	w, courses, err := k.prepare(ctx, orphans(runs))
+	free := orphans(runs)
+	w, courses, err := k.prepare(ctx, free)
 	if err != nil {
 		return err
 	}
 	defer w.close()
 	var failed error
+	if len(courses) < len(free) {
+		failed = coded{code: exitFailed}
+	}
 	for _, run := range runs {
 		switch {
 		case run.Status != "":

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ func TestMain(m *testing.M) {
 //	simulate FLAG… FILE       start twinbook simulate, without TLS unless a FLAG says at which addresses; the file started is its first line, $SERVICE
 //	                          its connection string, $HTTPS, $MQTTS, $HTTP and $MQTT are its addresses
 //	begin NAME RE ARG…        start twinbook in the background, and go on once a line of its err meets RE
+//	seen NAME                 what it has said on err so far goes to the file err
 //	await NAME CODE           wait until it has ended; its output goes to the files out and err
 //	kill9 [NAME]              end it, or the simulator that was started last, as a power cut would
 //	run-id VAR FILE           set VAR to the last id of a run in a file
@@ -60,7 +62,7 @@ func TestScripts(t *testing.T) {
 			return copyRepo(env.WorkDir, repo)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": cmdExits, "signal": cmdSignal, "simulate": cmdSimulate, "begin": cmdBegin, "await": cmdAwait, "kill9": cmdKill9, "run-id": cmdRunID,
+			"exits": cmdExits, "signal": cmdSignal, "simulate": cmdSimulate, "begin": cmdBegin, "seen": cmdSeen, "await": cmdAwait, "kill9": cmdKill9, "run-id": cmdRunID,
 			"own-device": cmdOwnDevice, "echo-server": cmdEchoServer, "normal": cmdNormal,
 		},
 	})
@@ -219,9 +221,24 @@ type background struct{}
 
 // A behind is a twinbook in the background.
 type behind struct {
-	command  *exec.Cmd
-	out, err bytes.Buffer
-	read     chan struct{} // closed when all of err has been read
+	command *exec.Cmd
+	out     bytes.Buffer
+	read    chan struct{} // closed when all of err has been read
+
+	mu  sync.Mutex // guards err
+	err bytes.Buffer
+}
+
+func (b *behind) said() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return bytes.Clone(b.err.Bytes())
+}
+
+func (b *behind) hear(line string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	fmt.Fprintln(&b.err, line)
 }
 
 func inBackground(ts *testscript.TestScript, name string) *behind {
@@ -252,7 +269,7 @@ func cmdBegin(ts *testscript.TestScript, neg bool, args []string) {
 		defer close(b.read)
 		found := false
 		for lines := bufio.NewScanner(progress); lines.Scan(); {
-			fmt.Fprintln(&b.err, lines.Text())
+			b.hear(lines.Text())
 			if !found && wanted.MatchString(lines.Text()) {
 				found = true
 				close(met)
@@ -262,12 +279,19 @@ func cmdBegin(ts *testscript.TestScript, neg bool, args []string) {
 	select {
 	case <-met:
 	case <-b.read:
-		ts.Fatalf("%s has ended, and no line of its err meets %v:\n%s", args[0], wanted, &b.err)
+		ts.Fatalf("%s has ended, and no line of its err meets %v:\n%s", args[0], wanted, b.said())
 	case <-time.After(patience):
 		b.command.Process.Kill()
 		<-b.read
-		ts.Fatalf("no line of %s meets %v:\n%s", args[0], wanted, &b.err)
+		ts.Fatalf("no line of %s meets %v:\n%s", args[0], wanted, b.said())
 	}
+}
+
+func cmdSeen(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: seen NAME")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("err"), inBackground(ts, args[0]).said(), 0o600))
 }
 
 func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
@@ -279,7 +303,7 @@ func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 	defer stuck.Stop()
 	<-b.read
 	b.command.Wait()
-	keep(ts, b.out.Bytes(), b.err.Bytes())
+	keep(ts, b.out.Bytes(), b.said())
 	ended(ts, b.command, args[1])
 }
 
