@@ -124,6 +124,7 @@ type Filter struct {
 	Unfinished bool            // has not ended; with Statuses, these or those
 	Device     string          // did something with this device
 	Since      time.Time       // started then or later
+	RetryOf    string          // tried this run again
 	Parent     string          // is a child of this run
 	After      string          // the id of the last run of the page before
 	Limit      int             // 0: all
@@ -142,6 +143,7 @@ type Run struct {
 	File     string
 	Hash     string // of the source
 	Hub      string
+	Device   string // the only one that it did something with; empty: none, or several
 	Program  string // the same for runs with the same sources
 	Started  time.Time
 	Ended    time.Time     // zero: under way, or left behind

@@ -13,7 +13,8 @@ import (
 
 // lineColumns are what a line of the list is made of; see readLine.
 const lineColumns = `r.key, r.id, p.workflow, p.file, p.hash, p.hub, p.program, r.started, r.ended, r.status,
-	r.parked, r.alert, r.paused, r.wake, ` + ownerOf + `, r.retry_of, r.parent, r.child`
+	r.parked, r.alert, r.paused, r.wake, ` + ownerOf + `, r.retry_of, r.parent, r.child,
+	(SELECT min(device) FROM devices WHERE run = r.key), (SELECT max(device) FROM devices WHERE run = r.key)`
 
 // A line is a run with its keys in the file.
 type line struct {
@@ -34,6 +35,9 @@ func readLine(row []driver.Value) line {
 	l.Standing = standingOf(row[10:14])
 	l.owner, _ = row[14].(int64)
 	l.RetryOf, l.Parent, l.Key = row[15].(string), row[16].(string), row[17].(string)
+	if first, ok := row[18].(string); ok && row[18] == row[19] {
+		l.Device = first
+	}
 	return l
 }
 
@@ -130,7 +134,11 @@ type half struct{ from, where string }
 func (f Filter) halves() []half {
 	open := half{"runs r INDEXED BY runs_open", "r.ended IS NULL"}
 	ended := half{"runs r INDEXED BY runs_ended", "r.ended IS NOT NULL"}
-	if f.Device != "" {
+	switch {
+	case f.RetryOf != "":
+		open.from = "runs r INDEXED BY runs_retry"
+		ended.from = open.from
+	case f.Device != "":
 		open.from = "devices d CROSS JOIN runs r ON r.key = d.run"
 		ended.from = open.from
 	}
@@ -171,8 +179,14 @@ func (f Filter) conditions(c *conn) (string, []driver.Value, error) {
 	if f.Workflow != "" {
 		where, values = where+" AND r.program IN (SELECT key FROM programs WHERE workflow = ?)", append(values, f.Workflow)
 	}
-	if f.Device != "" {
+	switch {
+	case f.RetryOf != "" && f.Device != "":
+		where, values = where+" AND r.key IN (SELECT run FROM devices WHERE device = ?)", append(values, f.Device)
+	case f.Device != "":
 		where, values = where+" AND d.device = ?", append(values, f.Device)
+	}
+	if f.RetryOf != "" {
+		where, values = where+" AND r.retry_of != '' AND r.retry_of = ?", append(values, f.RetryOf)
 	}
 	return where, values, nil
 }
@@ -180,14 +194,21 @@ func (f Filter) conditions(c *conn) (string, []driver.Value, error) {
 // atMost is how many ids Find gives.
 const atMost = 10
 
+// endLength is how much of an id's end the index runs_end has.
+const endLength = 5
+
 func (s *SQLite) Find(ctx context.Context, short string) ([]string, error) {
+	end := "substr(id, -length(?1)) = ?1"
+	if len(short) >= endLength { // else all have to be looked at
+		end = fmt.Sprintf("substr(id, -%d) = substr(?1, -%[1]d) AND %s", endLength, end)
+	}
 	ids := []string{}
 	err := s.read(ctx, func(c *conn) error {
 		return c.query(ctx, func(row []driver.Value) error {
 			ids = append(ids, row[0].(string))
 			return nil
-		}, `SELECT id FROM runs WHERE substr(id, 1, length(?1)) = ?1 OR substr(id, -length(?1)) = ?1 OR ?1 = ''
-			ORDER BY started DESC, key DESC LIMIT ?2`, short, int64(atMost))
+		}, fmt.Sprintf(`SELECT id FROM runs WHERE key IN (SELECT key FROM runs WHERE id >= ?1 AND substr(id, 1, length(?1)) = ?1 AND id < ?1 || char(0x10ffff)
+			UNION SELECT key FROM runs WHERE %s) ORDER BY started DESC, key DESC LIMIT ?2`, end), short, int64(atMost))
 	})
 	if err != nil {
 		return nil, err

@@ -61,6 +61,12 @@ func (run *memoryRun) add(events []engine.Event) {
 			run.devices[e.Device] = true
 		}
 	}
+	run.line.Device = ""
+	for device := range run.devices {
+		if len(run.devices) == 1 {
+			run.line.Device = device
+		}
+	}
 }
 
 type memorySource struct{ file, text string }
@@ -295,7 +301,7 @@ func (m *Memory) Runs(ctx context.Context, f Filter) ([]Run, error) {
 func (f Filter) lets(run *memoryRun) bool {
 	line := run.line
 	how := !f.Unfinished && len(f.Statuses) == 0 || f.Unfinished && line.Status == "" || slices.Contains(f.Statuses, line.Status)
-	return how && line.Parent == f.Parent && (f.Workflow == "" || f.Workflow == line.Workflow) &&
+	return how && line.Parent == f.Parent && (f.RetryOf == "" || f.RetryOf == line.RetryOf) && (f.Workflow == "" || f.Workflow == line.Workflow) &&
 		(f.Device == "" || run.devices[f.Device]) && !line.Started.Before(f.Since)
 }
 

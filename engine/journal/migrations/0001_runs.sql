@@ -47,6 +47,8 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_driver ON runs (driver, parked) WHERE ended IS NULL;
 CREATE INDEX runs_open ON runs (parent, started, key, program) WHERE ended IS NULL;
+CREATE INDEX runs_end ON runs (substr(id, -5)); -- by which people call them
+CREATE INDEX runs_retry ON runs (retry_of) WHERE retry_of != '';
 CREATE INDEX runs_ended ON runs (parent, started, key, status, program, ended) WHERE ended IS NOT NULL;
 
 -- How many child runs a run has, by how they ended ('': they have not).
