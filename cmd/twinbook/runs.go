@@ -26,6 +26,10 @@ func (a *app) runsCommand() *cobra.Command {
 	a.journalFlag(c.PersistentFlags())
 	c.PersistentFlags().StringVarP(&f.output, "output", "o", "", "text, json or jsonl, where a command has it")
 	c.AddCommand(
+		a.runsList(&f),
+		a.runsShow(&f),
+		a.runsEvents(&f),
+		a.runsRemove(&f),
 		a.runsResume(&f),
 		a.runsCancel(&f),
 		a.runsPause(&f),

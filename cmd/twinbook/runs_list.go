@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
+)
+
+// listFlags are the flags of `runs list`.
+type listFlags struct {
+	filterFlags
+	limit  int
+	all    bool
+	parent string
+}
+
+func (a *app) runsList(f *runsFlags) *cobra.Command {
+	var l listFlags
+	c := &cobra.Command{
+		Use: "list", Short: "List recorded runs, the latest first", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withJournal(c.Context(), f, func(j openJournal, format string) error {
+				return a.listRuns(c.Context(), j, l, format)
+			}, "text", "json", "jsonl")
+		},
+	}
+	l.add(c)
+	c.Flags().IntVar(&l.limit, "limit", 50, "how many at most")
+	c.Flags().BoolVar(&l.all, "all", false, "all of them, instead of --limit")
+	c.Flags().StringVar(&l.parent, "parent", "", "the parts of this run")
+	c.RegisterFlagCompletionFunc("parent", a.completeRuns(nil))
+	return c
+}
+
+func (a *app) listRuns(ctx context.Context, j openJournal, f listFlags, format string) error {
+	now := time.Now()
+	filter, err := f.filter(now)
+	if err != nil {
+		return err
+	}
+	if f.parent != "" {
+		parent, err := findRun(ctx, j, f.parent)
+		if err != nil {
+			return err
+		}
+		filter.Parent = parent.ID
+	}
+	switch {
+	case f.all:
+	case f.limit <= 0:
+		return fmt.Errorf("--limit %d: it is how many runs to list, from 1; --all lists all", f.limit)
+	default:
+		filter.Limit = f.limit + 1 // to know whether there are more
+	}
+	if format == "jsonl" {
+		return a.listLines(ctx, j, filter, f.limit)
+	}
+	runs := []journal.Run{}
+	for run, err := range eachRun(ctx, j, filter) {
+		if err != nil {
+			return err
+		}
+		runs = append(runs, run)
+	}
+	more := filter.Limit > 0 && len(runs) == filter.Limit
+	if more {
+		runs = runs[:f.limit]
+	}
+	if format == "json" {
+		list := make([]listedJSON, len(runs))
+		for i, run := range runs {
+			list[i] = listed(run)
+		}
+		writeJSON(a.out, list)
+		return nil
+	}
+	if err := writeRuns(ctx, j, a.screenOf(a.out, a.outScreen), runs, now); err != nil {
+		return err
+	}
+	switch {
+	case more:
+		fmt.Fprintf(a.err, "These are the latest %d; --all lists all of them, --limit N others than %[1]d.\n", f.limit)
+	case len(runs) == 0 && (f.any() || filter.Parent != ""):
+		fmt.Fprintln(a.err, "no run meets this")
+	case len(runs) == 0:
+		fmt.Fprintln(a.err, "no runs yet; twinbook run FILE makes the first")
+	}
+	return nil
+}
+
+// listLines writes runs as they are read.
+func (a *app) listLines(ctx context.Context, j openJournal, filter journal.Filter, limit int) error {
+	if filter.Limit > 0 {
+		filter.Limit = limit
+	}
+	for run, err := range eachRun(ctx, j, filter) {
+		if err != nil {
+			return err
+		}
+		io.WriteString(a.out, jsonLine(listed(run))+"\n")
+	}
+	return nil
+}
+
+// writeRuns writes the table of runs.
+func writeRuns(ctx context.Context, j openJournal, s screen, runs []journal.Run, now time.Time) error {
+	if len(runs) == 0 {
+		return nil
+	}
+	rows := make([][]cell, len(runs))
+	short, err := shortIDsIn(ctx, j, runs)
+	if err != nil {
+		return err
+	}
+	for i, run := range runs {
+		state, look := stateWords(run, now)
+		rows[i] = []cell{
+			{short[run.ID], bold}, {clean(run.Workflow), plain}, {clean(run.Device), plain}, {state, look},
+			{when(run.Started, now), plain}, {elapsed(tookUntil(run, now)), dim},
+		}
+	}
+	io.WriteString(s.w, s.table([]column{
+		{title: "RUN"}, {title: "WORKFLOW", least: 8}, {title: "DEVICE", least: 8}, {title: "STATE", least: len("left behind")}, {title: "BEGAN"}, {title: "TOOK"},
+	}, rows))
+	return nil
+}
+
+// shortIDsIn are the ends of the runs' ids that mean them and no other run of the journal.
+func shortIDsIn(ctx context.Context, j journal.Journal, runs []journal.Run) (map[string]string, error) {
+	ids := make([]string, len(runs))
+	for i, run := range runs {
+		ids[i] = run.ID
+	}
+	all := shortIDs(ids)
+	for id, short := range all {
+		long, err := shortIn(ctx, j, id, short)
+		if err != nil {
+			return nil, err
+		}
+		all[id] = long
+	}
+	return all, nil
+}
+
+// tookUntil is how long a run took, or takes until now.
+func tookUntil(run journal.Run, now time.Time) time.Duration {
+	if run.Ended.IsZero() {
+		return now.Sub(run.Started)
+	}
+	return run.Ended.Sub(run.Started)
+}
+
+// listedJSON is a run in a list; see docs/output.md.
+type listedJSON struct {
+	ID         string        `json:"id"`
+	Workflow   string        `json:"workflow"`
+	File       string        `json:"file"`
+	Hash       string        `json:"hash"`
+	Hub        string        `json:"hub"`
+	Device     string        `json:"device,omitempty"`
+	State      runState      `json:"state"`
+	Status     engine.Status `json:"status,omitempty"`
+	StartedAt  time.Time     `json:"startedAt"`
+	FinishedAt time.Time     `json:"finishedAt,omitzero"`
+	Driver     string        `json:"driver,omitempty"`
+	Paused     bool          `json:"paused,omitempty"`
+	WakesAt    time.Time     `json:"wakesAt,omitzero"`
+	RetryOf    string        `json:"retryOf,omitempty"`
+	Parent     string        `json:"parent,omitempty"`
+	Key        string        `json:"key,omitempty"`
+}
+
+func listed(r journal.Run) listedJSON {
+	return listedJSON{
+		ID: r.ID, Workflow: r.Workflow, File: r.File, Hash: r.Hash, Hub: r.Hub, Device: r.Device, State: stateOf(r), Status: r.Status,
+		StartedAt: r.Started, FinishedAt: r.Ended, Driver: r.Driver, Paused: r.Standing.Paused, WakesAt: r.Standing.Wake,
+		RetryOf: r.RetryOf, Parent: r.Parent, Key: r.Key,
+	}
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
+)
+
+// underWay says in a few words what a step that has not ended is about.
+func (p *picture) underWay(s *engine.TracedStep) string {
+	switch {
+	case s.Waits == engine.WaitsTime:
+		return "waits until " + whenExactly(s.Due, p.now)
+	case s.Waits == engine.WaitsRetry:
+		return "is tried again"
+	case s.Waits == engine.WaitsAnswer && p.state == runLeft:
+		return "was under way when its process ended"
+	case s.Waits == engine.WaitsAnswer:
+		return "waits"
+	case len(soFar(s.Parts)) > 0:
+		return soFar(s.Parts).String()
+	case len(s.Parts) == 0 && p.Paused != nil:
+		return "held by the pause"
+	}
+	return ""
+}
+
+// waits draws what a step that has not ended waits for, and how long at most.
+func (p *picture) waits(s *engine.TracedStep, depth int) {
+	switch s.Waits {
+	case engine.WaitsAnswer:
+		p.sees(s, depth)
+	case engine.WaitsRetry:
+		p.until(depth, fmt.Sprintf("attempt %d at ", len(s.Retries)+1), s.Due)
+	case engine.WaitsPass:
+		p.until(depth, "the next pass at ", s.Due)
+	}
+	if !s.Deadline.IsZero() {
+		p.until(depth, "at most until ", s.Deadline)
+	}
+}
+
+// sees draws what a step under way saw last.
+func (p *picture) sees(s *engine.TracedStep, depth int) {
+	word := "sees"
+	if p.state == runLeft {
+		word = "saw"
+	}
+	sight, seen := sightOf(s, p.sights)
+	switch {
+	case seen:
+		since := fmt.Sprintf("since %s (%s)", whenExactly(sight.Since, p.now), elapsed(p.now.Sub(sight.Since)))
+		p.free(depth, word, clean(sight.Text), cyan)
+		p.free(depth, " ", since, dim)
+	case p.state != runLeft:
+		p.free(depth, word, waitsFor(s.Step, s.Device), dim)
+	}
+}
+
+// sightOf is what the latest attempt of a step saw last.
+func sightOf(s *engine.TracedStep, sights map[engine.Address]journal.Sight) (sight journal.Sight, ok bool) {
+	if n := len(s.Attempts); n > 0 {
+		sight, ok = sights[s.Attempts[n-1].At]
+	}
+	return sight, ok
+}
+
+// until draws a time to come, and how far it is.
+func (p *picture) until(depth int, words string, t time.Time) {
+	left := "it is over"
+	if t.After(p.now) {
+		left = "in " + elapsed(t.Sub(p.now))
+	}
+	p.free(depth, "", fmt.Sprintf("%s%s, %s", words, whenExactly(t, p.now), left), dim)
+}

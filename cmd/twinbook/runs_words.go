@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
+)
+
+// A runState is what a run is about, in one word for programs; of one that has ended, how.
+type runState string
+
+const (
+	runRunning runState = "running"
+	runWaiting runState = "waiting"    // nothing is under way but waiting
+	runPaused  runState = "paused"     // somebody asked for no further step to begin
+	runLeft    runState = "leftBehind" // it has not ended, and no process drives it
+)
+
+func stateOf(r journal.Run) runState {
+	switch {
+	case r.Status != "":
+		return runState(r.Status)
+	case r.Driver == "":
+		return runLeft
+	case r.Standing.Paused:
+		return runPaused
+	case r.Standing.Parked:
+		return runWaiting
+	}
+	return runRunning
+}
+
+// stateWords are the state of a run as people read it.
+func stateWords(r journal.Run, now time.Time) (string, style) {
+	switch state := stateOf(r); state {
+	case runLeft:
+		return "left behind", yellow
+	case runWaiting:
+		return waitingWords(r.Standing, now), cyan
+	case runRunning:
+		return "running", cyan
+	case runPaused:
+		return "paused", yellow
+	default:
+		return string(state), statusStyle(r.Status)
+	}
+}
+
+// waitingWords say until when a parked run waits.
+func waitingWords(s journal.Standing, now time.Time) string {
+	switch {
+	case s.Wake.IsZero():
+		return "waiting"
+	case s.Alert:
+		return "waiting, at most until " + when(s.Wake, now)
+	}
+	return "waiting until " + when(s.Wake, now)
+}
+
+func statusStyle(status engine.Status) style {
+	switch status {
+	case engine.Succeeded:
+		return green
+	case engine.Failed:
+		return red
+	case engine.Cancelled:
+		return yellow
+	}
+	return dim
+}
+
+// when is a time as people say it on now's day, in its time zone: today 10:31, yesterday 22:05, 2026-11-01 10:31.
+func when(t, now time.Time) string {
+	t = t.In(now.Location())
+	for word, days := range map[string]int{"yesterday": -1, "today": 0, "tomorrow": 1} {
+		if t.Format(time.DateOnly) == now.AddDate(0, 0, days).Format(time.DateOnly) {
+			return word + t.Format(" 15:04")
+		}
+	}
+	return t.Format("2006-01-02 15:04")
+}
+
+// whenExactly is when with seconds.
+func whenExactly(t, now time.Time) string { return when(t, now) + t.Format(":05") }
+
+// shortestID is how much of an id is shown at least.
+const shortestID = 5
+
+// shortEnd is the end of an id by which people know it again.
+func shortEnd(id string) string { return id[max(0, len(id)-shortestID):] }
+
+// shortIDs are the ends of ids that tell them apart. Ids begin with their time, so their ends differ most.
+func shortIDs(ids []string) map[string]string {
+	sorted := slices.Clone(ids)
+	slices.SortFunc(sorted, compareEnds)
+	sorted = slices.Compact(sorted)
+	short := make(map[string]string, len(sorted))
+	for i, id := range sorted {
+		n := shortestID
+		if i > 0 {
+			n = max(n, commonEnd(sorted[i-1], id)+1)
+		}
+		if i < len(sorted)-1 {
+			n = max(n, commonEnd(id, sorted[i+1])+1)
+		}
+		short[id] = id[max(0, len(id)-n):]
+	}
+	return short
+}
+
+// compareEnds is the order of ids read backwards: those with the same end stand together.
+func compareEnds(a, b string) int {
+	n := commonEnd(a, b)
+	if n == len(a) || n == len(b) {
+		return len(a) - len(b)
+	}
+	return int(a[len(a)-1-n]) - int(b[len(b)-1-n])
+}
+
+func commonEnd(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[len(a)-1-n] == b[len(b)-1-n] {
+		n++
+	}
+	return n
+}
+
+// shortIn is short, or as much more of the id as it takes to mean no other run of the journal.
+func shortIn(ctx context.Context, j journal.Journal, id, short string) (string, error) {
+	for ; len(short) < len(id); short = id[len(id)-len(short)-1:] {
+		ids, err := j.Find(ctx, short)
+		if err != nil || len(ids) < 2 {
+			return short, err
+		}
+	}
+	return short, nil
+}
