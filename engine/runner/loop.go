@@ -104,6 +104,7 @@ func (l *loop) follow(ctx context.Context, events []engine.Event, w work) (*engi
 	if err := l.keep(ctx, events, w); err != nil {
 		return nil, err
 	}
+	l.observeRequests(events)
 	return l.carryOut(ctx, w), nil
 }
 

@@ -8,13 +8,14 @@ import (
 	"github.com/twinbook/twinbook/engine/journal"
 )
 
-// An Update is something to show about a run. One of Start, Note, Progress, End and Err is set.
+// An Update is something to show about a run. One of Start, Request, Note, Progress, End and Err is set.
 type Update struct {
 	Run      string // its id
 	Time     time.Time
 	Start    *engine.RunStart // the run began; with Resumed, it goes on here
 	Resumed  bool
-	Note     *engine.Note // the planner has decided something
+	Request  *engine.Event // somebody has asked to cancel, to pause or to resume it: By and Reason say who and why
+	Note     *engine.Note  // the planner has decided something
 	Progress *Progress
 	End      *engine.Outcome // the run ended
 	Err      error           // the run was stopped without an ending, and why
@@ -37,6 +38,14 @@ func (l *loop) observe(u Update) {
 func (l *loop) observeNotes(notes []engine.Note) {
 	for i := range notes {
 		l.observe(Update{Time: notes[i].Time, Note: &notes[i]})
+	}
+}
+
+func (l *loop) observeRequests(events []engine.Event) {
+	for _, e := range events {
+		if isRequest(e.Kind) {
+			l.observe(Update{Time: e.Time, Request: &e})
+		}
 	}
 }
 
