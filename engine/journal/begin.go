@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"slices"
-
 )
 
 // beginning is a Begin on its way.
@@ -152,4 +151,3 @@ func (c *conn) keepSource(text []byte) (int64, error) {
 	}
 	return c.insert("INSERT INTO sources (hash, text) VALUES (?, ?)", hash[:], slices.Concat([]byte{}, text))
 }
-

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,23 +24,18 @@ func encodeBlock(events []engine.Event) (block, error) {
 	if len(events) == 0 {
 		return block{}, nil
 	}
-	var b bytes.Buffer
-	coder := json.NewEncoder(&b)
-	coder.SetEscapeHTML(false)
-	b.WriteByte('[')
-	for i, e := range events {
+	b := append(make([]byte, 0, 512), '[')
+	for i := range events {
 		if i > 0 {
-			b.WriteByte(',')
+			b = append(b, ',')
 		}
-		e.Seq = 0
-		e.Time = e.Time.Round(0).UTC()
-		if err := coder.Encode(&e); err != nil {
-			return block{}, fmt.Errorf("event %s at %q cannot be kept: %w", e.Kind, e.At, err)
+		var err error
+		if b, err = appendEvent(b, &events[i]); err != nil {
+			return block{}, fmt.Errorf("%s at %q cannot be kept: %w", events[i].Kind, events[i].At, err)
 		}
-		b.Truncate(b.Len() - 1) // the coder ends each value with a new line
 	}
-	b.WriteByte(']')
-	return block{body: b.Bytes(), n: int64(len(events)), sum: sumOf(b.Bytes())}, nil
+	b = append(b, ']')
+	return block{body: b, n: int64(len(events)), sum: sumOf(b)}, nil
 }
 
 func sumOf(body []byte) int64 { return int64(crc32.Checksum(body, castagnoli)) }
@@ -76,3 +70,13 @@ func nanos(t time.Time) (int64, error) {
 }
 
 func timeOf(nanos int64) time.Time { return time.Unix(0, nanos).UTC() }
+
+// statusOf reads a status, so that equal ones share their memory.
+func statusOf(text string) engine.Status {
+	for _, s := range []engine.Status{engine.Succeeded, engine.Failed, engine.Skipped, engine.Cancelled} {
+		if string(s) == text {
+			return s
+		}
+	}
+	return engine.Status(text)
+}

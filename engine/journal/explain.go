@@ -4,44 +4,99 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 )
 
-// codeOf is SQLite's primary result code of an error, or 0.
-func codeOf(err error) int {
-	var failure *sqlite.Error
-	if errors.As(err, &failure) {
-		return failure.Code() & 0xff
-	}
-	return 0
-}
-
-func isBusy(err error) bool { return codeOf(err) == lib.SQLITE_BUSY || codeOf(err) == lib.SQLITE_LOCKED }
-
-// explain says which file an error is about, and what to do.
+// explain says which file an error is about, what is wrong with it, and what to do.
 func explain(file string, err error) error {
 	if err == nil {
 		return nil
 	}
-	advice := ""
+	wrong, advice := adviceFor(err)
+	if wrong != "" {
+		return fmt.Errorf("journal %s: %s; %s (%w)", file, wrong, advice, err)
+	}
+	if advice != "" {
+		return fmt.Errorf("journal %s: %w; %s", file, err, advice)
+	}
+	return fmt.Errorf("journal %s: %w", file, err)
+}
+
+// adviceFor is what an error means, in case it does not say so itself, and what to do.
+func adviceFor(err error) (wrong, advice string) {
+	const another = "choose another file"
 	switch {
 	case errors.Is(err, errForeign):
-		advice = "choose another file"
+		return "", another
 	case errors.Is(err, errNewer):
-		advice = "update twinbook, or choose another file"
+		return "", "update twinbook, or " + another
+	case errors.Is(err, errOlder):
+		return "", "open it once where it can be written, which brings it up to date"
+	case errors.Is(err, errDamaged):
+		return "", "export the other runs into a new journal, or restore the file from a backup"
 	case errors.Is(err, fs.ErrPermission):
-		advice = "this user may not use it; choose a file that can be written"
+		return "", "this user may not read and write there; " + another
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS):
+		return "", another
+	case errors.Is(err, syscall.ENOSPC):
+		return "", "make room on the disk"
 	}
-	switch codeOf(err) {
+	return adviceForCode(codeOf(err), another)
+}
+
+// adviceForCode has the words for SQLite's result codes.
+func adviceForCode(code int, another string) (wrong, advice string) {
+	switch code {
 	case lib.SQLITE_FULL:
-		advice = "the disk is full; make room"
+		return "the disk is full, so nothing more can be kept", "make room"
+	case lib.SQLITE_READONLY:
+		return "it cannot be written", "see to its rights and those of its folder, or " + another
+	case lib.SQLITE_CANTOPEN:
+		return "it cannot be opened", "it must be a file, in a folder that this user may write to"
+	case lib.SQLITE_PERM, lib.SQLITE_AUTH:
+		return "this user may not use it", another
+	case lib.SQLITE_CORRUPT:
+		return "it is damaged", "export what can be read into a new journal, or restore it from a backup"
+	case lib.SQLITE_NOTADB:
+		return "it is no journal", another
+	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
+		return "another process keeps it locked", "end that process, or try again later"
+	case lib.SQLITE_PROTOCOL:
+		return "its locks do not work", "it must lie on a disk of this machine, not on a network"
+	case lib.SQLITE_IOERR:
+		return "the disk does not do what it should", "see to the disk; the file must lie on one of this machine, not on a network"
+	case lib.SQLITE_NOMEM:
+		return "there is too little memory", "end other programs"
+	case lib.SQLITE_TOOBIG:
+		return "an event is too big to be kept", "keep the outputs of steps below 1 MiB"
 	}
-	if advice == "" {
-		return fmt.Errorf("journal %s: %w", file, err)
+	return "", ""
+}
+
+// explainTask explains what is about the file, and leaves what is about a run or the caller.
+func explainTask(file string, err error) error {
+	if codeOf(err) != 0 || errors.Is(err, errDamaged) || errors.Is(err, errClosed) || errors.Is(err, fs.ErrNotExist) {
+		return explain(file, err)
 	}
-	return fmt.Errorf("journal %s: %w; %s", file, err, advice)
+	return err
+}
+
+// codeOf is SQLite's primary result code of an error, or 0.
+func codeOf(err error) int { return extendedCodeOf(err) & 0xff }
+
+func extendedCodeOf(err error) int {
+	var failure *sqlite.Error
+	if errors.As(err, &failure) {
+		return failure.Code()
+	}
+	return 0
+}
+
+func isBusy(err error) bool {
+	return codeOf(err) == lib.SQLITE_BUSY || codeOf(err) == lib.SQLITE_LOCKED
 }
 
 // isAbout says whether an error is about one of the things that were done, and not about the file.
@@ -53,10 +108,11 @@ func isAbout(err error) bool {
 	return false
 }
 
-// explainTask explains what is about the file, and leaves what is about a run.
-func explainTask(file string, err error) error {
-	if codeOf(err) != 0 || errors.Is(err, errDamaged) || errors.Is(err, errClosed) {
-		return explain(file, err)
+// cannotShare says whether a file could not be read only because nothing can be written beside it.
+func cannotShare(err error) bool {
+	switch codeOf(err) {
+	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM:
+		return true
 	}
-	return err
+	return false
 }

@@ -30,7 +30,7 @@ func readLine(row []driver.Value) line {
 	if ended, ok := row[8].(int64); ok {
 		l.Ended = timeOf(ended)
 		status, _ := row[9].(string)
-		l.Status = engine.Status(status)
+		l.Status = statusOf(status)
 	}
 	l.Standing = standingOf(row[10:14])
 	l.owner, _ = row[14].(int64)

@@ -144,3 +144,9 @@ func (q *queue) over() bool {
 	defer q.mu.Unlock()
 	return q.closed && len(q.entries) == 0
 }
+
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.entries)
+}

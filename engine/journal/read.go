@@ -48,35 +48,59 @@ func (s *SQLite) Events(ctx context.Context, run string, after int64) ([]engine.
 
 // blocks are those of a run that have events with numbers above after, the latest first.
 func (c *conn) blocks(ctx context.Context, run string, after int64) ([]block, error) {
+	var blocks []block
+	err := c.chain(ctx, run, after, ", sum, body", func(l link) error {
+		b := l.block
+		b.sum = l.more[0].(int64)
+		b.body, _ = l.more[1].([]byte)
+		blocks = append(blocks, b)
+		return nil
+	})
+	return blocks, err
+}
+
+// A link is a row of events, without its body.
+type link struct {
+	block
+	key  int64
+	more []driver.Value // of further columns
+}
+
+// chain calls each with the rows of a run that have events with numbers above after, from its end.
+func (c *conn) chain(ctx context.Context, run string, after int64, columns string, each func(link) error) error {
 	row, err := c.first("SELECT key, "+headOf+" FROM runs r WHERE id = ?", run)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if row == nil {
-		return nil, refuse(run, ErrNotFound)
+		return refuse(run, ErrNotFound)
 	}
-	var blocks []block
-	key, next, expect := row[0].(int64), row[1].(int64), int64(0)
+	of, next, expect := row[0].(int64), row[1].(int64), int64(0)
 	for next != 0 && ctx.Err() == nil {
-		row, err := c.first("SELECT prev, seq, n, sum, body FROM events WHERE key = ? AND run = ?", next, key)
+		row, err := c.first("SELECT prev, seq, n"+columns+" FROM events WHERE key = ? AND run = ?", next, of)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if row == nil {
-			return nil, fmt.Errorf("run %s: %w: those before %d are missing", run, errDamaged, expect)
+			return refuse(run, fmt.Errorf("%w: those before %d are missing", errDamaged, expect))
 		}
-		b := block{seq: row[1].(int64), n: row[2].(int64), sum: row[3].(int64)}
-		b.body, _ = row[4].([]byte)
-		if expect != 0 && b.seq+b.n != expect {
-			return nil, fmt.Errorf("run %s: %w: %d follows %d", run, errDamaged, expect, b.seq+b.n-1)
+		l := link{key: next, block: block{seq: row[1].(int64), n: row[2].(int64)}, more: row[3:]}
+		last := l.seq + l.n - 1
+		if l.n < 1 || expect != 0 && last != expect-1 {
+			return refuse(run, fmt.Errorf("%w: %d follows %d", errDamaged, expect, last))
 		}
-		if b.seq+b.n-1 <= after {
+		if last <= after {
 			break
 		}
-		blocks = append(blocks, b)
-		next, expect = row[0].(int64), b.seq
+		if err := each(l); err != nil {
+			return err
+		}
+		next, expect = row[0].(int64), l.seq
 	}
-	return blocks, context.Cause(ctx)
+	if ctx.Err() == nil && next == 0 && expect > 1 {
+		return refuse(run, fmt.Errorf("%w: those before %d are missing", errDamaged, expect))
+	}
+	return context.Cause(ctx)
 }
 
 func (s *SQLite) Sources(ctx context.Context, run string) ([]Source, error) {

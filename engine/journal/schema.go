@@ -18,6 +18,9 @@ const applicationID = 0x74776a6c
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// versions are the migrations, in order.
+func versions() ([]fs.DirEntry, error) { return fs.ReadDir(migrations, "migrations") }
+
 // patience is how long another process may keep the file from being written.
 const patience = 30 * time.Second
 
@@ -56,7 +59,7 @@ func checkFile(c *conn) error {
 		return err
 	}
 	id, version, things := row[0].(int64), row[1].(int64), row[2].(int64)
-	known, err := fs.ReadDir(migrations, "migrations")
+	known, err := versions()
 	switch {
 	case err != nil:
 		return err
@@ -78,7 +81,7 @@ var (
 
 // migrate carries out what the file has not had, each in a transaction together with its number.
 func migrate(ctx context.Context, c *conn) error {
-	files, err := fs.ReadDir(migrations, "migrations")
+	files, err := versions()
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type SQLite struct {
 	file    string
 	options Options
 	readers *pool
-	writer  *writer // nil: for reading only
+	writer  *writer      // nil: for reading only
 	seated  atomic.Int64 // the key of this process as a driver; 0: it drives nothing
 
 	mu   sync.Mutex // guards what follows
@@ -61,14 +61,15 @@ func OpenSQLite(ctx context.Context, file string, o Options) (*SQLite, error) {
 		return nil, err
 	}
 	s := &SQLite{file: file, options: o.defaults(), ears: map[*ear]bool{}}
+	s.background, s.stop = context.WithCancelCause(context.Background())
 	if err := s.open(ctx); err != nil {
+		s.Close()
 		return nil, explain(file, err)
 	}
 	return s, nil
 }
 
 func (s *SQLite) open(ctx context.Context) error {
-	s.background, s.stop = context.WithCancelCause(context.Background())
 	if s.options.ReadOnly {
 		return s.openForReading(ctx)
 	}
@@ -82,6 +83,7 @@ func (s *SQLite) open(ctx context.Context) error {
 	s.readers = newPool(s.file, "")
 	s.writer = newWriter(s, c)
 	s.all.Go(s.writer.loop)
+	s.all.Go(func() { s.tidy(s.background) })
 	return nil
 }
 
@@ -112,14 +114,11 @@ func (s *SQLite) Close() error {
 		err = s.writer.close()
 	}
 	s.all.Wait()
-	return explain(s.file, errors.Join(err, s.readers.close()))
+	if s.readers != nil {
+		err = errors.Join(err, s.readers.close())
+	}
+	return explain(s.file, err)
 }
 
 // errClosed is what late callers get.
 var errClosed = errors.New("the journal is closed")
-
-func (s *SQLite) openForReading(ctx context.Context) error {
-	return errors.ErrUnsupported
-}
-
-func (s *SQLite) Remove(ctx context.Context, runs ...string) error { return errors.ErrUnsupported }

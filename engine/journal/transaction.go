@@ -88,7 +88,7 @@ func (t *transaction) finish() error {
 		return err
 	}
 	for c, by := range t.children {
-		if _, err := t.c.exec("INSERT INTO children VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", c.parent, string(c.status), by); err != nil {
+		if err := t.writeCount(c, by); err != nil {
 			return err
 		}
 	}
@@ -101,6 +101,16 @@ func (t *transaction) finish() error {
 		return err
 	}
 	return t.writer.beat()
+}
+
+// writeCount adds to a number of child runs. What is taken from it is not if the parent has gone.
+func (t *transaction) writeCount(c childCount, by int64) error {
+	text := "INSERT INTO children (n, parent, status) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
+	if by < 0 {
+		text = "UPDATE children SET n = n + ? WHERE parent = ? AND status = ?"
+	}
+	_, err := t.c.exec(text, by, c.parent, string(c.status))
+	return err
 }
 
 // settle is called when all is on disk.

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"runtime"
 	"time"
 )
 
@@ -20,9 +21,11 @@ type writer struct {
 	states   map[string]*state // of runs that are under way
 	gaps     map[string]error  // runs that lack events which nobody waited for
 	programs map[[32]byte]int64
-	lastRow  int64 // the greatest key of a row of events
-	version  int64 // SQLite's number for the file's contents when the transaction before ended
-	failure  error // of closing
+	lastRow  int64         // the greatest key of a row of events
+	company  int           // how many tasks the transaction before had
+	took     time.Duration // and how long
+	version  int64         // SQLite's number for the file's contents when the transaction before ended
+	failure  error         // of closing
 }
 
 func newWriter(s *SQLite, c *conn) *writer {
@@ -36,6 +39,7 @@ func (w *writer) loop() {
 	defer close(w.ended)
 	timer := time.NewTimer(0)
 	for {
+		w.gather()
 		entries, due := w.queue.take()
 		w.beatLate()
 		if len(entries) == 0 && !w.sights.ready() {
@@ -53,6 +57,26 @@ func (w *writer) loop() {
 	}
 	w.failure = errors.Join(w.leave(), w.c.close())
 }
+
+// gather lets those who have just been told come back with what follows, as long as they keep coming: one
+// commit for many is cheaper than two, and who waits for the first would wait for the second.
+func (w *writer) gather() {
+	if w.company < 2 {
+		return
+	}
+	until := time.Now().Add(w.took)
+	for n := w.queue.length(); n > 0 && n < w.company; {
+		runtime.Gosched()
+		now := w.queue.length()
+		if now == n || time.Now().After(until) {
+			return
+		}
+		n = now
+	}
+}
+
+// gatherAtMost bounds what a slow disk makes others wait.
+const gatherAtMost = 2 * time.Millisecond
 
 // next is when there is something to do even if nobody comes.
 func (w *writer) next(due time.Time) time.Time {
@@ -73,7 +97,9 @@ func (w *writer) close() error {
 
 // keep carries out tasks and tells who waits for them.
 func (w *writer) keep(entries []*entry) {
+	began := time.Now()
 	results, err := w.transact(entries)
+	w.company, w.took = max(len(entries), w.company*3/4), min(time.Since(began), gatherAtMost)
 	if err != nil && len(entries) > 1 && isAbout(err) {
 		for _, e := range entries { // one of them is at fault; the others shall not suffer
 			w.keep([]*entry{e})
@@ -179,7 +205,7 @@ func (w *writer) lock() error {
 
 // changed says whether another process has written since this one did last.
 func (w *writer) changed() (bool, error) {
-	row, err := w.c.first("SELECT data_version FROM pragma_data_version")
+	row, err := w.c.first("PRAGMA data_version")
 	if err != nil {
 		return false, err
 	}
