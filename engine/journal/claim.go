@@ -185,19 +185,8 @@ func (s *SQLite) Adopt(ctx context.Context) iter.Seq2[Run, error] {
 
 func (s *SQLite) adopt(ctx context.Context) (*adopting, error) {
 	var others []driverRow
-	err := s.read(ctx, func(c *conn) error {
-		var keys []int64
-		err := c.query(ctx, func(row []driver.Value) error {
-			keys = append(keys, row[0].(int64))
-			return nil
-		}, "SELECT key FROM drivers WHERE gone = 0 ORDER BY key")
-		for _, key := range keys {
-			if err == nil {
-				var d driverRow
-				d, err = c.driver(key)
-				others = append(others, d)
-			}
-		}
+	err := s.read(ctx, func(c *conn) (err error) {
+		others, err = c.drivers()
 		return err
 	})
 	if err != nil {

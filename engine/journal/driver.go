@@ -1,12 +1,15 @@
 package journal
 
 import (
+	"context"
 	"crypto/rand"
+	"database/sql/driver"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/twinbook/twinbook/internal/filelock"
@@ -37,9 +40,7 @@ func (c *conn) driver(key int64) (driverRow, error) {
 	if err != nil || row == nil {
 		return driverRow{}, err
 	}
-	return driverRow{
-		key: row[0].(int64), host: row[1].(string), pid: row[2].(int64), lock: row[3].(string), beat: row[4].(int64), gone: isTrue(row[5]),
-	}, nil
+	return readDriver(row), nil
 }
 
 // sit makes this process a driver. It ends the transaction.
@@ -188,4 +189,38 @@ func (d driverRow) String() string {
 		return fmt.Sprintf("process %d", d.pid)
 	}
 	return fmt.Sprintf("process %d on %s", d.pid, d.host)
+}
+
+// others says which processes drive runs in the file besides this one.
+func (s *SQLite) others() string {
+	var words []string
+	err := s.readers.view(context.Background(), func(c *conn) error {
+		all, err := c.drivers()
+		for _, d := range all {
+			if d.key != s.seated.Load() && s.living(d) {
+				words = append(words, d.String())
+			}
+		}
+		return err
+	})
+	if err != nil || len(words) == 0 {
+		return "by a program that drives no runs"
+	}
+	return strings.Join(words, ", ")
+}
+
+// drivers are those that have not said that they are gone.
+func (c *conn) drivers() ([]driverRow, error) {
+	var all []driverRow
+	err := c.query(context.Background(), func(row []driver.Value) error {
+		all = append(all, readDriver(row))
+		return nil
+	}, "SELECT "+driverColumns+" FROM drivers WHERE gone = 0 ORDER BY key")
+	return all, err
+}
+
+func readDriver(row []driver.Value) driverRow {
+	return driverRow{
+		key: row[0].(int64), host: row[1].(string), pid: row[2].(int64), lock: row[3].(string), beat: row[4].(int64), gone: isTrue(row[5]),
+	}
 }

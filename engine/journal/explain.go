@@ -29,7 +29,7 @@ func explain(file string, err error) error {
 func adviceFor(err error) (wrong, advice string) {
 	const another = "choose another file"
 	switch {
-	case errors.Is(err, errForeign):
+	case errors.Is(err, errForeign), errors.Is(err, errNoFile):
 		return "", another
 	case errors.Is(err, errNewer):
 		return "", "update twinbook, or " + another
@@ -63,7 +63,7 @@ func adviceForCode(code int, another string) (wrong, advice string) {
 	case lib.SQLITE_NOTADB:
 		return "it is no journal", another
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
-		return "another process keeps it locked", "end that process, or try again later"
+		return "another process has kept it locked for too long", "end that process, or try again later"
 	case lib.SQLITE_PROTOCOL:
 		return "its locks do not work", "it must lie on a disk of this machine, not on a network"
 	case lib.SQLITE_IOERR:

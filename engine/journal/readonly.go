@@ -8,7 +8,7 @@ import (
 // openForReading opens a file that is not to be changed. Where not even the memory that its processes share can be
 // made beside it, because the disk or the folder is read-only, nobody can be writing; then it is read as it is.
 func (s *SQLite) openForReading(ctx context.Context) error {
-	if _, err := os.Stat(s.file); err != nil {
+	if err := isFile(s.file); err != nil {
 		return err
 	}
 	s.readers = newPool(s.file, "mode=ro")

@@ -21,14 +21,11 @@ var migrations embed.FS
 // versions are the migrations, in order.
 func versions() ([]fs.DirEntry, error) { return fs.ReadDir(migrations, "migrations") }
 
-// patience is how long another process may keep the file from being written.
-const patience = 30 * time.Second
-
 // openForWriting gives a connection to a file whose schema is today's.
-func openForWriting(ctx context.Context, file string) (*conn, error) {
+func openForWriting(ctx context.Context, file string, patience time.Duration) (*conn, error) {
 	c, err := connect(file, "mode=rw")
 	if err == nil {
-		if err = prepareFile(ctx, c); err == nil {
+		if err = prepareFile(ctx, c, patience); err == nil {
 			return c, nil
 		}
 		c.close()
@@ -36,20 +33,18 @@ func openForWriting(ctx context.Context, file string) (*conn, error) {
 	return nil, err
 }
 
-func prepareFile(ctx context.Context, c *conn) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := patiently(ctx, func() error { return checkFile(c) }); err != nil {
+func prepareFile(ctx context.Context, c *conn, patience time.Duration) error {
+	if err := patiently(ctx, patience, func() error { return checkFile(c) }); err != nil {
 		return err
 	}
 	for _, p := range []string{
 		"journal_mode = WAL", "synchronous = FULL", "temp_store = MEMORY", "cache_size = -16000", "wal_autocheckpoint = 1000",
 	} {
-		if err := patiently(ctx, func() error { return c.script("PRAGMA " + p) }); err != nil {
+		if err := patiently(ctx, patience, func() error { return c.script("PRAGMA " + p) }); err != nil {
 			return err
 		}
 	}
-	return migrate(ctx, c)
+	return migrate(ctx, c, patience)
 }
 
 // checkFile says whether the file is a journal that this program understands, or empty.
@@ -80,7 +75,7 @@ var (
 )
 
 // migrate carries out what the file has not had, each in a transaction together with its number.
-func migrate(ctx context.Context, c *conn) error {
+func migrate(ctx context.Context, c *conn, patience time.Duration) error {
 	files, err := versions()
 	if err != nil {
 		return err
@@ -90,7 +85,7 @@ func migrate(ctx context.Context, c *conn) error {
 		if err != nil {
 			return err
 		}
-		if err := patiently(ctx, func() error { return step(c, int64(i), string(text)) }); err != nil {
+		if err := patiently(ctx, patience, func() error { return step(c, int64(i), string(text)) }); err != nil {
 			return fmt.Errorf("%s: %w", f.Name(), err)
 		}
 	}
@@ -116,17 +111,16 @@ func step(c *conn, from int64, text string) error {
 	return nil
 }
 
-// patiently does something again until no other process is in its way.
-func patiently(ctx context.Context, do func() error) error {
+// patiently does something again until no other process is in its way, or patience is over.
+func patiently(ctx context.Context, patience time.Duration, do func() error) error {
+	until := time.Now().Add(patience)
 	for wait := 100 * time.Microsecond; ; wait = min(2*wait, 5*time.Millisecond) {
 		err := do()
-		if !isBusy(err) {
+		if !isBusy(err) || time.Now().After(until) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), err)
-		case <-time.After(wait):
+		if !sleep(ctx, wait) {
+			return context.Cause(ctx)
 		}
 	}
 }

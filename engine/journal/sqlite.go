@@ -40,6 +40,8 @@ type Options struct {
 
 	Lease time.Duration // how long after its last heartbeat a process counts as alive; zero: 15 s
 	Poll  time.Duration // how often requests of other processes are looked for; zero: 200 ms
+
+	Patience time.Duration // how long another process may keep the file from being written; zero: 30 s
 }
 
 // defaults fills in what is left out.
@@ -49,6 +51,9 @@ func (o Options) defaults() Options {
 	}
 	if o.Poll <= 0 {
 		o.Poll = 200 * time.Millisecond
+	}
+	if o.Patience <= 0 {
+		o.Patience = 30 * time.Second
 	}
 	return o
 }
@@ -76,7 +81,7 @@ func (s *SQLite) open(ctx context.Context) error {
 	if err := makeFile(s.file); err != nil {
 		return err
 	}
-	c, err := openForWriting(ctx, s.file)
+	c, err := openForWriting(ctx, s.file, s.options.Patience)
 	if err != nil {
 		return err
 	}
@@ -94,13 +99,24 @@ func makeFile(file string) error {
 	}
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return nil
+		return isFile(file)
 	}
 	if err != nil {
 		return err
 	}
 	return f.Close()
 }
+
+// isFile says what is wrong if that is a folder or a device.
+func isFile(file string) error {
+	info, err := os.Stat(file)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNoFile
+	}
+	return err
+}
+
+var errNoFile = errors.New("it is no file")
 
 // File is where the journal is, as an absolute path.
 func (s *SQLite) File() string { return s.file }

@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/twinbook/twinbook/engine/journal"
@@ -15,7 +16,7 @@ func open(t testing.TB, file string, o journal.Options) *journal.SQLite {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := j.Close(); err != nil {
+		if err := j.Close(); err != nil && !strings.Contains(err.Error(), "closed") {
 			t.Error(err)
 		}
 	})

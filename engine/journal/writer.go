@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"time"
 )
@@ -195,12 +196,14 @@ func anySeated(entries []*entry) bool {
 
 // lock begins a transaction as soon as no other process is in one.
 func (w *writer) lock() error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	return patiently(ctx, func() error {
+	err := patiently(context.Background(), w.journal.options.Patience, func() error {
 		_, err := w.c.exec("BEGIN IMMEDIATE")
 		return err
 	})
+	if isBusy(err) {
+		return fmt.Errorf("%s: %w", w.journal.others(), err)
+	}
+	return err
 }
 
 // changed says whether another process has written since this one did last.
