@@ -74,5 +74,19 @@ func (a Address) owner() Address {
 	return in.child(s.name)
 }
 
+// instance is the address without the numbers of attempts, its own and those of what is around it.
+func (a Address) instance() Address {
+	var b strings.Builder
+	for text := string(a); text != ""; {
+		before, rest, tried := strings.Cut(text, "#")
+		b.WriteString(before)
+		text = rest
+		if tried {
+			text = strings.TrimLeft(rest, "0123456789")
+		}
+	}
+	return Address(b.String())
+}
+
 // Depth is how many steps stand around this one.
 func (a Address) Depth() int { return strings.Count(string(a), "/") }

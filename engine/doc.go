@@ -4,6 +4,9 @@
 // Compile turns YAML into a Program, or into Problems that each know their place in the file. A Run
 // of a Program is asked with Next: events in, commands out, or how the run ended.
 //
+// Trace tells from a run's events what was done and what it waits for; Retrace says what of a run that
+// failed holds for another one that does the rest.
+//
 // The promise: the same program and the same events give the same decisions, so a run may be stopped
 // after any event and continued. Nothing here does I/O, reads a clock or starts a goroutine; time
 // comes with events. Values that enter a run are JSON.

@@ -14,13 +14,16 @@ type Event struct {
 	Params map[string]any `json:"params,omitempty"` // StepStarted: as sent, secrets masked
 	Value  any            `json:"value,omitempty"`  // StepDone: JSON
 	Error  *Error         `json:"error,omitempty"`  // StepDone: it failed; RunEnded
-	Device string         `json:"device,omitempty"` // StepStarted: the device in scope
-	Reason string         `json:"reason,omitempty"` // of a request
+	Device string         `json:"device,omitempty"` // StepStarted, and a StepDone that is Kept: the device in scope
+	Reason string         `json:"reason,omitempty"` // of a request: why
 	End    *Outcome       `json:"end,omitempty"`    // RunEnded
 
 	Request int64  `json:"request,omitempty"` // of a request that came through the journal: its number there
-	By      string `json:"by,omitempty"`      // of a request: who asked
-	Kept    bool   `json:"kept,omitempty"`    // it happened in the run that this one retries
+	By      string `json:"by,omitempty"`      // of a request: who asked; empty: nobody knows
+
+	// Kept is of StepDone and TimerFired: it happened in the run that this one retries. Kept events follow
+	// RunStarted and have its time; each waits until its turn comes. See Retrace.
+	Kept bool `json:"kept,omitempty"`
 }
 
 // An EventKind says what happened.
@@ -32,8 +35,8 @@ const (
 	StepDone        EventKind = "stepDone"    // an attempt ended, with Value or Error
 	TimerFired      EventKind = "timerFired"
 	CancelRequested EventKind = "cancelRequested"
-	PauseRequested  EventKind = "pauseRequested"  // no further step begins
-	ResumeRequested EventKind = "resumeRequested" // until now
+	PauseRequested  EventKind = "pauseRequested"  // nothing further begins; see plan_pause.go
+	ResumeRequested EventKind = "resumeRequested" // what a pause held begins
 	RunEnded        EventKind = "runEnded"
 )
 
@@ -46,9 +49,9 @@ type RunStart struct {
 	Inputs   map[string]any `json:"inputs"`
 	Hub      string         `json:"hub"`
 	Trigger  any            `json:"trigger,omitempty"`
-	RetryOf  string         `json:"retryOf,omitempty"` // the run whose failed steps this one does again
-	Parent   string         `json:"parent,omitempty"`  // the run that this one is a part of
-	Key      string         `json:"key,omitempty"`     // which part
+	RetryOf  string         `json:"retryOf,omitempty"` // the run of which this one does again what failed; its inputs and sources are the same
+	Parent   string         `json:"parent,omitempty"`  // the run that this one is a part of, such as a rollout
+	Key      string         `json:"key,omitempty"`     // which part of it, such as a device's id; empty without Parent
 
 	Hosts map[string]string `json:"hosts,omitempty"` // where the hubs were that it may touch, by their names
 }

@@ -45,6 +45,8 @@ type Error struct {
 	Failed     []CheckFailure `json:"failed,omitempty"`     // of an assertion, each line that was not true
 	Also       []*Error       `json:"also,omitempty"`       // errors of finally blocks that came on top
 	RetryAfter float64        `json:"retryAfter,omitempty"` // seconds, as the hub asked
+
+	kept bool // it happened in the run that this one retries
 }
 
 // with is e with other errors, and what stood beside them, beside it. Where one of them may have had

@@ -27,6 +27,9 @@ type Run struct {
 	paused    bool    // see plan_pause.go
 	held      []*gate // in the order in which their turn came
 	cancelled bool
+	kept      map[Address][]memory // see plan_kept.go
+	recalled  []memory             // those whose commands are there
+	memories  int
 	decision  Decision
 	tracer    *tracer // nil: nobody listens
 	machine   expr.Machine
@@ -44,6 +47,7 @@ type pending struct {
 	command Command
 	number  int
 	answer  func(Event)
+	kept    bool // its answer is there already
 }
 
 // Surroundings are what a program sees beside the language's own names where it is part of something
@@ -71,8 +75,16 @@ func (r *Run) Next(news ...Event) Decision {
 		slices.SortStableFunc(news, eventOrder)
 	}
 	r.decision = Decision{}
+	r.remember(news)
+	r.recall()
 	for _, e := range news {
-		r.apply(e)
+		if !e.Kept {
+			r.apply(e)
+			r.recall()
+			if e.Kind == RunStarted {
+				r.leaveOutWhatIsOver()
+			}
+		}
 	}
 	return r.decision
 }
@@ -127,13 +139,7 @@ func (r *Run) apply(e Event) {
 			r.start()
 		}
 	case StepDone, TimerFired:
-		if p := r.pending[e.At]; p != nil && (e.Kind == TimerFired) == (p.command.Kind == CommandTimer) {
-			delete(r.pending, e.At)
-			if r.tracer != nil {
-				r.tracer.answered(p.command, e)
-			}
-			p.answer(e)
-		}
+		r.answer(e)
 	case CancelRequested:
 		r.cancel(e)
 	case PauseRequested:
@@ -142,6 +148,19 @@ func (r *Run) apply(e Event) {
 		r.resume(e)
 	}
 	r.drain()
+}
+
+// answer gives an event to whoever waits for it.
+func (r *Run) answer(e Event) {
+	p := r.pending[e.At]
+	if p == nil || !e.answers(p.command) || p.kept && !e.Kept {
+		return
+	}
+	delete(r.pending, e.At)
+	if r.tracer != nil {
+		r.tracer.answered(p.command, e)
+	}
+	p.answer(e)
 }
 
 func (r *Run) start() {
@@ -188,10 +207,13 @@ func (r *Run) drain() {
 // command gives a command and remembers who gets its answer.
 func (r *Run) command(c Command, answer func(Event)) {
 	r.issued++
-	r.pending[c.At] = &pending{command: c, number: r.issued, answer: answer}
-	r.decision.Commands = append(r.decision.Commands, c)
+	p := &pending{command: c, number: r.issued, answer: answer}
+	r.pending[c.At] = p
 	if r.tracer != nil {
 		r.tracer.issued(c)
+	}
+	if !r.recognise(p) {
+		r.decision.Commands = append(r.decision.Commands, c)
 	}
 }
 
@@ -202,15 +224,22 @@ func (r *Run) timer(at Address, due time.Time, fired func()) {
 
 // stopTimer takes a timer back, if it is still running.
 func (r *Run) stopTimer(at Address) {
-	if _, ok := r.pending[at]; !ok {
+	p := r.pending[at]
+	if p == nil {
 		return
 	}
 	delete(r.pending, at)
+	if p.kept {
+		return
+	}
 	r.decision.Commands = append(r.decision.Commands, Command{Kind: CommandStopTimer, At: at})
 }
 
 // stopAttempt asks for an attempt to be ended early; its answer is still awaited.
 func (r *Run) stopAttempt(at Address) {
+	if r.pending[at].kept {
+		return
+	}
 	r.decision.Commands = append(r.decision.Commands, Command{Kind: CommandStop, At: at})
 }
 

@@ -90,7 +90,7 @@ func (l *leafRun) wait(t *StepType, params resolved) {
 		res = result{status: Failed, err: &Error{Kind: KindTimeout, Message: "did not end within " + expr.FormatDuration(timeout)}}
 	}
 	l.s.r.note(Note{Kind: NoteStepWaits, At: l.s.path, Step: l.s.step, Title: l.s.title, Device: l.s.scope.device(), Due: due})
-	l.s.r.timer(l.at, due, func() { l.done(res) })
+	l.s.r.command(Command{Kind: CommandTimer, At: l.at, Due: due}, func(e Event) { l.done(l.keep(e, res)) })
 }
 
 // timeout is that of one attempt: the step's, else its type's.
@@ -130,10 +130,21 @@ func (l *leafRun) command(t *StepType, params resolved) {
 
 // answer takes the outcome of an attempt.
 func (l *leafRun) answer(e Event) {
-	res := l.judge(e)
+	res := l.keep(e, l.judge(e))
 	res.effect = l.s.delivery == Once && (e.Error == nil || e.Error.MaybeDone)
 	res.heard = l.heard(res.outputs)
 	l.done(res)
+}
+
+// keep marks what happened in the run that this one retries.
+func (l *leafRun) keep(e Event, res result) result {
+	l.s.kept = e.Kept
+	if res.err != nil && e.Kept {
+		failure := *res.err
+		failure.kept = true
+		res.err = &failure
+	}
+	return res
 }
 
 // heard is where a step that looks at what has happened has stopped: not before it began, if it failed.

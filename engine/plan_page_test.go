@@ -56,7 +56,15 @@ func planTypes() *Types {
 }
 
 func TestPlanPages(t *testing.T) {
-	files, err := filepath.Glob("testdata/plan/*.txtar")
+	playPages(t, "testdata/plan/*.txtar")
+}
+
+// TestRetracePages has pages in which a run that ended is retried: "> retry" with the names of --again, and
+// in the answer what is kept of it, and what is doubtful.
+func TestRetracePages(t *testing.T) { playPages(t, "testdata/retrace/*.txtar") }
+
+func playPages(t *testing.T, pattern string) {
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no pages: %v", err)
 	}
@@ -79,6 +87,7 @@ func playPage(t *testing.T, file string) {
 		t.Fatalf("%v", problems)
 	}
 	run := NewRun(program)
+	var past []Event
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	var got strings.Builder
 	ended := false
@@ -89,6 +98,20 @@ func playPage(t *testing.T, file string) {
 		if !strings.HasPrefix(line, ">") {
 			continue
 		}
+		if again, retried := strings.CutPrefix(line, "> retry"); retried {
+			var answer string
+			run, past, answer = retryOnPage(program, past, strings.Fields(again), &now)
+			got.WriteString(answer)
+			ended = past[len(past)-1].Kind == RunEnded
+			continue
+		}
+		if strings.HasPrefix(line, "> show") {
+			got.WriteString(printTraced(Trace(program, past), past[0].Time))
+			continue
+		}
+		if run == nil {
+			t.Fatalf("%s: the retry before was refused:\n%s", line, got.String())
+		}
 		event, err := parseEvent(strings.TrimSpace(line[1:]), &now, program)
 		if err != nil {
 			t.Fatalf("%s: %s: %v", file, line, err)
@@ -97,10 +120,13 @@ func playPage(t *testing.T, file string) {
 			t.Fatalf("%s: nobody waits for %s", line, event.At)
 		}
 		decision := run.Next(event)
+		past = append(past, event)
 		got.WriteString(printDecision(decision, now))
-		ended = decision.End != nil
+		if ended = decision.End != nil; ended {
+			past = append(past, Event{Time: now, Kind: RunEnded, End: decision.End})
+		}
 	}
-	if !ended {
+	if run != nil && !ended {
 		t.Errorf("%s: the run has not ended; under way: %v", file, run.Outstanding())
 	}
 	if got.String() == script {
@@ -114,6 +140,41 @@ func playPage(t *testing.T, file string) {
 		return
 	}
 	t.Errorf("%s: got\n%s\nwant\n%s", file, got.String(), script)
+}
+
+// retryOnPage begins a new run a minute later; where that is refused the page has to say what is.
+func retryOnPage(p *Program, past []Event, again []string, now *time.Time) (*Run, []Event, string) {
+	*now = now.Add(time.Minute)
+	started := Event{Seq: 1, Time: *now, Kind: RunStarted, Start: &RunStart{ID: "r2", Inputs: past[0].Start.Inputs}}
+	kept, doubts, err := Retrace(p, started, past, again)
+	if err != nil {
+		return nil, past, "< refused: " + err.Error() + "\n"
+	}
+	var b strings.Builder
+	for _, e := range kept {
+		fmt.Fprintf(&b, "<   kept %s %s", e.Kind, e.At)
+		if e.Value != nil {
+			b.WriteString(" " + expr.CompactJSON(e.Value))
+		}
+		if e.Error != nil {
+			b.WriteString(" " + printError(e.Error))
+		}
+		b.WriteString("\n")
+	}
+	for _, d := range doubts {
+		fmt.Fprintf(&b, "< doubt %s\n", d)
+	}
+	if len(doubts) > 0 {
+		return nil, past, b.String()
+	}
+	run := NewRun(p)
+	events := append([]Event{started}, kept...)
+	decision := run.Next(events...)
+	b.WriteString(printDecision(decision, *now))
+	if decision.End != nil {
+		events = append(events, Event{Time: *now, Kind: RunEnded, End: decision.End})
+	}
+	return run, events, b.String()
 }
 
 // splitPage cuts "-- name --" sections off a script.
@@ -178,6 +239,8 @@ func parseEvent(line string, now *time.Time, p *Program) (Event, error) {
 			e.Error.RetryAfter, n = wait.Seconds(), n+1
 		}
 		e.Error.Message = rest(n)
+	case "begun":
+		e.Kind, e.At = StepStarted, Address(words[1])
 	case "fired":
 		e.Kind, e.At = TimerFired, Address(words[1])
 	case "cancel":

@@ -12,6 +12,11 @@ func randomProgram(r *rand.Rand) string { return writeProgram(&generator{r: r}) 
 // calmProgram writes one whose end does not depend on who is first: no timeouts, and nobody ends others.
 func calmProgram(r *rand.Rand) string { return writeProgram(&generator{r: r, calm: true}) }
 
+// plainProgram writes a calm one in which nothing depends on outcomes or on how often something was tried.
+func plainProgram(r *rand.Rand) string {
+	return writeProgram(&generator{r: r, calm: true, plain: true})
+}
+
 func writeProgram(g *generator) string {
 	g.line(0, "version: 1")
 	g.line(0, "workflow: random")
@@ -34,6 +39,7 @@ type generator struct {
 	id     int
 	shared int // > 0 inside something concurrent, where variables outside must not be set
 	calm   bool
+	plain  bool
 }
 
 func (g *generator) line(indent int, format string, args ...any) {
@@ -47,7 +53,7 @@ func (g *generator) steps(indent, depth int) {
 }
 
 func (g *generator) around(indent, depth int) {
-	if g.r.IntN(3) == 0 {
+	if g.r.IntN(3) == 0 && !g.plain {
 		if g.r.IntN(2) == 0 {
 			g.line(indent, "catch:")
 			g.steps(indent+1, depth+2)
@@ -72,7 +78,7 @@ func (g *generator) step(indent, depth int) {
 	if g.r.IntN(6) == 0 {
 		g.line(in, "if: vars.n >= %d", g.r.IntN(3))
 	}
-	if g.r.IntN(8) == 0 {
+	if g.r.IntN(8) == 0 && !g.plain {
 		g.line(in, "continueOnError: true")
 	}
 	kind := g.r.IntN(16)
@@ -114,7 +120,7 @@ func (g *generator) common(in, kind int) {
 	if kind != 6 && kind != 7 && kind != 8 && g.r.IntN(4) == 0 && !g.calm {
 		g.line(in, "timeout: %ds", 1+g.r.IntN(40))
 	}
-	if (kind < 5 || kind > 8) && g.r.IntN(4) == 0 {
+	if (kind < 5 || kind > 8 && !g.plain) && g.r.IntN(4) == 0 {
 		on := []string{"", ", on: [offline, timeout, interrupted]", ", on: [unavailable]"}[g.r.IntN(3)]
 		g.line(in, "retry: { attempts: %d, delay: %ds%s }", 1+g.r.IntN(4), 1+g.r.IntN(9), on)
 	}

@@ -64,8 +64,10 @@ type driver struct {
 	begun    []Note             // steps with a finally
 	finished map[Address]bool   // whose finally began
 	paused   bool
-	pauses   int  // one batch in so many comes with a pause or its end; 0: none
-	calm     bool // answers follow from the address, and no timeout is over
+	pauses   int     // one batch in so many comes with a pause or its end; 0: none
+	calm     bool    // answers follow from the address, and no timeout is over
+	good     bool    // nothing fails
+	first    []Event // what the run begins with; nil: its start alone
 }
 
 func newDriver(r *rand.Rand) *driver {
@@ -78,7 +80,10 @@ func newDriver(r *rand.Rand) *driver {
 func playRandom(p *Program, d *driver) (*recording, error) {
 	run := NewRun(p)
 	rec := &recording{}
-	batch := []Event{{Kind: RunStarted, Start: &RunStart{ID: "r", Inputs: map[string]any{}}}}
+	batch := d.first
+	if batch == nil {
+		batch = []Event{{Kind: RunStarted, Start: &RunStart{ID: "r", Inputs: map[string]any{}}}}
+	}
 	cancelAt := d.r.IntN(60)
 	if d.calm {
 		cancelAt = 0
@@ -243,7 +248,7 @@ func (d *driver) answer(c Command) Event {
 	switch {
 	case d.stopped[c.At] && n%2 == 0:
 		e.Error = &Error{Kind: KindCancelled, Message: "stopped", MaybeDone: c.Delivery == Once}
-	case n < 12:
+	case n < 12 || d.good:
 		e.Value = map[string]any{"value": float64(n), "status": float64(200)}
 	default:
 		kinds := slices.DeleteFunc(slices.Clone(ErrorKinds), func(k ErrorKind) bool { return k == KindCancelled })
@@ -265,7 +270,11 @@ func (rec *recording) replay(p *Program, r *rand.Rand) error {
 		log = append(log, batch...)
 	}
 	want := slices.Concat(rec.commands...)
-	for cut := 0; cut <= len(log); cut += 1 + len(log)/200 { // every event, but of the longest runs
+	first := 0
+	if n := len(rec.batches[0]); n > 1 {
+		first = n // the start of a retry is kept as one
+	}
+	for cut := first; cut <= len(log); cut += 1 + len(log)/200 { // every event, but of the longest runs
 		resumed := NewRun(p)
 		first := resumed.Next(log[:cut]...)
 		commands, end := first.Commands, first.End

@@ -20,8 +20,27 @@ const (
 
 // retry arranges another attempt after a failure, if there is to be one.
 func (s *stepRun) retry(failure *Error) (bool, *Error) {
+	backoff := s.path.attempt(s.attempt) + "!retry"
+	due, again, err := s.again(failure)
+	if failure.kept {
+		due, again, err = s.r.now, s.r.wasRetried(backoff), nil
+	}
+	if !again || err != nil {
+		return false, err
+	}
+	s.backoff = backoff
+	s.r.note(Note{
+		Kind: NoteStepRetry, At: s.path, Step: s.step, Title: s.title, Device: s.scope.device(),
+		Attempt: s.attempt, Error: failure, Due: due,
+	})
+	s.r.timer(s.backoff, due, s.try)
+	return true, nil
+}
+
+// again says whether there is to be another attempt, and when.
+func (s *stepRun) again(failure *Error) (due time.Time, again bool, err *Error) {
 	if !s.retries(failure) {
-		return false, nil
+		return due, false, nil
 	}
 	rule := s.step.Retry
 	if rule == nil {
@@ -29,24 +48,15 @@ func (s *stepRun) retry(failure *Error) (bool, *Error) {
 	}
 	attempts, err := s.scope.count(rule.Attempts, "retry.attempts", defaultAttempts)
 	if err != nil || float64(s.attempt) >= attempts {
-		return false, err
+		return due, false, err
 	}
 	delay, err := s.delay(rule, failure)
 	if err != nil || delay > longestRetryAfter && failure.RetryAfter > longestRetryAfter.Seconds() {
-		return false, err
+		return due, false, err
 	}
-	due := s.r.now.Add(delay)
+	due = s.r.now.Add(delay)
 	within, bounded, err := s.scope.duration(rule.Within, "retry.within")
-	if err != nil || bounded && due.After(s.began.Add(within)) {
-		return false, err
-	}
-	s.backoff = s.path.attempt(s.attempt) + "!retry"
-	s.r.note(Note{
-		Kind: NoteStepRetry, At: s.path, Step: s.step, Title: s.title, Device: s.scope.device(),
-		Attempt: s.attempt, Error: failure, Due: due,
-	})
-	s.r.timer(s.backoff, due, s.try)
-	return true, nil
+	return due, err == nil && !(bounded && due.After(s.began.Add(within))), err
 }
 
 // retries says whether a failure of this kind may be tried again. An effect that may have happened

@@ -25,6 +25,7 @@ type stepRun struct {
 	cut     *cause
 	expired bool
 	backoff Address // the timer that the next attempt waits for
+	kept    bool    // of an action: the latest attempt was made in the run that this one retries
 	gate    gate
 	outputs map[string]any
 
@@ -242,7 +243,7 @@ func (s *stepRun) finish(res result, caught *Error) {
 	s.record(res, err)
 	s.r.note(Note{
 		Kind: NoteStepEnded, At: s.path, Step: s.step, Title: s.title, Device: s.scope.device(), Started: s.began,
-		Attempt: s.attempt, Status: res.outcome(), Tolerated: res.tolerated, Error: res.err, Value: s.outputs,
+		Attempt: s.attempt, Status: res.outcome(), Tolerated: res.tolerated, Error: res.err, Value: s.outputs, Kept: s.kept,
 	})
 	s.done(res)
 }

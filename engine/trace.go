@@ -38,7 +38,8 @@ type TracedPart struct {
 	Deadline time.Time // of PartFinally under way
 	Steps    []*TracedStep
 
-	of *TracedStep // nil: the run
+	address Address
+	of      *TracedStep // nil: the run
 }
 
 // A PartKind says what a list of steps is to what stands around it.
@@ -68,6 +69,7 @@ type TracedStep struct {
 	Error     *Error
 	Value     any  // its outputs
 	Kept      bool // all that it did was done in the run that this one retries
+	Tries     int  // attempts that began, with those that came to nothing before anything was asked for
 	Logs      []*LogLine
 	Attempts  []*TracedAttempt // of an action that talks to the world or sleeps
 	Retries   []TracedRetry    // of whatever can be tried again

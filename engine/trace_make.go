@@ -20,8 +20,7 @@ type heard struct {
 }
 
 func trace(p *Program, events []Event) *tracer {
-	t := &tracer{run: NewRun(p), out: &Traced{}, steps: map[Address]*TracedStep{}, parts: map[Address]*TracedPart{}}
-	t.run.tracer = t
+	t := newTracer(p)
 	for _, e := range events {
 		t.run.Next(e)
 		t.apply(e)
@@ -32,6 +31,12 @@ func trace(p *Program, events []Event) *tracer {
 	for _, part := range t.out.Parts {
 		part.settle()
 	}
+	return t
+}
+
+func newTracer(p *Program) *tracer {
+	t := &tracer{run: NewRun(p), out: &Traced{}, steps: map[Address]*TracedStep{}, parts: map[Address]*TracedPart{}}
+	t.run.tracer = t
 	return t
 }
 
@@ -67,10 +72,12 @@ func (t *tracer) attempt(at Address) *TracedAttempt {
 
 // issued hears that the planner gave a command.
 func (t *tracer) issued(c Command) {
-	if _, last := c.At.last(); last.timer != "" {
+	_, last := c.At.last()
+	if last.timer != "" {
 		return
 	}
 	s := t.steps[c.At.owner()]
+	s.Tries = last.attempt
 	a := &TracedAttempt{At: c.At, Started: t.run.now, Deadline: c.Deadline, Due: c.Due, delivery: c.Delivery}
 	a.Params, _ = Conceal(c.Params).(map[string]any)
 	s.Attempts = append(s.Attempts, a)
@@ -104,12 +111,14 @@ func (t *tracer) note(n Note) {
 	case NoteStepRetry:
 		s := t.steps[n.At]
 		s.Retries = append(s.Retries, TracedRetry{Time: n.Time, Attempt: n.Attempt, Error: n.Error, Due: n.Due})
+		s.Tries = n.Attempt
 	case NoteStepEnded:
 		s := t.steps[n.At]
 		if s == nil { // it was skipped: that is no beginning
 			s = t.begin(n)
 		}
 		s.Ended, s.Status, s.Tolerated, s.Error, s.Value = n.Time, n.Status, n.Tolerated, n.Error, n.Value
+		s.Tries = n.Attempt
 	}
 }
 
@@ -140,7 +149,7 @@ func (t *tracer) part(at Address) *TracedPart {
 // newPart reads in an address which part of which step it names.
 func (t *tracer) newPart(at Address) *TracedPart {
 	in, last := at.last()
-	part := &TracedPart{Kind: PartSteps, Attempt: last.attempt, of: t.steps[in.child(last.name)]}
+	part := &TracedPart{Kind: PartSteps, Attempt: last.attempt, address: at, of: t.steps[in.child(last.name)]}
 	switch {
 	case part.of == nil && at != "":
 		part.Kind = PartBranch

@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A Doubt is a step that must not happen twice, that a retry would do again, and that may have happened.
+type Doubt struct {
+	At     Address   // without the numbers of attempts
+	Step   string    // its id, or its action where it has none
+	Title  string    // what people see
+	Device string    // empty: none in scope
+	Error  *Error    // nil: it succeeded, or nobody knows
+	Sent   time.Time // when it was begun
+	Known  string    // what is known of it
+}
+
+// String is one line that says what is known of which step.
+func (d Doubt) String() string {
+	text := string(d.At)
+	if d.Device != "" {
+		text += " on " + d.Device
+	}
+	text += ": "
+	if d.Error != nil {
+		text += fmt.Sprintf("%s: %s", d.Error.Kind, d.Error.Message)
+		if strings.HasSuffix(d.Error.Message, "is unknown") {
+			return text // it says all that is known
+		}
+		text += "; "
+	}
+	return text + d.Known
+}
+
+// doubts are those that again does not name.
+func (r *retracing) doubts(left future, again []string) ([]Doubt, error) {
+	todo := r.todo(left)
+	waived, err := r.named(again, todo)
+	if err != nil {
+		return nil, err
+	}
+	var doubts []Doubt
+	for _, s := range r.order {
+		if at := s.At.instance(); todo[at] == s && !waived[at] {
+			doubts = append(doubts, s.doubt(s.happened()))
+		}
+	}
+	return doubts, nil
+}
+
+// todo are the steps that would be done again although they may have happened, by their instances; of
+// several attempts of a block, the one in the last in which it may have.
+func (r *retracing) todo(left future) map[Address]*TracedStep {
+	todo := map[Address]*TracedStep{}
+	for _, s := range r.order {
+		if s.happened() != nil && !r.places[s].own && left.comesTo(s.At.instance()) {
+			todo[s.At.instance()] = s
+		}
+	}
+	return todo
+}
+
+// happened is the last attempt of something that must not be repeated of which it is not certain that it
+// had no effect; nil: there is none.
+func (s *TracedStep) happened() *TracedAttempt {
+	for i := len(s.Attempts) - 1; i >= 0; i-- {
+		a := s.Attempts[i]
+		failure := s.failure(a)
+		if s.Step.Do.Type.runs && a.delivery == Once && (failure == nil || failure.MaybeDone || a.Ended.IsZero()) {
+			return a
+		}
+	}
+	return nil
+}
+
+// failure is what an attempt came to once its answer was held against what the step expects; nil: it
+// succeeded, or has no answer.
+func (s *TracedStep) failure(a *TracedAttempt) *Error {
+	_, last := a.At.last()
+	for _, retry := range s.Retries {
+		if retry.Attempt == last.attempt {
+			return retry.Error
+		}
+	}
+	return s.Error
+}
+
+func (s *TracedStep) doubt(a *TracedAttempt) Doubt {
+	d := Doubt{At: s.At.instance(), Step: s.Step.ID, Title: s.Title, Device: s.Device, Error: s.failure(a), Sent: a.Sent}
+	if d.Step == "" {
+		d.Step = s.Step.Action
+	}
+	if d.Sent.IsZero() {
+		d.Sent = a.Started
+	}
+	sent := d.Sent.UTC().Format("15:04:05 UTC on 2006-01-02")
+	switch {
+	case d.Error == nil && !a.Ended.IsZero():
+		d.Known = "it was done at " + sent + ", and what is around it is to be done again"
+	case s.Step.Do.Type.NoDevice:
+		d.Known = "the request was sent at " + sent + "; whether it took effect is unknown"
+	default:
+		d.Known = "the request was sent at " + sent + "; whether the device acted is unknown"
+	}
+	return d
+}

@@ -1,0 +1,193 @@
+package engine
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestAnyRunRetried plays random programs, and retries those runs that did not succeed in a world in which
+// all works: nothing that must not happen twice does, unless there was a doubt about it.
+func TestAnyRunRetried(t *testing.T) {
+	retried, doubtful := 0, 0
+	for seed := range 300 {
+		source := randomProgram(rand.New(rand.NewPCG(uint64(seed), 1)))
+		program := mustProgram(t, source)
+		for play := range 3 {
+			d := newDriver(rand.New(rand.NewPCG(uint64(seed), uint64(play)+2)))
+			rec, err := playRandom(program, d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rec.end.Status == Succeeded {
+				continue
+			}
+			retried++
+			doubts, err := retryRecorded(program, d, rec)
+			if err != nil {
+				t.Fatalf("seed %d, play %d: %v\n%s", seed, play, err, source)
+			}
+			if len(doubts) > 0 {
+				doubtful++
+			}
+		}
+	}
+	if retried < 300 || doubtful < 30 {
+		t.Errorf("%d runs were retried, %d with doubts: that is too few", retried, doubtful)
+	}
+}
+
+// log is what the journal keeps of a recording.
+func (rec *recording) log() []Event {
+	events := slices.Concat(rec.batches...)
+	return append(events, Event{Time: events[len(events)-1].Time, Kind: RunEnded, End: rec.end})
+}
+
+// retryRecorded retries a recorded run, and again what came of that, until it succeeds.
+func retryRecorded(p *Program, before *driver, rec *recording) ([]Doubt, error) {
+	past := rec.log()
+	started := Event{Seq: 1, Time: before.now, Kind: RunStarted, Start: &RunStart{ID: "again", Inputs: map[string]any{}}}
+	kept, doubts, err := Retrace(p, started, past, nil)
+	if err != nil {
+		return nil, err
+	}
+	keptAgain, doubtsAgain, _ := Retrace(p, started, past, nil)
+	if !reflect.DeepEqual(kept, keptAgain) || !reflect.DeepEqual(doubts, doubtsAgain) {
+		return nil, fmt.Errorf("it comes out differently the second time")
+	}
+	var again []string
+	for _, doubt := range doubts {
+		again = append(again, string(doubt.At))
+	}
+	waived, none, err := Retrace(p, started, past, again)
+	if err != nil || len(none) > 0 || !reflect.DeepEqual(kept, waived) {
+		return nil, fmt.Errorf("with --again %s: %v, doubts %v", again, err, none)
+	}
+	d := newDriver(before.r)
+	d.now, d.calm, d.good = before.now, true, true
+	d.first = append([]Event{started}, kept...)
+	next, err := playRandom(p, d)
+	if err != nil {
+		return nil, fmt.Errorf("the retry: %w", err)
+	}
+	if err := onceOnly(rec, next, doubts); err != nil {
+		return nil, err
+	}
+	if err := startsWhatIsLeft(p, next); err != nil {
+		return nil, err
+	}
+	return doubts, next.replay(p, before.r)
+}
+
+// onceOnly holds that what may have happened in one run is not done in the next, unless it is doubtful. A
+// catch and a finally belong to each run, and what the file itself has done again (retry of a block) is
+// what the file says.
+func onceOnly(rec, next *recording, doubts []Doubt) error {
+	happened := map[Address]bool{}
+	given := map[Address]Command{}
+	for i, batch := range rec.batches {
+		for _, e := range batch {
+			if c := given[e.At]; e.Kind == StepDone && c.Delivery == Once && (e.Error == nil || e.Error.MaybeDone) {
+				happened[e.At.owner().instance()] = true
+			}
+		}
+		for _, c := range rec.commands[i] {
+			if c.Kind == CommandDo {
+				given[c.At] = c
+			}
+		}
+	}
+	for _, doubt := range doubts {
+		if !happened[doubt.At] {
+			return fmt.Errorf("there is a doubt, and it did not happen: %s", doubt)
+		}
+		delete(happened, doubt.At)
+	}
+	for _, c := range slices.Concat(next.commands...) {
+		at := c.At.owner()
+		bySelf := at.instance() != at || strings.Contains(string(at), "catch/") || strings.Contains(string(at), "finally/")
+		if c.Kind == CommandDo && c.Delivery == Once && happened[at.instance()] && !bySelf {
+			return fmt.Errorf("%s is done again, and may have happened", c.At)
+		}
+	}
+	return nil
+}
+
+// startsWhatIsLeft holds the first commands of a retry against what is outstanding, also if the kept
+// events come one by one.
+func startsWhatIsLeft(p *Program, next *recording) error {
+	if len(next.batches[0]) == 1 {
+		return nil // nothing is kept
+	}
+	run := NewRun(p)
+	for _, e := range next.batches[0] {
+		run.Next(e)
+	}
+	first := slices.DeleteFunc(slices.Clone(next.commands[0]), func(c Command) bool { return c.Kind == CommandStop })
+	if err := sameCommands(run.Outstanding(), first); err != nil {
+		return fmt.Errorf("what is outstanding after the kept events: %w", err)
+	}
+	return nil
+}
+
+// TestARetryEndsAsIfNothingHadFailed has programs whose end does not depend on outcomes or on how often
+// something was tried.
+func TestARetryEndsAsIfNothingHadFailed(t *testing.T) {
+	retried := 0
+	for seed := range 300 {
+		source := plainProgram(rand.New(rand.NewPCG(uint64(seed), 3)))
+		program := mustProgram(t, source)
+		well := newDriver(rand.New(rand.NewPCG(uint64(seed), 4)))
+		well.calm, well.good, well.pauses = true, true, 0
+		want, err := playRandom(program, well)
+		if err != nil {
+			t.Fatalf("seed %d: %v\n%s", seed, err, source)
+		}
+		d := newDriver(rand.New(rand.NewPCG(uint64(seed), 5)))
+		for range 4 {
+			rec, err := playRandom(program, d)
+			if err != nil {
+				t.Fatalf("seed %d: %v\n%s", seed, err, source)
+			}
+			if rec.end.Status == Succeeded {
+				break
+			}
+			retried++
+			started := Event{Seq: 1, Time: d.now, Kind: RunStarted, Start: &RunStart{ID: "again", Inputs: map[string]any{}}}
+			kept, doubts, err := Retrace(program, started, rec.log(), nil)
+			if err != nil {
+				t.Fatalf("seed %d: %v\n%s", seed, err, source)
+			}
+			next := newDriver(d.r)
+			next.now, next.calm, next.good = d.now, true, true
+			next.first = append([]Event{started}, kept...)
+			got, err := playRandom(program, next)
+			if err != nil {
+				t.Fatalf("seed %d: %v\n%s", seed, err, source)
+			}
+			for _, doubt := range doubts {
+				if !got.does(doubt.At) {
+					t.Errorf("seed %d: there is a doubt about %s, which is not done again\n%s", seed, doubt.At, source)
+				}
+			}
+			if !reflect.DeepEqual(got.end, want.end) {
+				t.Errorf("seed %d: the retry ended %s, without failures it was %s\n%s", seed, printOutcome(got.end), printOutcome(want.end), source)
+			}
+			d = newDriver(d.r) // and the retry of a retry that fails, too
+			d.now, d.first = next.now, next.first
+		}
+	}
+	if retried < 300 {
+		t.Errorf("only %d runs were retried", retried)
+	}
+}
+
+// does says whether a step was begun.
+func (rec *recording) does(at Address) bool {
+	return slices.ContainsFunc(slices.Concat(rec.commands...), func(c Command) bool {
+		return c.Kind == CommandDo && c.At.owner().instance() == at
+	})
+}
