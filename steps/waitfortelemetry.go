@@ -131,8 +131,7 @@ func tooMuch(messages int) error {
 
 // why says what the condition found in a message that does not meet it.
 func (l *listener) why(names map[string]any) string {
-	now := l.env.Clock.Now()
-	return describe(l.params.Where.Explain(now, names), l.params.Where.Why(now, names), "message", "is")
+	return describe(l.params.Where, l.env.Clock.Now(), names, "message", "is")
 }
 
 // sees says how far it is; nothing is what to say where no message has been seen.

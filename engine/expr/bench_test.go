@@ -82,15 +82,25 @@ func BenchmarkBind(b *testing.B) {
 	}
 }
 
-func BenchmarkBoundTest(b *testing.B) {
+func BenchmarkBoundHolds(b *testing.B) {
 	env := testEnv()
 	bound := mustCompile(b, rebootCondition).Bind(env)
 	extra := map[string]any{"twin": env.Names["twin"]}
 	b.ReportAllocs()
 	for b.Loop() {
-		if holds, err := bound.Test(testNow, extra); !holds || err != nil {
+		if holds, err := bound.Holds(testNow, extra); !holds || err != nil {
 			b.Fatal(holds, err)
 		}
+	}
+}
+
+func BenchmarkBoundUnmet(b *testing.B) {
+	env := testEnv()
+	bound := mustCompile(b, rebootCondition).Bind(env)
+	extra := map[string]any{"twin": env.Names["twin"]}
+	b.ReportAllocs()
+	for b.Loop() {
+		bound.Unmet(testNow, extra)
 	}
 }
 

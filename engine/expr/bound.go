@@ -1,60 +1,55 @@
 package expr
 
 import (
-	"maps"
+	"errors"
 	"time"
 )
 
 // A Bound is an expression with the values it refers to, safe to use from another goroutine and
 // while the run goes on. Names that are not known yet (twin, message, response) are given later.
+//
+// It is small: it holds the values at the ends of the expression's paths, and nothing of what is around them.
+// It knows no Noise: where there is some, in a simulator file, nothing is bound.
 type Bound struct {
-	expr  *Expr
-	names map[string]any
-	noise func() float64
+	expr   *Expr
+	values []any // of the expression's paths, in their order; some are endsEarly
 }
 
 // Bind looks up what the expression refers to, and only that.
 func (e *Expr) Bind(env Env) *Bound {
-	b := &Bound{expr: e, names: make(map[string]any, len(e.refs)), noise: env.Noise}
-	for name, members := range e.refs {
-		value, ok := env.Names[name]
-		if !ok {
-			continue
+	b := &Bound{expr: e, values: make([]any, len(e.paths))}
+	for i, p := range e.paths {
+		value, there := p.follow(env)
+		if there < p.length() {
+			value = endsEarly(there)
 		}
-		if getter, ok := value.(Getter); ok {
-			copied := make(map[string]any, len(members))
-			for _, m := range members {
-				if v := getter.Get(m); v != nil {
-					copied[m] = v
-				}
-			}
-			value = copied
-		}
-		b.names[name] = value
+		b.values[i] = value
 	}
 	return b
 }
 
 func (b *Bound) env(now time.Time, extra map[string]any) Env {
-	names := make(map[string]any, len(b.names)+len(extra))
-	maps.Copy(names, b.names)
-	maps.Copy(names, extra)
-	return Env{Names: names, Now: now, Noise: b.noise}
+	return Env{Names: extra, Now: now, bound: b}
 }
 
-// Test is the value of the condition at a time, with more names.
-func (b *Bound) Test(now time.Time, extra map[string]any) (bool, error) {
-	return b.expr.Test(b.env(now, extra))
+// Holds is the condition's answer at a time, with more names, which hide those that were bound. A part that
+// is missing means no; whatever else Expr.Test fails with is an error.
+func (b *Bound) Holds(now time.Time, extra map[string]any) (bool, error) {
+	env := b.env(now, extra)
+	value, err := b.expr.run(b.expr.program, env)
+	var f *fault
+	if err == nil && value == nil || errors.As(err, &f) && f.missing {
+		return false, nil
+	}
+	if holds, ok := value.(bool); ok && err == nil {
+		return holds, nil
+	}
+	return b.expr.Test(env) // it finds the words
 }
 
-// Explain gives the condition's parts with their values, as Expr.Explain does.
-func (b *Bound) Explain(now time.Time, extra map[string]any) []Part {
-	return b.expr.Explain(b.env(now, extra))
-}
-
-// Why says why the condition is not met, as Expr.Why does.
-func (b *Bound) Why(now time.Time, extra map[string]any) string {
-	return b.expr.Why(b.env(now, extra))
+// Unmet says of a condition that does not hold what Expr.Explain and Expr.Why do.
+func (b *Bound) Unmet(now time.Time, extra map[string]any) (parts []Part, why string) {
+	return b.expr.unmet(b.env(now, extra))
 }
 
 // Source is the condition as written.

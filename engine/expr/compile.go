@@ -70,11 +70,12 @@ func compileRunning(source string) (*Expr, error) {
 		return nil, err
 	}
 	nodes, _ := listNodes(tree.Node)
-	program, err := compiler.Compile(&parser.Tree{Node: rewriteTree(nodes), Source: tree.Source}, runConfig())
+	var paths pathList
+	program, err := compiler.Compile(&parser.Tree{Node: rewriteTree(nodes, &paths), Source: tree.Source}, runConfig())
 	if err != nil {
 		return nil, fmt.Errorf("this expression cannot be compiled: %s", firstLine(err.Error()))
 	}
-	return &Expr{source: source, program: program}, nil
+	return &Expr{source: source, program: program, paths: slices.Clip(paths)}, nil
 }
 
 func firstLine(text string) string {

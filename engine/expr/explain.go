@@ -47,7 +47,7 @@ func (e *Expr) look(env Env) []seenPart {
 func (e *Expr) lookAt(p *part, env Env) (s seenPart, ok bool) {
 	s = seenPart{node: p.node, Part: Part{Source: p.source}}
 	if p.program == nil {
-		s.value, s.Source, s.Missing = e.follow(p, env)
+		s.value, s.Source, s.Missing = p.follow(env, e.parts.source)
 	} else {
 		value, err := e.run(p.program, env)
 		if err != nil {
@@ -63,61 +63,66 @@ func (e *Expr) lookAt(p *part, env Env) (s seenPart, ok bool) {
 }
 
 // follow walks a path. Where it ends early, source is the part of it that is missing.
-func (e *Expr) follow(p *part, env Env) (value any, source string, missing bool) {
-	value, found := env.Names[p.root]
-	if !found {
-		return nil, p.root, true
+func (p *part) follow(env Env, text *sourceMap) (value any, source string, missing bool) {
+	value, there := p.path.follow(env)
+	switch {
+	case there == p.path.length():
+		return value, p.source, false
+	case there == 0:
+		return nil, p.path.root, true
 	}
-	for i, key := range p.keys {
-		value, found = memberFound(value, key)
-		if variable := i == 0 && p.root == "vars"; !found && !variable { // variables are all declared: nil is their value
-			return nil, e.parts.source.text(p.steps[i+1]), true
-		}
-	}
-	return value, p.source, false
+	return nil, text.text(p.steps[there]), true
 }
 
 // Explain gives the parts of an expression with their values: paths and calls, not literals, each
 // once, in the order of the source. Where == compared values of different types, Type says which.
 func (e *Expr) Explain(env Env) []Part {
-	e = e.reading()
-	seen := e.look(env)
-	for _, n := range e.parts.equals {
-		if a, b, ok := e.typesDiffer(n, seen); ok {
-			for i := range seen {
-				if seen[i].node == n.Left {
-					seen[i].Type = kindOf(a).word()
-				}
-				if seen[i].node == n.Right {
-					seen[i].Type = kindOf(b).word()
-				}
-			}
-		}
-	}
-	parts := make([]Part, len(seen))
-	for i, s := range seen {
-		parts[i] = s.Part
-	}
+	parts, _ := e.unmet(env)
 	return parts
 }
 
 // Why says in a sentence why a condition that is not met never will be with values like these, or
 // which part of it is missing; or nothing.
 func (e *Expr) Why(env Env) string {
+	_, why := e.unmet(env)
+	return why
+}
+
+// unmet is Explain and Why at once: most of the work of either is to read the source again.
+func (e *Expr) unmet(env Env) (parts []Part, why string) {
 	e = e.reading()
 	seen := e.look(env)
 	source := e.parts.source
 	for _, n := range e.parts.equals {
-		if a, b, ok := e.typesDiffer(n, seen); ok {
-			return fmt.Sprintf("%s is %s and %s is %s: %s and %s are never equal", source.text(n.Left), valueWord(a),
+		a, b, ok := typesDiffer(n, seen)
+		if !ok {
+			continue
+		}
+		for i := range seen {
+			if seen[i].node == n.Left {
+				seen[i].Type = kindOf(a).word()
+			}
+			if seen[i].node == n.Right {
+				seen[i].Type = kindOf(b).word()
+			}
+		}
+		if why == "" {
+			why = fmt.Sprintf("%s is %s and %s is %s: %s and %s are never equal", source.text(n.Left), valueWord(a),
 				source.text(n.Right), valueWord(b), kindOf(a).word(), kindOf(b).word())
 		}
 	}
-	return e.firstMissing(env)
+	if why == "" {
+		why = firstMissing(seen)
+	}
+	parts = make([]Part, len(seen))
+	for i, s := range seen {
+		parts[i] = s.Part
+	}
+	return parts, why
 }
 
 // typesDiffer gives the two sides of a comparison if they are of different kinds and both there.
-func (e *Expr) typesDiffer(n *ast.BinaryNode, seen []seenPart) (a, b any, differ bool) {
+func typesDiffer(n *ast.BinaryNode, seen []seenPart) (a, b any, differ bool) {
 	a, okA := sideValue(n.Left, seen)
 	b, okB := sideValue(n.Right, seen)
 	return a, b, okA && okB && a != nil && b != nil && kindOf(a) != kindOf(b)
@@ -144,9 +149,8 @@ func sideValue(n ast.Node, seen []seenPart) (any, bool) {
 }
 
 // firstMissing names the first part that is nil: "steps.a.twin.reported.x is missing".
-func (e *Expr) firstMissing(env Env) string {
-	e = e.reading()
-	for _, s := range e.look(env) {
+func firstMissing(seen []seenPart) string {
+	for _, s := range seen {
 		switch {
 		case s.Missing:
 			return s.Source + " is missing"

@@ -34,6 +34,7 @@ type Expr struct {
 	program *vm.Program
 	typ     Type
 	refs    map[string][]string
+	paths   pathList
 	clock   bool
 	builds  bool // its value may hold lists or objects that it made itself
 
@@ -47,7 +48,7 @@ func (e *Expr) reading() *Expr {
 		return e
 	}
 	copied := *e
-	copied.parts = newPartList(e.source)
+	copied.parts = newPartList(e.source, e.paths)
 	return &copied
 }
 
@@ -60,6 +61,8 @@ type Env struct {
 
 	// Machine is used for one evaluation after another, to spare memory; nil: each has a new one.
 	Machine *Machine
+
+	bound *Bound // the values of paths whose names are not in Names; nil: there are none
 }
 
 // A Machine evaluates expressions, one at a time.
@@ -114,7 +117,7 @@ func (e *Expr) Test(env Env) (bool, error) {
 
 // missingText says which part made the whole nil.
 func (e *Expr) missingText(env Env) string {
-	if note := e.firstMissing(env); note != "" {
+	if note := firstMissing(e.reading().look(env)); note != "" {
 		return note
 	}
 	return Shorten(e.source, 200) + " is nil"
@@ -123,7 +126,7 @@ func (e *Expr) missingText(env Env) string {
 // MissingNote says which part of an expression was missing when it gave nil:
 // " (steps.a.twin.reported.x is missing)", or nothing.
 func (e *Expr) MissingNote(env Env) string {
-	if note := e.firstMissing(env); note != "" {
+	if note := firstMissing(e.reading().look(env)); note != "" {
 		return " (" + note + ")"
 	}
 	return ""
@@ -191,7 +194,7 @@ func (e *Expr) evalError(err error, env Env) *Error {
 // missingPart names an operand that is nil; of a path, the first step that is.
 func (e *Expr) missingPart(n ast.Node, env Env) (source, text string) {
 	if p := e.parts.path(n, nil); p != nil {
-		if _, source, missing := e.follow(p, env); missing {
+		if _, source, missing := p.follow(env, e.parts.source); missing {
 			return source, source + " is missing"
 		}
 		return p.source, p.source + " is null"

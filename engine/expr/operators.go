@@ -24,7 +24,7 @@ func runningFunctions() conf.FunctionsTable {
 
 // operators by the names that the rewriter gives them.
 var operators = map[string]func(ev *evaluation, args []any) (any, error){
-	"path":   func(ev *evaluation, args []any) (any, error) { return args[0].(*lookupPath).value(ev.env), nil },
+	"path":   func(ev *evaluation, args []any) (any, error) { return args[0].(*path).value(ev.env), nil },
 	"member": func(_ *evaluation, args []any) (any, error) { return member(args[0], args[1]), nil },
 	"truth":  func(_ *evaluation, args []any) (any, error) { return truth(args[0]) },
 	"sign":   func(_ *evaluation, args []any) (any, error) { return negate(args[0].(string), args[1]) },

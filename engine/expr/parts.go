@@ -14,6 +14,7 @@ import (
 // made from the tree as written, for one reader.
 type partList struct {
 	source *sourceMap
+	paths  pathList          // of the expression
 	nodes  []ast.Node        // all, in the order that the machine's errors count
 	parts  []*part           // after all
 	equals []*ast.BinaryNode // after all: == and != outside of predicates
@@ -23,15 +24,14 @@ type partList struct {
 type part struct {
 	node    ast.Node
 	source  string
-	root    string      // of a path: the name it begins with
+	path    *path       // nil: a call
 	steps   []ast.Node  // of a path: its nodes from the root on
-	keys    []any       // of a path: the key of each step but the first
 	program *vm.Program // of a call
 	inner   []*part     // of a call: what to show if it has no value
 }
 
-func newPartList(source string) *partList {
-	l := &partList{source: newSourceMap(source)}
+func newPartList(source string, paths pathList) *partList {
+	l := &partList{source: newSourceMap(source), paths: slices.Clip(paths)}
 	tree, err := parse(source)
 	if err != nil {
 		return l // cannot be: it was compiled
@@ -87,11 +87,11 @@ func (l *partList) inside(n ast.Node, vars []string) []*part {
 
 // path is a path of members from a name of the scope, or nil.
 func (l *partList) path(n ast.Node, vars []string) *part {
-	steps, keys := pathOf(n)
+	steps, _ := pathOf(n)
 	if steps == nil || slices.Contains(vars, rootName(steps)) {
 		return nil
 	}
-	return &part{node: n, source: l.source.text(n), root: rootName(steps), steps: steps, keys: keys}
+	return &part{node: n, source: l.source.text(n), path: l.paths.of(n), steps: steps}
 }
 
 // call is a part that has to be computed. One that depends on the item of a predicate has no
@@ -102,7 +102,7 @@ func (l *partList) call(n ast.Node, vars []string) []*part {
 		return inner
 	}
 	nodes, _ := listNodes(n)
-	program, err := compiler.Compile(&parser.Tree{Node: rewriteTree(nodes), Source: file.NewSource("")}, runConfig())
+	program, err := compiler.Compile(&parser.Tree{Node: rewriteTree(nodes, &l.paths), Source: file.NewSource("")}, runConfig())
 	if err != nil {
 		return inner
 	}

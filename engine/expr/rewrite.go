@@ -12,11 +12,13 @@ import (
 type rewriter struct {
 	number map[ast.Node]int // the place of each old node in the list of all
 	vars   map[string]bool  // names that let has given
+	paths  *pathList
 }
 
-// rewriteTree rewrites the first of nodes, which is the root of the others.
-func rewriteTree(nodes []ast.Node) ast.Node {
-	r := &rewriter{number: make(map[ast.Node]int, len(nodes)), vars: make(map[string]bool)}
+// rewriteTree rewrites the first of nodes, which is the root of the others. The paths it finds are added to
+// those that are known.
+func rewriteTree(nodes []ast.Node, paths *pathList) ast.Node {
+	r := &rewriter{number: make(map[ast.Node]int, len(nodes)), vars: make(map[string]bool), paths: paths}
 	for i, n := range nodes {
 		r.number[n] = i
 	}
@@ -99,25 +101,7 @@ func (r *rewriter) end(n ast.Node, otherwise float64) ast.Node {
 
 // path looks up a name and its members in one call; most of what an expression does is that.
 func (r *rewriter) path(n ast.Node) ast.Node {
-	steps, keys := pathOf(n)
-	return r.call(n, "path", &ast.ConstantNode{Value: &lookupPath{rootName(steps), keys}})
-}
-
-// A lookupPath is a path of literal members.
-type lookupPath struct {
-	root string
-	keys []any
-}
-
-func (p *lookupPath) value(env Env) any {
-	value := env.Names[p.root]
-	for _, key := range p.keys {
-		if value == nil {
-			return nil
-		}
-		value = member(value, key)
-	}
-	return value
+	return r.call(n, "path", &ast.ConstantNode{Value: r.paths.of(n)})
 }
 
 // truth is a node where only a boolean may stand.
