@@ -29,9 +29,8 @@ type poller struct {
 	armed   time.Time   // its time
 }
 
-// A feed is a twin that somebody wants read.
+// A feed is a twin that somebody wants read. Its watches know which one it is.
 type feed struct {
-	target  Target
 	order   uint64   // breaks ties between feeds due at the same time
 	watches []member // in the order of joining
 
@@ -63,7 +62,7 @@ func (p *poller) join(s *watch) {
 	f := p.feeds[s.target]
 	if f == nil {
 		p.made++
-		f = &feed{target: s.target, order: p.made}
+		f = &feed{order: p.made}
 		p.feeds[s.target] = f
 	}
 	f.watches = append(f.watches, member{s, f.begun})
@@ -83,13 +82,13 @@ func (p *poller) leave(s *watch) {
 	}
 	f.watches = slices.DeleteFunc(f.watches, func(m member) bool { return m.watch == s })
 	if len(f.watches) == 0 {
-		p.drop(f)
+		p.drop(s.target, f)
 		p.arm(p.clock.Now())
 	}
 }
 
-func (p *poller) drop(f *feed) {
-	delete(p.feeds, f.target)
+func (p *poller) drop(t Target, f *feed) {
+	delete(p.feeds, t)
 	p.unschedule(f)
 	if f.cancel != nil {
 		f.cancel()
@@ -114,15 +113,16 @@ func (p *poller) begin(f *feed) {
 	p.unschedule(f)
 	p.reading++
 	f.begun++
+	t := f.watches[0].target
 	ctx, cancel := p.clock.WithTimeout(context.Background(), p.opt.ReadTimeout)
 	f.cancel = cancel
-	p.clock.Go(ctx, "read the twin of "+f.target.String(), func(ctx context.Context) {
+	p.clock.Go(ctx, "read the twin of "+t.String(), func(ctx context.Context) {
 		defer cancel()
-		twin, err := p.hub.Twin(ctx, f.target)
+		twin, err := p.hub.Twin(ctx, t)
 		for _, m := range p.served(f) {
 			m.read(&twin, err)
 		}
-		p.end(f, &twin, err)
+		p.end(t, f, &twin, err)
 	})
 }
 
@@ -139,7 +139,7 @@ func (p *poller) served(f *feed) []member {
 }
 
 // end takes note of a read and says when the twin is read next.
-func (p *poller) end(f *feed, twin *Twin, err error) {
+func (p *poller) end(t Target, f *feed, twin *Twin, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.dispatch()
@@ -147,12 +147,12 @@ func (p *poller) end(f *feed, twin *Twin, err error) {
 	p.reading--
 	p.note(now, err)
 	f.cancel = nil
-	if p.feeds[f.target] != f {
+	if p.feeds[t] != f {
 		return
 	}
 	f.watches = slices.DeleteFunc(f.watches, func(m member) bool { return m.over(p.forever) })
 	if len(f.watches) == 0 {
-		p.drop(f)
+		p.drop(t, f)
 		return
 	}
 	p.plan(f, now, err == nil && f.note(twin))

@@ -10,22 +10,32 @@ import (
 	"github.com/twinbook/twinbook/internal/clock"
 )
 
-// Wait calls seen with the twin as it is now and after each change, one call at a time, until seen says
-// done or fails. Then it calls ended, once, with the twin that seen got last and with seen's error.
+// A Waiter waits for a twin to be as it should.
+type Waiter interface {
+	// Look gets the twin as it is now, and again after each change, one call at a time, until it says done or
+	// fails.
+	Look(Twin) (done bool, err error)
+
+	// End is called once: with the twin that Look was done with and Look's error, or with why there was none.
+	End(Twin, error)
+}
+
+// Wait has a twin looked at until the wait ends. It returns at once and starts no goroutine: Look and End are
+// called by whoever tells of a change, even before Wait has returned, and must not wait.
 //
-// If again is not zero, seen is called with the last twin at least that often, changed or not: for
-// conditions that depend on the time. Such a wait holds a twin, others a few hundred bytes.
+// If every is not zero, Look gets the last twin at least that often, changed or not: for conditions that
+// depend on the time. Such a wait holds a twin, others a few hundred bytes.
 //
 // Reads that fail while waiting are borne, unless they would fail for ever (see Ends). stop ends the wait
-// early: ended is called before it returns, unless it was called before. Its error is then an *Error that
-// wraps cause, says what the last reads failed with, and has kind Timeout if the time was up.
-//
-// Wait returns at once and starts no goroutine. seen and ended are called by whoever tells of a change, even
-// before Wait has returned, and must not wait. stop may be called from anywhere, also from within them; a call
-// of seen that is under way then may still finish.
-func (w *Watcher) Wait(t Target, again time.Duration, seen func(Twin) (done bool, err error), ended func(Twin, error)) (stop func(cause error)) {
-	a := &wait{watch: watch{watcher: w, target: t}, again: again, seen: seen, ended: ended}
+// early: End is called before it returns, unless it was called before. Its error is then an *Error that
+// wraps cause, says what the last reads failed with, and has kind Timeout if the time was up. stop may be
+// called from anywhere, also from within Look and End; a call of Look that is under way then may still finish.
+func (w *Watcher) Wait(t Target, every time.Duration, who Waiter) (stop func(cause error)) {
+	a := &wait{watch: watch{watcher: w, target: t}, waiter: who}
 	a.hear = a.told
+	if every > 0 {
+		a.again = &again{every: every}
+	}
 	a.begin()
 	a.mu.Lock()
 	a.begun = true
@@ -37,47 +47,55 @@ func (w *Watcher) Wait(t Target, again time.Duration, seen func(Twin) (done bool
 	return a.giveUp
 }
 
-// Await is Wait for who has a goroutine to wait with: it returns what ended is told, and stops when ctx ends.
-func (w *Watcher) Await(ctx context.Context, t Target, again time.Duration, seen func(Twin) (done bool, err error)) (Twin, error) {
-	type end struct {
-		twin Twin
-		err  error
+// Await is Wait for who has a goroutine to wait with: it returns what End is told, and stops when ctx ends.
+func (w *Watcher) Await(ctx context.Context, t Target, every time.Duration, look func(Twin) (done bool, err error)) (Twin, error) {
+	a := awaiting{look, clock.NewPromise[ending](w.clock)}
+	stop := w.Wait(t, every, a)
+	got, err := a.over.Await(ctx)
+	if err != nil {
+		stop(err)
+		got, _ = a.over.Await(context.Background()) // it is there, or about to be
 	}
-	over := clock.NewPromise[end](w.clock)
-	stop := w.Wait(t, again, seen, func(t Twin, err error) { over.Resolve(end{t, err}) })
-	got, err := over.Await(ctx)
-	if err == nil {
-		return got.twin, got.err
-	}
-	stop(err)
-	got, _ = over.Await(context.Background()) // it is there, or about to be
 	return got.twin, got.err
 }
 
-// A wait is a watch that has an end. It is small, since there may be one for each of many runs.
+// awaiting is the Waiter of an Await.
+type awaiting struct {
+	look func(Twin) (bool, error)
+	over *clock.Promise[ending]
+}
+
+type ending struct {
+	twin Twin
+	err  error
+}
+
+func (a awaiting) Look(t Twin) (bool, error) { return a.look(t) }
+func (a awaiting) End(t Twin, err error)     { a.over.Resolve(ending{t, err}) }
+
+// A wait is a watch that has an end. It is small, since there may be one for each of very many runs.
 type wait struct {
 	watch
-	again time.Duration
-	seen  func(Twin) (bool, error)
-	ended func(Twin, error)
-	last  *Twin // what seen got last; only kept where it is asked again. Guarded by the watch.
+	waiter Waiter
+	again  *again // nil: only changes are looked at
 
-	mu          sync.Mutex // guards what is below; never held while seen or ended is called
-	rest        func() bool
-	failed      setbacks
-	got         bool // seen has been called
-	begun, over bool
+	mu     sync.Mutex // guards what is below; never held while the waiter is called
+	looked bool
+	begun  bool // the watch may be stopped
+	over   bool
+	failed *setbacks // nil: none
+}
+
+// again is what a wait keeps that looks again though nothing has changed.
+type again struct {
+	every time.Duration
+	last  Twin        // guarded by the watch's turn
+	stop  func() bool // the timer; guarded by the wait's mu
 }
 
 // told takes what the watch hears.
 func (a *wait) told(t Twin, changed bool, err error) {
-	a.mu.Lock()
-	if err != nil {
-		a.failed.add(err)
-	} else {
-		a.failed = setbacks{}
-	}
-	a.mu.Unlock()
+	a.note(err)
 	switch {
 	case err != nil && Ends(err):
 		a.end(Twin{}, err)
@@ -86,37 +104,54 @@ func (a *wait) told(t Twin, changed bool, err error) {
 	}
 }
 
-// look asks seen about a twin.
-func (a *wait) look(t Twin) {
+// note counts reads in a row that failed.
+func (a *wait) note(err error) {
 	a.mu.Lock()
-	first, over := !a.got, a.over
-	a.got = true
-	a.mu.Unlock()
-	if over {
-		return
-	}
-	if done, err := a.seen(t); done || err != nil {
-		a.end(t, err)
-		return
-	}
-	if a.again == 0 {
-		return
-	}
-	a.last = &t
-	if first {
-		a.snooze()
+	defer a.mu.Unlock()
+	switch {
+	case err == nil:
+		a.failed = nil
+	case a.failed == nil:
+		a.failed = &setbacks{1, err}
+	default:
+		a.failed.add(err)
 	}
 }
 
-// snooze has seen asked again later.
-func (a *wait) snooze() {
+// look shows the waiter a twin.
+func (a *wait) look(t Twin) {
+	first, over := a.enter()
+	if over {
+		return
+	}
+	if done, err := a.waiter.Look(t); done || err != nil {
+		a.end(t, err)
+		return
+	}
+	if a.again != nil {
+		a.again.last = t
+		if first {
+			a.sleep()
+		}
+	}
+}
+
+func (a *wait) enter() (first, over bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	first, a.looked = !a.looked, true
+	return first, a.over
+}
+
+// sleep shows the waiter the same twin again later.
+func (a *wait) sleep() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.over {
-		a.rest = a.watcher.clock.After(a.again, func() {
+		a.again.stop = a.watcher.clock.After(a.again.every, func() {
 			a.alone(func() {
-				a.look(*a.last)
-				a.snooze()
+				a.look(a.again.last)
+				a.sleep()
 			})
 		})
 	}
@@ -125,21 +160,21 @@ func (a *wait) snooze() {
 // end ends the wait, unless it is over.
 func (a *wait) end(t Twin, err error) {
 	if a.finish() {
-		a.ended(t, err)
+		a.waiter.End(t, err)
 	}
 }
 
 // finish says false if the wait was over before.
 func (a *wait) finish() bool {
 	a.mu.Lock()
-	over, begun, rest := a.over, a.begun, a.rest
+	first, begun := !a.over, a.begun
 	a.over = true
 	a.mu.Unlock()
-	if over {
+	if !first {
 		return false
 	}
-	if rest != nil {
-		rest()
+	if a.again != nil && a.again.stop != nil {
+		a.again.stop()
 	}
 	if begun { // else Wait itself stops the watch
 		a.stop()
@@ -148,17 +183,20 @@ func (a *wait) finish() bool {
 }
 
 // giveUp ends the wait without what it waited for.
-func (a *wait) giveUp(cause error) {
-	if !a.finish() {
-		return
-	}
+func (a *wait) giveUp(cause error) { a.end(Twin{}, a.why(cause)) }
+
+func (a *wait) why(cause error) error {
 	a.mu.Lock()
-	failed, otherwise := a.failed, ""
-	if !a.got {
+	defer a.mu.Unlock()
+	otherwise := ""
+	if !a.looked {
 		otherwise = " before the twin could be read: the hub is slow, or many wait for their turn under its rate limit"
 	}
-	a.mu.Unlock()
-	a.ended(Twin{}, gaveUp("wait for the twin", a.target, cause, failed, otherwise))
+	failed := setbacks{}
+	if a.failed != nil {
+		failed = *a.failed
+	}
+	return gaveUp("wait for the twin", a.target, cause, failed, otherwise)
 }
 
 // gaveUp is the error of a wait that was stopped; otherwise is what there is to say if the reads did

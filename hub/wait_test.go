@@ -14,14 +14,18 @@ import (
 	"github.com/twinbook/twinbook/internal/clock"
 )
 
-// ends collects what a wait says at its end.
+// ends is a Waiter that collects what it is told at its end.
 type ends struct {
+	look func(hub.Twin) (bool, error)
+
 	mu    sync.Mutex // guards what is below
 	twins []hub.Twin
 	errs  []error
 }
 
-func (e *ends) add(t hub.Twin, err error) {
+func (e *ends) Look(t hub.Twin) (bool, error) { return e.look(t) }
+
+func (e *ends) End(t hub.Twin, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.twins, e.errs = append(e.twins, t), append(e.errs, err)
@@ -30,8 +34,8 @@ func (e *ends) add(t hub.Twin, err error) {
 func TestAWaitEndsOnce(t *testing.T) {
 	inTime(t, func(ctx context.Context, c clock.Clock) {
 		f := newPushingFleet(c, "dev-1")
-		var over ends
-		stop := hub.NewWatcher(c, f, hub.WatchOptions{}).Wait(target("dev-1"), time.Second, reports("x", 1), over.add)
+		over := ends{look: reports("x", 1)}
+		stop := hub.NewWatcher(c, f, hub.WatchOptions{}).Wait(target("dev-1"), time.Second, &over)
 		clock.Sleep(ctx, c, time.Minute)
 		if len(over.errs) != 0 {
 			t.Fatalf("ended with %v", over.errs)
@@ -53,8 +57,8 @@ func TestAStoppedWaitSaysWhy(t *testing.T) {
 	for cause, want := range map[error]hub.Kind{context.DeadlineExceeded: hub.Timeout, context.Canceled: hub.Interrupted, own: hub.Interrupted} {
 		inTime(t, func(ctx context.Context, c clock.Clock) {
 			f := newPushingFleet(c, "dev-1")
-			var over ends
-			stop := hub.NewWatcher(c, f, hub.WatchOptions{}).Wait(target("dev-1"), 0, reports("x", 1), over.add)
+			over := ends{look: reports("x", 1)}
+			stop := hub.NewWatcher(c, f, hub.WatchOptions{}).Wait(target("dev-1"), 0, &over)
 			stop(cause)
 			stop(errors.New("and again"))
 			f.report("dev-1", "x", 1)
@@ -68,23 +72,33 @@ func TestAStoppedWaitSaysWhy(t *testing.T) {
 func TestAWaitMayBeStoppedByWhatItCalls(t *testing.T) {
 	inTime(t, func(ctx context.Context, c clock.Clock) {
 		f := newPushingFleet(c, "dev-1")
-		var over ends
-		var stop func(error)
-		calls := 0
-		stop = hub.NewWatcher(c, f, hub.WatchOptions{}).Wait(target("dev-1"), time.Second, func(hub.Twin) (bool, error) {
-			calls++
-			stop(context.Canceled)
-			return true, nil
-		}, func(t hub.Twin, err error) {
-			over.add(t, err)
-			stop(context.Canceled)
-			f.report("dev-1", "x", 1)
-		})
+		w := &rash{change: func() { f.report("dev-1", "x", 1) }}
+		w.stop = hub.NewWatcher(c, f, hub.WatchOptions{}).Wait(target("dev-1"), time.Second, w)
 		clock.Sleep(ctx, c, time.Minute)
-		if calls != 1 || len(over.errs) != 1 || !errors.Is(over.errs[0], context.Canceled) {
-			t.Errorf("%d calls, ended with %v", calls, over.errs)
+		if w.looks != 1 || len(w.ends) != 1 || !errors.Is(w.ends[0], context.Canceled) {
+			t.Errorf("%d looks, ended with %v", w.looks, w.ends)
 		}
 	})
+}
+
+// A rash waiter stops whenever it is called, and changes the twin.
+type rash struct {
+	stop   func(error)
+	change func()
+	looks  int
+	ends   []error
+}
+
+func (r *rash) Look(hub.Twin) (bool, error) {
+	r.looks++
+	r.stop(context.Canceled)
+	return true, nil
+}
+
+func (r *rash) End(_ hub.Twin, err error) {
+	r.ends = append(r.ends, err)
+	r.stop(context.Canceled)
+	r.change()
 }
 
 // A hasty hub tells of a change while somebody subscribes.
@@ -99,8 +113,8 @@ func (h hasty) OnTwin(t hub.Target, f func(hub.Twin, error)) (stop func()) {
 func TestAWaitMayBeOverBeforeItHasBegun(t *testing.T) {
 	inTime(t, func(ctx context.Context, c clock.Clock) {
 		f := newPushingFleet(c, "dev-1")
-		var over ends
-		stop := hub.NewWatcher(c, hasty{f}, hub.WatchOptions{}).Wait(target("dev-1"), time.Second, reports("x", 1), over.add)
+		over := ends{look: reports("x", 1)}
+		stop := hub.NewWatcher(c, hasty{f}, hub.WatchOptions{}).Wait(target("dev-1"), time.Second, &over)
 		stop(context.Canceled)
 		clock.Sleep(ctx, c, time.Minute)
 		if len(over.errs) != 1 || over.errs[0] != nil || len(f.listeners["dev-1"]) != 0 {
@@ -119,21 +133,14 @@ func TestWaitsEndOnceWhoeverIsFirst(t *testing.T) {
 	const n = 300
 	for i := range n {
 		device := fmt.Sprintf("dev-%d", i%10)
-		var seeing atomic.Bool
 		inside.Add(1)
-		stop := w.Wait(target(device), time.Millisecond, func(twin hub.Twin) (bool, error) {
-			if seeing.Swap(true) {
-				t.Error("seen is called twice at once")
-			}
-			defer seeing.Store(false)
-			return twin.ReportedVersion > int64(i%20), nil
-		}, func(_ hub.Twin, err error) {
+		stop := w.Wait(target(device), time.Millisecond, &patient{until: int64(i % 20), T: t, end: func(err error) {
 			ended.Add(1)
 			if err == nil {
 				met.Add(1)
 			}
 			inside.Done()
-		})
+		}})
 		go f.push(device)
 		if i%3 == 0 {
 			go stop(context.Canceled)
@@ -152,6 +159,24 @@ func TestWaitsEndOnceWhoeverIsFirst(t *testing.T) {
 		t.Errorf("%d subscriptions are left", left)
 	}
 }
+
+// A patient waiter waits until a twin was reported often enough.
+type patient struct {
+	*testing.T
+	until int64
+	busy  atomic.Bool
+	end   func(error)
+}
+
+func (p *patient) Look(t hub.Twin) (bool, error) {
+	if p.busy.Swap(true) {
+		p.Error("looks twice at once")
+	}
+	defer p.busy.Store(false)
+	return t.ReportedVersion > p.until, nil
+}
+
+func (p *patient) End(_ hub.Twin, err error) { p.end(err) }
 
 // A stormyFleet pushes from any goroutine.
 type stormyFleet struct {

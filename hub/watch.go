@@ -23,10 +23,11 @@ type Watcher struct {
 	poll   *poller
 }
 
-// WatchOptions say how a hub is polled; the zero value is fit for Azure IoT Hub. A hub that pushes
-// is read under the same limits, once for each wait.
+// WatchOptions say how a hub is read; the zero value is fit for Azure IoT Hub. A hub that pushes is
+// read under the same limits, but only once for each wait.
 type WatchOptions struct {
-	// ReadsPerSecond bounds the reads of twins, all together. 0: 100, the quota of a small Azure hub.
+	// ReadsPerSecond bounds the reads of twins, all together. 0: 100, the quota of a small Azure hub;
+	// of a hub that pushes, 10,000, so that many who begin to wait at once soon know what is there.
 	ReadsPerSecond float64
 
 	// MinInterval is the pause between two reads of a twin that has just changed, 0: 200ms. While
@@ -40,8 +41,12 @@ type WatchOptions struct {
 	ReadTimeout time.Duration
 }
 
-func (o WatchOptions) withDefaults() WatchOptions {
-	o.ReadsPerSecond = orDefault(o.ReadsPerSecond, 100)
+func (o WatchOptions) withDefaults(pushes bool) WatchOptions {
+	perSecond := 100.0
+	if pushes {
+		perSecond = 10_000
+	}
+	o.ReadsPerSecond = orDefault(o.ReadsPerSecond, perSecond)
 	o.MinInterval = orDefault(o.MinInterval, 200*time.Millisecond)
 	o.MaxInterval = max(orDefault(o.MaxInterval, 5*time.Second), o.MinInterval)
 	o.InFlight = orDefault(o.InFlight, 32)
@@ -59,7 +64,7 @@ func orDefault[T int | float64 | time.Duration](v, otherwise T) T {
 // NewWatcher makes the Watcher of a hub; it subscribes if the hub is a Pusher.
 func NewWatcher(c clock.Clock, h Hub, o WatchOptions) *Watcher {
 	pusher, _ := h.(Pusher)
-	return &Watcher{clock: c, hub: h, pusher: pusher, poll: newPoller(c, h, o.withDefaults(), pusher == nil)}
+	return &Watcher{clock: c, hub: h, pusher: pusher, poll: newPoller(c, h, o.withDefaults(pusher != nil), pusher == nil)}
 }
 
 // Watch calls f with the twin as it is now, and again after each change, one call at a time, until
@@ -98,9 +103,9 @@ type watch struct {
 	told    atomic.Bool // of a twin
 
 	turn   sync.Mutex // held while hear is called, so that the calls are one at a time; guards what is below
-	last   state      // of the twin that was told
-	failed bool       // an error was told since
+	failed bool       // an error was told last
 	pushed bool       // the hub's pushes have taken over from the read
+	last   state      // of the twin that was told
 }
 
 func (s *watch) begin() {

@@ -21,10 +21,18 @@ type Env struct {
 	Device  string        // empty: none in scope
 	Timeout time.Duration // of the attempt
 	HTTP    *nethttp.Client
-	Key     string            // names this step of this run, the same in each attempt, for servers that take an idempotency key
-	Waiting func(what string) // tells people what a waiting step sees
-	Mask    *engine.Masker    // of the run's secrets: expressions see no secret that a device or server echoes
+	Key     string // names this step of this run, the same in each attempt, for servers that take an idempotency key
+	audience
 }
+
+// An audience is people who are told what a waiting step sees.
+type audience struct {
+	Mask *engine.Masker // of the world's secrets: expressions see no secret that a device or server echoes
+	told func(what string)
+}
+
+// Waiting tells what a waiting step sees.
+func (a audience) Waiting(what string) { a.told(a.Mask.Text(what)) }
 
 func (e Env) target(module string) hub.Target { return hub.Target{Device: e.Device, Module: module} }
 
@@ -107,11 +115,9 @@ func (w *World) env(run engine.RunStart, c engine.Command, waiting func(what str
 	if !ok && !c.Type.NoDevice {
 		return Env{}, &engine.Error{Kind: engine.KindInvalid, Message: fmt.Sprintf("there is no hub %q; name one of the configuration's", name)}
 	}
-	mask := w.mask
 	return Env{
 		Clock: w.Clock, Hub: fleet.Hub, HubName: name, Twins: fleet.Twins, Device: c.Device, Timeout: c.Timeout,
-		HTTP: w.HTTP, Key: run.ID + "/" + string(c.At.Step()), Mask: mask,
-		Waiting: func(what string) { waiting(mask.Text(what)) },
+		HTTP: w.HTTP, Key: run.ID + "/" + string(c.At.Step()), audience: audience{w.mask, waiting},
 	}, nil
 }
 

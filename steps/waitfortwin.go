@@ -42,49 +42,48 @@ type waitForTwinResult struct {
 const lookAgain = time.Second
 
 func startWaitForTwin(env Env, p waitForTwinParams, answer func(waitForTwinResult, error)) (stop func(cause error)) {
-	w := &twinWait{clock: env.Clock, began: env.Clock.Now(), until: p.Until, mask: env.Mask, waiting: env.Waiting, answer: answer}
+	w := &twinWait{clock: env.Clock, began: env.Clock.Now(), until: p.Until, audience: env.audience, answer: answer}
 	again := time.Duration(0)
 	if p.Until.UsesNow() {
 		again = lookAgain
 	}
-	return env.Twins.Wait(env.target(p.Module), again, w.look, w.end)
+	return env.Twins.Wait(env.target(p.Module), again, w)
 }
 
 // A twinWait is what stays in memory of a run that waits for nothing but a twin. There may be very many.
 type twinWait struct {
-	clock   clock.Clock
-	began   time.Time
-	until   *expr.Bound
-	mask    *engine.Masker
-	waiting func(what string)
-	answer  func(waitForTwinResult, error)
+	audience
+	clock  clock.Clock
+	began  time.Time
+	until  *expr.Bound
+	answer func(waitForTwinResult, error)
 
 	mu   sync.Mutex // guards seen
 	seen string     // what the twin said when it was looked at last
 }
 
-// look asks whether the twin meets the condition, and says what it sees if it does not. It is called by
+// Look asks whether the twin meets the condition, and says what it sees if it does not. It is called by
 // whoever changes the twin: a bug here must not end them.
-func (w *twinWait) look(t hub.Twin) (met bool, err error) {
+func (w *twinWait) Look(t hub.Twin) (met bool, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &engine.Error{Kind: engine.KindInternal, Message: fmt.Sprintf("panicked: %v; this is a bug in twinbook, not in your workflow: please report it", v)}
 		}
 	}()
-	now, names := w.clock.Now(), map[string]any{"twin": w.mask.Value(twinJSON(t))}
+	now, names := w.clock.Now(), map[string]any{"twin": w.Mask.Value(twinJSON(t))}
 	met, err = isMet(w.until, "until", now, names)
 	if err != nil || met {
 		return met, err
 	}
-	what := describe(w.until.Explain(now, names), w.until.Why(now, names), "twin", "is still")
+	what := describe(w.until, now, names, "twin", "is still")
 	w.mu.Lock()
 	w.seen = what
 	w.mu.Unlock()
-	w.waiting(what)
+	w.Waiting(what)
 	return false, nil
 }
 
-func (w *twinWait) end(t hub.Twin, err error) {
+func (w *twinWait) End(t hub.Twin, err error) {
 	if err == nil {
 		w.answer(waitForTwinResult{Twin: twinJSON(t), Waited: w.clock.Now().Sub(w.began)}, nil)
 		return
