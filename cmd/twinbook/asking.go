@@ -43,6 +43,9 @@ func until(ctx context.Context, j openJournal, id string, limit time.Duration, m
 	end := time.Now().Add(limit)
 	for {
 		run, err := j.Run(ctx, id)
+		if err == nil && run.Status == "" && run.Driver == "" { // its process may have ended between the two
+			run, err = j.Run(ctx, id)
+		}
 		if err != nil || met(run) {
 			return run, err
 		}

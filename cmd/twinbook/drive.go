@@ -89,6 +89,7 @@ func (a *app) beginAll(ctx context.Context, courses []course, runs *runner.Runne
 }
 
 // leaveBehind are the last words about runs that are left where they are, past all that still waits to be written.
+// The journal is not closed: what it has acknowledged is on disk, and the process's end gives the runs up.
 func (a *app) leaveBehind(j openJournal, handles []*runner.Handle) {
 	text := "\n" // below the live line
 	if j.file != "" {
@@ -99,7 +100,6 @@ func (a *app) leaveBehind(j openJournal, handles []*runner.Handle) {
 		text += fmt.Sprintf("%s left unfinished: %s goes on\n", counted(len(handles), "run"), a.command("runs resume "+which))
 	}
 	a.errScreen.Write([]byte(text))
-	j.close()
 }
 
 // command is how to call the program again so that it finds the same journal.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -60,8 +59,12 @@ type openJournal struct {
 	close func() error
 }
 
-// closeInto closes the journal at the end of a command, whose failure it adds to.
-func (j openJournal) closeInto(failure *error) { *failure = errors.Join(*failure, j.close()) }
+// closeInto closes the journal at the end of a command. What goes wrong then has been told if the command failed.
+func (j openJournal) closeInto(failure *error) {
+	if err := j.close(); err != nil && *failure == nil {
+		*failure = coded{exitFailed, err}
+	}
+}
 
 // journalFlag is --journal.
 func (a *app) journalFlag(flags *pflag.FlagSet) {
@@ -70,6 +73,22 @@ func (a *app) journalFlag(flags *pflag.FlagSet) {
 
 // openJournal opens the journal that the flag, the environment and the configuration name, to record runs in it.
 func (a *app) openJournal(ctx context.Context, c *configuration) (openJournal, error) {
+	return a.openJournalWith(ctx, c, journal.Options{Keep: journal.Retention{Age: c.journal.keepFor, Runs: c.journal.keepRuns}})
+}
+
+// readJournal opens it to look at runs. It may be one that cannot be written.
+func (a *app) readJournal(ctx context.Context, c *configuration) (openJournal, error) {
+	j, failure := a.openJournalWith(ctx, c, journal.Options{})
+	if failure == nil || ctx.Err() != nil {
+		return j, failure
+	}
+	if j, err := a.openJournalWith(ctx, c, journal.Options{ReadOnly: true}); err == nil {
+		return j, nil
+	}
+	return j, failure
+}
+
+func (a *app) openJournalWith(ctx context.Context, c *configuration, o journal.Options) (openJournal, error) {
 	file, err := a.journalFile(c)
 	switch {
 	case err != nil:
@@ -77,9 +96,7 @@ func (a *app) openJournal(ctx context.Context, c *configuration) (openJournal, e
 	case file == inMemory:
 		return openJournal{Journal: journal.NewMemory(), close: func() error { return nil }}, nil
 	}
-	kept, err := journal.OpenSQLite(ctx, file, journal.Options{
-		Keep: journal.Retention{Age: c.journal.keepFor, Runs: c.journal.keepRuns},
-	})
+	kept, err := journal.OpenSQLite(ctx, file, o)
 	switch {
 	case err == nil:
 		return openJournal{Journal: kept, file: kept.File(), close: kept.Close}, nil

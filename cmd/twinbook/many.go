@@ -11,7 +11,7 @@ import (
 type oneOfMany struct{ plainReporter }
 
 func newOneOfMany(a *app, id string) *oneOfMany {
-	mark := id[max(0, len(id)-markLength):] + "  "
+	mark := id[max(0, len(id)-shortestID):] + "  "
 	return &oneOfMany{*newPlain(screen{w: marked{a.err, mark}}, marked{a.out, mark})}
 }
 
@@ -42,6 +42,3 @@ func (m marked) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
-
-// markLength is how much of an id tells runs apart that go on at the same time.
-const markLength = 5

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
@@ -30,10 +31,11 @@ func (p *plainReporter) begin(h header) {
 	p.standing(h)
 }
 
-// standing says what a run waits for when it goes on.
+// standing says what a run waits for when it goes on; the answer to what is done once is not waited for any more.
 func (p *plainReporter) standing(h header) {
+	lost := p.tracker.unsure()
 	for _, s := range p.tracker.order {
-		if !s.ended && s.why != "" {
+		if !s.ended && s.why != "" && !slices.Contains(lost, s) {
 			p.say(h.resumed, "waiting", p.path(s.at)+p.title(p.tracker, s.at, s.title, s.device)+": "+s.why)
 		}
 	}

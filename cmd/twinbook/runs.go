@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -37,7 +38,7 @@ func (a *app) runsCommand() *cobra.Command {
 	return c
 }
 
-// withJournal opens the journal for one command. What is said is in one of formats, the first unless --output
+// withJournal opens the journal for one command that looks at it, or tidies it up. What is said is in one of formats, the first unless --output
 // or the environment says otherwise.
 func (a *app) withJournal(ctx context.Context, f *runsFlags, do func(j openJournal, format string) error, formats ...string) error {
 	format, err := a.outputFormat(f.output, formats...)
@@ -48,7 +49,7 @@ func (a *app) withJournal(ctx context.Context, f *runsFlags, do func(j openJourn
 	if err != nil {
 		return err
 	}
-	j, err := a.openJournal(ctx, config)
+	j, err := a.readJournal(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,8 @@ func severalFit(ctx context.Context, j openJournal, short string, ids []string) 
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&b, "\n  %s  %s  %s  began %s", run.ID, clean(run.Workflow), standing(run), run.Started.Format("2006-01-02 15:04:05 UTC"))
+		state, _ := stateWords(run, time.Now())
+		fmt.Fprintf(&b, "\n  %s  %s  %s  began %s", run.ID, clean(run.Workflow), state, run.Started.Format(timeLayout))
 	}
 	return errors.New(b.String())
 }
@@ -109,17 +111,4 @@ func (j openJournal) title() string {
 		return "a journal in memory"
 	}
 	return j.file
-}
-
-// standing is how a run ended, or what it is about, in a word or two.
-func standing(r journal.Run) string {
-	switch {
-	case r.Status != "":
-		return string(r.Status)
-	case r.Standing.Paused:
-		return "paused"
-	case r.Driver == "":
-		return "left unfinished"
-	}
-	return "under way"
 }

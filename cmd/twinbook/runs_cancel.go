@@ -24,7 +24,8 @@ func (a *app) runsCancel(f *runsFlags) *cobra.Command {
 			"cancelled here: it goes on with the cancel, so that its finally blocks run.\n\n" +
 			"Exit codes: 0 the runs have ended, and none of them failed; 1 one failed while it was ended, or has not ended yet;\n" +
 			"2 a run, file, flag or configuration is wrong, nothing was touched; 130, 143 interrupted.",
-		Args: func(c *cobra.Command, args []string) error { return namesRuns(c, args, false) },
+		Args:              func(c *cobra.Command, args []string) error { return namesRuns(c, args, false) },
+		ValidArgsFunction: a.completeRuns(hasNotEnded),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withControl(c.Context(), f, hub, func(k control) error {
 				runs, err := findRuns(c.Context(), k.journal, args)

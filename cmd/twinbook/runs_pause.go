@@ -22,7 +22,8 @@ func (a *app) runsPause(f *runsFlags) *cobra.Command {
 			"Waits until it has been heard. " + "A run that no process drives is paused when one goes on with it.\n\n" +
 			"Exit codes: 0 the runs are paused, or will be; 1 one has ended already, or was not heard in time; 2 a run, flag or\n" +
 			"configuration is wrong.",
-		Args: func(c *cobra.Command, args []string) error { return namesRuns(c, args, false) },
+		Args:              func(c *cobra.Command, args []string) error { return namesRuns(c, args, false) },
+		ValidArgsFunction: a.completeRuns(hasNotEnded),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withControl(c.Context(), f, "", func(k control) error {
 				runs, err := findRuns(c.Context(), k.journal, args)

@@ -24,7 +24,8 @@ func (a *app) runsResume(f *runsFlags) *cobra.Command {
 			"done again; one that may not ends as interrupted. A run that is paused goes on, here or where it is driven.\n\n" +
 			"Exit codes: 0 all runs have succeeded, or go on where they are driven; 1 one has not, or another process drives it;\n" +
 			"2 a run, file, flag or configuration is wrong, nothing was touched; 130, 143 interrupted.",
-		Args: func(c *cobra.Command, args []string) error { return namesRuns(c, args, all) },
+		Args:              func(c *cobra.Command, args []string) error { return namesRuns(c, args, all) },
+		ValidArgsFunction: a.completeRuns(hasNotEnded),
 		RunE: func(c *cobra.Command, args []string) error {
 			if all && hub != "" {
 				return errors.New("--hub says which hub the runs are on that you name; --all goes on with each on its own")

@@ -52,8 +52,11 @@ func (a *app) nameUnfinished(ctx context.Context, j openJournal) error {
 // orphanText is a run that nobody drives, in a line.
 func orphanText(run journal.Run) string {
 	text := clean(run.Workflow)
+	if run.Device != "" {
+		text += " on " + clean(run.Device)
+	}
 	if run.Standing.Paused {
 		text += ", paused"
 	}
-	return text + ", began " + run.Started.Format("2006-01-02 15:04:05 UTC")
+	return text + ", began " + run.Started.Format(timeLayout)
 }
