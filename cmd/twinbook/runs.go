@@ -30,6 +30,8 @@ func (a *app) runsCommand() *cobra.Command {
 		a.runsList(&f),
 		a.runsShow(&f),
 		a.runsEvents(&f),
+		a.runsExport(&f),
+		a.runsImport(&f),
 		a.runsRemove(&f),
 		a.runsResume(&f),
 		a.runsCancel(&f),

@@ -61,7 +61,7 @@ func (a *app) removeRuns(ctx context.Context, j openJournal, args []string, f rm
 		return err
 	}
 	if gone.unfinished > 0 {
-		fmt.Fprintf(a.err, "%s not ended and will stay; %s ends one\n", have(gone.unfinished), a.command("runs cancel RUN"))
+		fmt.Fprintf(a.err, "%s %s not ended and will stay; %s ends one\n", counted(gone.unfinished, "run"), has(gone.unfinished), a.command("runs cancel RUN"))
 	}
 	if len(gone.runs) == 0 {
 		fmt.Fprintln(a.err, "no run is removed")
@@ -74,19 +74,14 @@ func (a *app) removeRuns(ctx context.Context, j openJournal, args []string, f rm
 	}
 	for from := 0; from < len(gone.runs); from += pageOfRuns {
 		if err := removePage(ctx, j, gone.runs[from:min(from+pageOfRuns, len(gone.runs))]); err != nil {
-			return errors.Join(err, fmt.Errorf("%s removed before that", have(from)))
+			if from > 0 {
+				err = fmt.Errorf("%w; before that, %s removed", err, counted(from, "run"))
+			}
+			return coded{exitFailed, err}
 		}
 	}
 	fmt.Fprintf(a.err, "removed %s\n", counted(len(gone.runs), "run"))
 	return nil
-}
-
-// have is "1 run has" or "3 runs have".
-func have(n int) string {
-	if n == 1 {
-		return "1 run has"
-	}
-	return fmt.Sprintf("%d runs have", n)
 }
 
 func removePage(ctx context.Context, j journal.Journal, runs []journal.Run) error {
