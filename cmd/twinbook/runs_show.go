@@ -32,6 +32,7 @@ func (a *app) runsShow(f *runsFlags) *cobra.Command {
 			if !slices.Contains(modes, s.values) {
 				return fmt.Errorf("--values %s: it can be %s", clean(s.values), orWords(modes))
 			}
+			collectAt(100) // all of a long run is kept, and little garbage made of it
 			return a.withJournal(c.Context(), f, func(j openJournal, format string) error {
 				run, err := findRun(c.Context(), j, args[0])
 				if err != nil {

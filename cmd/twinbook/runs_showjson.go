@@ -56,7 +56,7 @@ type tryJSON struct {
 	StartedAt  time.Time      `json:"startedAt"`
 	FinishedAt time.Time      `json:"finishedAt,omitzero"`
 	Params     map[string]any `json:"params"`
-	Outputs    map[string]any `json:"outputs"`
+	Outputs    map[string]any `json:"outputs,omitempty"` // of one that was not the last
 	Error      *engine.Error  `json:"error,omitempty"`
 	Kept       bool           `json:"kept,omitempty"`
 }
@@ -149,12 +149,16 @@ func shownStep(s *engine.TracedStep, sights map[engine.Address]journal.Sight) sh
 		Parts: partsJSON(s.Parts, sights),
 	}
 	for i, a := range s.Attempts {
-		shown.Tries[i] = tryJSON{
-			At: a.At, StartedAt: a.Started, FinishedAt: a.Ended, Params: orNone(a.Params), Outputs: objectOf(a.Value), Error: a.Error, Kept: a.Kept,
+		shown.Tries[i] = tryJSON{At: a.At, StartedAt: a.Started, FinishedAt: a.Ended, Params: orNone(a.Params), Error: a.Error, Kept: a.Kept}
+		if i < len(s.Attempts)-1 { // those of the last one are the step's
+			shown.Tries[i].Outputs, _ = a.Value.(map[string]any)
 		}
 	}
 	for i, r := range s.Retries {
 		shown.Retried[i] = retryJSON{Time: r.Time, Attempt: r.Attempt, Error: r.Error, Due: r.Due}
+	}
+	if s.Step.ForEach != nil {
+		shown.Outputs = orNone(nil) // its results are its parts
 	}
 	if s.Ended.IsZero() {
 		shown.Waits = waiting(s, sights)

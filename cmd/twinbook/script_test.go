@@ -45,7 +45,9 @@ func TestMain(m *testing.M) {
 //	run-id VAR FILE           set VAR to the last id of a run in a file
 //	own-device ID ANSWER      connect a device of one's own that answers methods with ANSWER
 //	echo-server FILE…         start a web server that answers with what it was sent, and write its address for ECHO in files
+//	until RE ARG…             run twinbook again and again until its out meets RE
 //	normal FILE               replace ids, times and durations, which differ from run to run
+//	normal-runs FILE          the same in what runs prints for people, and spaces between columns
 func TestScripts(t *testing.T) {
 	repo, err := filepath.Abs("../..")
 	if err != nil {
@@ -63,7 +65,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": cmdExits, "signal": cmdSignal, "simulate": cmdSimulate, "begin": cmdBegin, "seen": cmdSeen, "await": cmdAwait, "kill9": cmdKill9, "run-id": cmdRunID,
-			"own-device": cmdOwnDevice, "echo-server": cmdEchoServer, "normal": cmdNormal,
+			"own-device": cmdOwnDevice, "echo-server": cmdEchoServer, "normal": cmdNormal, "normal-runs": cmdNormalRuns, "until": cmdUntil,
 		},
 	})
 }
