@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/twinbook/twinbook/engine"
 )
@@ -128,8 +127,7 @@ func (a *appending) do(t *transaction) error {
 		return err
 	}
 	if a.block.n > 0 && !s.standing.Parked {
-		s.listed = true
-		t.heads = append(t.heads, s.key, s.head)
+		t.list(s)
 	}
 	return nil
 }
@@ -150,22 +148,6 @@ func (t *transaction) stand(a *appending, s *state) error {
 		return t.unlist(s)
 	}
 	return nil
-}
-
-// unlist takes the end of a run's chain from the list, since its own row has it.
-func (t *transaction) unlist(s *state) error {
-	for i := 0; i < len(t.heads); i += headColumns { // of an append in the same transaction
-		if t.heads[i] == s.key {
-			t.heads = slices.Delete(t.heads, i, i+headColumns)
-			break
-		}
-	}
-	if !s.listed {
-		return nil
-	}
-	s.listed = false
-	_, err := t.c.exec("DELETE FROM heads WHERE run = ?", s.key)
-	return err
 }
 
 // end keeps that a run has ended, and drops what is needed only until then.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"database/sql/driver"
 	"fmt"
-	"slices"
 )
 
 // beginning is a Begin on its way.
@@ -149,5 +148,8 @@ func (c *conn) keepSource(text []byte) (int64, error) {
 	if row != nil {
 		return row[0].(int64), nil
 	}
-	return c.insert("INSERT INTO sources (hash, text) VALUES (?, ?)", hash[:], slices.Concat([]byte{}, text))
+	if text == nil {
+		text = []byte{} // which is not NULL
+	}
+	return c.insert("INSERT INTO sources (hash, text) VALUES (?, ?)", hash[:], text)
 }

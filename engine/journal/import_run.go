@@ -119,7 +119,7 @@ func (g *stagingEvents) do(t *transaction) error {
 		return err
 	}
 	t.append(&s, g.block)
-	t.heads = append(t.heads, s.key, s.head)
+	t.list(&s)
 	t.after = append(t.after, func() { g.run.state = s })
 	return nil
 }

@@ -19,6 +19,7 @@ type state struct {
 	devices  []string // some that it did something with
 	sights   bool     // some were kept
 	listed   bool     // table heads has its head
+	moved    bool     // it is to have it at the end of the transaction
 }
 
 // manyStates is how many runs may be under way before those that have not been heard of lately are forgotten.

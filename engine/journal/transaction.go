@@ -15,7 +15,7 @@ type transaction struct {
 	c      *conn
 
 	rows     []driver.Value // of the events, added at once at the end
-	heads    []driver.Value // of the runs they belong to
+	moved    []*state       // whose end of the chain table heads is to have
 	children map[childCount]int64
 	programs map[int64]int64 // runs that came and went, by program
 	lastRun  int64           // the greatest key of a run; 0: not known
@@ -84,7 +84,7 @@ func (t *transaction) finish() error {
 	if err := t.insert(t.rows, eventColumns, insertEvents, insertEvent); err != nil {
 		return err
 	}
-	if err := t.insert(t.heads, headColumns, insertHeads, insertHead); err != nil {
+	if err := t.insertHeads(); err != nil {
 		return err
 	}
 	for c, by := range t.children {
@@ -101,6 +101,37 @@ func (t *transaction) finish() error {
 		return err
 	}
 	return t.writer.beat()
+}
+
+// list notes that table heads is to have the end of a run's chain.
+func (t *transaction) list(s *state) {
+	if !s.moved {
+		s.moved = true
+		t.moved = append(t.moved, s)
+	}
+}
+
+// insertHeads writes the ends of chains, but of those runs that have parked or ended since: their own rows have them.
+func (t *transaction) insertHeads() error {
+	rows := make([]driver.Value, 0, headColumns*len(t.moved))
+	for _, s := range t.moved {
+		if s.moved {
+			s.moved, s.listed = false, true
+			rows = append(rows, s.key, s.head)
+		}
+	}
+	return t.insert(rows, headColumns, insertHeads, insertHead)
+}
+
+// unlist takes the end of a run's chain from table heads, since its own row has it.
+func (t *transaction) unlist(s *state) error {
+	s.moved = false
+	if !s.listed {
+		return nil
+	}
+	s.listed = false
+	_, err := t.c.exec("DELETE FROM heads WHERE run = ?", s.key)
+	return err
 }
 
 // writeCount adds to a number of child runs. What is taken from it is not if the parent has gone.

@@ -33,6 +33,7 @@ func Exercise(t *testing.T, open func(t *testing.T) journal.Journal) {
 		"IDsCanBeShort":              idsCanBeShort,
 		"StandingIsKept":             standingIsKept,
 		"LaterComesBeforeTheNext":    laterComesBeforeWhatFollows,
+		"LaterAndTheLast":            laterAndTheLast,
 		"LaterIsKeptSoon":            laterIsKeptSoon,
 		"LaterIsNotLostUnnoticed":    laterCannotBeLostUnnoticed,
 		"SightsAreReplaced":          sightsAreReplaced,
@@ -153,7 +154,7 @@ func beginRefusesOtherEvents(t *testing.T, j journal.Journal) {
 }
 
 func sourcesAreKept(t *testing.T, j journal.Journal) {
-	want := []journal.Source{{File: "b.yaml", Text: []byte("version: 1\n")}, {File: "a.yaml", Text: []byte("\xff\x00")}, {File: "c.yaml", Text: []byte("version: 1\n")}}
+	want := []journal.Source{{File: "b.yaml", Text: []byte("version: 1\n")}, {File: "a.yaml", Text: []byte("\xff\x00")}, {File: "c.yaml", Text: []byte("version: 1\n")}, {File: "empty.yaml"}}
 	for _, id := range []string{"r1", "r2"} {
 		if err := j.Begin(t.Context(), beginning(begun(id), want...)); err != nil {
 			t.Fatal(err)
@@ -162,7 +163,7 @@ func sourcesAreKept(t *testing.T, j journal.Journal) {
 	want[0].Text[0] = 'V' // the caller's own affair
 	for _, id := range []string{"r1", "r2"} {
 		got, err := j.Sources(t.Context(), id)
-		if err != nil || len(got) != 3 || got[0].File != "b.yaml" || string(got[0].Text) != "version: 1\n" || string(got[1].Text) != "\xff\x00" || got[2].File != "c.yaml" {
+		if err != nil || len(got) != 4 || got[0].File != "b.yaml" || string(got[0].Text) != "version: 1\n" || string(got[1].Text) != "\xff\x00" || got[2].File != "c.yaml" || got[3].Text == nil || len(got[3].Text) != 0 {
 			t.Errorf("%s: sources %q, %v", id, got, err)
 		}
 	}

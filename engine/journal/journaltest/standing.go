@@ -76,6 +76,30 @@ func laterComesBeforeWhatFollows(t *testing.T, j journal.Journal) {
 	}
 }
 
+// laterAndTheLast: the run parks or ends with the commit that holds many appends.
+func laterAndTheLast(t *testing.T, j journal.Journal) {
+	begin(t, j, "r1")
+	n := 1
+	for _, s := range []journal.Standing{{Parked: true}, {}, {Parked: true, Alert: true}, {}} {
+		for range 5 {
+			if err := j.AppendLater("r1", []engine.Event{done("a")}, journal.Standing{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		last := done("b")
+		if n == 19 {
+			last = ended()
+		}
+		if err := j.Append(t.Context(), "r1", []engine.Event{last}, s); err != nil {
+			t.Fatal(err)
+		}
+		n += 6
+		if events := read(t, j, "r1", 0); len(events) != n || events[n-1].Kind != last.Kind || events[n-1].At != last.At {
+			t.Fatalf("%d events, want %d and the last one at the end", len(events), n)
+		}
+	}
+}
+
 func laterIsKeptSoon(t *testing.T, j journal.Journal) {
 	begin(t, j, "r1")
 	if err := j.AppendLater("r1", []engine.Event{done("a"), done("b")}, journal.Standing{}); err != nil {

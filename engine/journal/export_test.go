@@ -1,0 +1,219 @@
+package journal_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
+)
+
+func memoryFile(t testing.TB) *journal.SQLite {
+	t.Helper()
+	return open(t, filepath.Join(t.TempDir(), "journal.db"), journal.Options{})
+}
+
+// someRuns are three runs that have ended, one with a child, and one that has not.
+func someRuns(t *testing.T, j *journal.SQLite) {
+	at := time.Date(2026, 3, 1, 2, 30, 0, 5, time.UTC)
+	sources := []journal.Source{{File: "a.yaml", Text: []byte("version: 1\n")}, {File: "b.bin", Text: []byte("\xff\x00")}, {File: "c.yaml", Text: []byte{}}}
+	for i, id := range []string{"r1", "r2", "c1", "r3", "open"} {
+		start := &engine.RunStart{ID: id, Workflow: "w", File: "a.yaml", Hash: "h", Hub: "desk", Inputs: map[string]any{"n": float64(i)}, RetryOf: "old"}
+		if id == "c1" {
+			start.Parent, start.Key = "r2", "dev-1"
+		}
+		first := engine.Event{Time: at.Add(time.Duration(i)), Kind: engine.RunStarted, Start: start}
+		if err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{first}, Sources: sources[:i%4]}); err != nil {
+			t.Fatal(err)
+		}
+		for k := range i * 150 {
+			e := engine.Event{Time: at, Kind: engine.StepStarted, At: "a#1", Device: fmt.Sprint("dev-", k%3), Params: map[string]any{"x": "<é\u2028>"}}
+			if err := j.AppendLater(id, []engine.Event{e, {Time: at, Kind: engine.StepDone, At: "a#1", Error: &engine.Error{Kind: engine.KindFailed}}}, journal.Standing{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if id != "open" {
+			if err := j.Append(t.Context(), id, ended(), journal.Standing{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func exported(t *testing.T, j *journal.SQLite, runs ...string) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := j.Export(t.Context(), &b, runs...); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestExportAndImport(t *testing.T) {
+	from, to := memoryFile(t), memoryFile(t)
+	someRuns(t, from)
+	begin(t, to, "r1", journal.Standing{}) // another one of this name
+	text := exported(t, from, "r1", "r2", "r3")
+	got, err := to.Import(t.Context(), strings.NewReader(text))
+	if err != nil || got != (journal.Imported{Runs: 3, Skipped: 1}) {
+		t.Fatalf("%+v, %v, want r2, c1 and r3, and r1 skipped", got, err)
+	}
+	for _, id := range []string{"r2", "c1", "r3"} {
+		same(t, from, to, id)
+	}
+	if events, err := to.Events(t.Context(), "r1", 0); err != nil || len(events) != 2 {
+		t.Errorf("the run that was there has %d events, %v, want its 2", len(events), err)
+	}
+	if counts, err := to.Children(t.Context(), "r2"); err != nil || counts[engine.Succeeded] != 1 || len(counts) != 1 {
+		t.Errorf("children %v, %v", counts, err)
+	}
+	if runs, err := to.Runs(t.Context(), journal.Filter{Device: "dev-2"}); err != nil || len(runs) != 2 {
+		t.Errorf("runs of a device: %+v, %v, want r2 and r3", runs, err)
+	}
+	if again := exported(t, to, "r2", "r3"); again != exported(t, from, "r2", "r3") {
+		t.Error("what was imported is exported as something else")
+	}
+	if got, err := to.Import(t.Context(), strings.NewReader(text)); err != nil || got != (journal.Imported{Skipped: 4}) {
+		t.Errorf("again: %+v, %v, want all skipped", got, err)
+	}
+	if err := to.Remove(t.Context(), "r2", "r3"); err != nil {
+		t.Errorf("imported runs cannot be removed: %v", err)
+	}
+}
+
+// same holds a run in one journal against the same in another.
+func same(t *testing.T, a, b *journal.SQLite, id string) {
+	t.Helper()
+	read := func(j *journal.SQLite) (journal.Run, []engine.Event, []journal.Source) {
+		run, err := j.Run(t.Context(), id)
+		events, err2 := j.Events(t.Context(), id, 0)
+		sources, err3 := j.Sources(t.Context(), id)
+		if err := errors.Join(err, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		return run, events, sources
+	}
+	run1, events1, sources1 := read(a)
+	run2, events2, sources2 := read(b)
+	if run1 != run2 {
+		t.Errorf("run %+v, want %+v", run2, run1)
+	}
+	if !reflect.DeepEqual(events1, events2) {
+		t.Errorf("run %s: %d events are not the %d there were", id, len(events2), len(events1))
+	}
+	if !reflect.DeepEqual(sources1, sources2) {
+		t.Errorf("run %s: sources %q, want %q", id, sources2, sources1)
+	}
+}
+
+func TestExportRefuses(t *testing.T) {
+	j := memoryFile(t)
+	someRuns(t, j)
+	var b bytes.Buffer
+	err := j.Export(t.Context(), &b, "r1", "open")
+	wantWords(t, err, "run open", "two journals must never drive the same run")
+	if !errors.Is(err, journal.ErrUnfinished) || b.Len() > 0 {
+		t.Errorf("%v, %d bytes written", err, b.Len())
+	}
+	if err := j.Export(t.Context(), &b, "nobody"); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("%v, want ErrNotFound", err)
+	}
+}
+
+func TestImportRefuses(t *testing.T) {
+	from := memoryFile(t)
+	someRuns(t, from)
+	lines := strings.SplitAfter(exported(t, from, "r1", "r2"), "\n")
+	// 1 version, 2 run r1, 3 RunStarted, 4 RunEnded, 5 source, 6 run r2, 7 RunStarted, 8 to 307, 308 RunEnded, 309 and so on c1
+	if !strings.Contains(lines[4], `"source"`) || !strings.Contains(lines[5], `"r2"`) {
+		t.Fatalf("lines %q", lines[:8])
+	}
+	edit := func(line int, text string) []string {
+		changed := slices.Clone(lines)
+		changed[line-1] = text
+		return changed
+	}
+	swap := func(line int, old, new string) []string {
+		if !strings.Contains(lines[line-1], old) {
+			t.Fatalf("line %d has no %s: %s", line, old, lines[line-1])
+		}
+		return edit(line, strings.Replace(lines[line-1], old, new, 1))
+	}
+	for name, c := range map[string]struct {
+		lines []string
+		words []string
+		runs  int
+	}{
+		"no JSON":           {edit(9, "{\n"), []string{"line 9", "no line of an export"}, 1},
+		"unknown field":     {edit(9, `{"evnt":{}}`+"\n"), []string{"line 9", "evnt"}, 1},
+		"two values":        {edit(9, "{} {}\n"), []string{"line 9", "follows"}, 1},
+		"nothing":           {edit(9, "{}\n"), []string{"line 9", "neither"}, 1},
+		"no version":        {lines[1:], []string{"line 1", `{"twinbookRuns":1}`}, 0},
+		"other version":     {edit(1, `{"twinbookRuns":2}`+"\n"), []string{"line 1"}, 0},
+		"a gap":             {append(slices.Clone(lines[:8]), lines[9:]...), []string{"line 9", "run r2", "event 4 stands where 3 should be"}, 1},
+		"doubled":           {edit(9, lines[7]), []string{"line 9", "run r2"}, 1},
+		"unfinished":        {lines[:20], []string{"line 20", "run r2", "the run has not ended", "RunEnded", "two journals"}, 1},
+		"unfinished, more":  {append(slices.Clone(lines[:20]), lines[1]), []string{"line 21", "run r2", "the run has not ended"}, 1},
+		"no beginning":      {append(slices.Clone(lines[:6]), lines[7]), []string{"line 7", "run r2"}, 1},
+		"another's events":  {edit(7, strings.Replace(lines[6], `"id":"r2"`, `"id":"r9"`, 1)), []string{"line 7", "run r9"}, 1},
+		"no run":            {append([]string{lines[0]}, lines[2:]...), []string{"line 2", "belongs to no run"}, 0},
+		"no source":         {append(slices.Clone(lines[:4]), lines[5:]...), []string{"line 5", "run r2", "a.yaml"}, 1},
+		"another text":      {swap(5, "version", "Version"), []string{"line 5", "hash"}, 1},
+		"unknown kind":      {swap(9, `"kind":"`, `"kind":"x`), []string{"line 9", "run r2", "xstepDone"}, 1},
+		"beyond all clocks": {swap(7, `"time":"2026`, `"time":"0026`), []string{"line 7", "run r2"}, 1},
+		"an end without":    {swap(308, `,"end":{"status":"succeeded"}`, ""), []string{"line 308", "RunEnded"}, 1},
+		"ended again":       {append(slices.Clone(lines[:308]), lines[307]), []string{"line 309", "belongs to no run"}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			to := memoryFile(t)
+			got, err := to.Import(t.Context(), strings.NewReader(strings.Join(c.lines, "")))
+			wantWords(t, err, c.words...)
+			runs, listErr := to.Runs(t.Context(), journal.Filter{})
+			if got.Runs != c.runs || len(runs) != c.runs || listErr != nil {
+				t.Errorf("%d imported, %d listed, %v, want the %d before", got.Runs, len(runs), listErr, c.runs)
+			}
+			if got, err := to.Import(t.Context(), strings.NewReader(strings.Join(lines, ""))); err != nil || got.Runs != 3-c.runs {
+				t.Errorf("the whole afterwards: %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func FuzzImport(f *testing.F) {
+	j := memoryFile(f)
+	begin(f, j, "r1", journal.Standing{})
+	if err := j.Append(f.Context(), "r1", ended(), journal.Standing{}); err != nil {
+		f.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := j.Export(f.Context(), &b, "r1"); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.String())
+	to := memoryFile(f)
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := to.Import(t.Context(), strings.NewReader(text))
+		if err != nil && !strings.Contains(err.Error(), "line ") {
+			t.Errorf("error %q names no line", err)
+		}
+		runs, err := to.Runs(t.Context(), journal.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, run := range runs {
+			if events, err := to.Events(t.Context(), run.ID, 0); err != nil || events[len(events)-1].Kind != engine.RunEnded {
+				t.Errorf("run %s of %+v: %v", run.ID, got, err)
+			}
+			if err := to.Remove(t.Context(), run.ID); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
