@@ -34,7 +34,6 @@ type loop struct {
 	answered  map[int64]bool   // requests
 	asked     time.Time        // when the latest one was made
 	cancelled bool             // one of them was a cancel
-	halted    bool             // the latest one was a pause
 	quiet     func() bool      // stops the timer after which a long run has been quiet; nil: none
 	rested    bool             // it has been
 }

@@ -126,6 +126,8 @@ func show(u Update) string {
 		return fmt.Sprintf("%s %s %s", u.Note.Kind, u.Note.At, u.Note.Status)
 	case u.Progress != nil:
 		return fmt.Sprintf("progress %s %s", u.Progress.At, u.Progress.Text)
+	case u.Request != nil:
+		return string(u.Request.Kind) + " " + u.Request.Reason
 	case u.End != nil:
 		return "end " + string(u.End.Status)
 	}

@@ -53,7 +53,7 @@ func (l *loop) waits(w work) bool {
 			return false
 		}
 	}
-	return len(l.timers)+len(l.jobs)+len(w.begin)+len(w.again) > 0 || l.paused()
+	return len(l.timers)+len(l.jobs)+len(w.begin)+len(w.again) > 0 || l.plan.Paused()
 }
 
 // standingOf is what the run is about after w, as the journal is told with the events that led there: parked, if it
@@ -62,12 +62,12 @@ func (l *loop) standingOf(w work) journal.Standing {
 	if l.waits(w) && l.events <= shortStory {
 		return l.parkedAs(w)
 	}
-	return journal.Standing{Paused: l.paused()}
+	return journal.Standing{Paused: l.plan.Paused()}
 }
 
 // parkedAs is what the run is about when it waits, which it does in memory if its time is near.
 func (l *loop) parkedAs(w work) journal.Standing {
-	s := journal.Standing{Parked: true, Paused: l.paused()}
+	s := journal.Standing{Parked: true, Paused: l.plan.Paused()}
 	earliest := func(t time.Time) {
 		if !t.IsZero() && (s.Wake.IsZero() || t.Before(s.Wake)) {
 			s.Wake = eventTime(t)
@@ -98,9 +98,6 @@ func (l *loop) parkedAs(w work) journal.Standing {
 func sameStanding(a, b journal.Standing) bool {
 	return a.Wake.Equal(b.Wake) && a.Parked == b.Parked && a.Alert == b.Alert && a.Paused == b.Paused
 }
-
-// paused says whether somebody has asked for no further step to begin.
-func (l *loop) paused() bool { return l.halted }
 
 // restLater has the loop look again when the run has been quiet for some time.
 func (l *loop) restLater() {

@@ -116,7 +116,25 @@ func drive(t *testing.T, at time.Time, config Config, seed uint64, begin func(co
 	return eventsOf(t, config.Journal, "r1"), ended
 }
 
-// TestKilledAnywhereAnEffectHappensOnce stops a run after each append, and before it, and resumes it.
+// forgetful is a journal that loses with the process what nobody has waited for.
+type forgetful struct {
+	journal.Journal
+	later []engine.Event
+}
+
+func (j *forgetful) Append(ctx context.Context, run string, events []engine.Event, s journal.Standing) error {
+	all := append(j.later, events...)
+	j.later = nil
+	return j.Journal.Append(ctx, run, all, s)
+}
+
+func (j *forgetful) AppendLater(_ string, events []engine.Event, _ journal.Standing) error {
+	j.later = append(j.later, events...)
+	return nil
+}
+
+// TestKilledAnywhereAnEffectHappensOnce stops a run after each append, and before it, with all that was not
+// waited for lost, and resumes it.
 func TestKilledAnywhereAnEffectHappensOnce(t *testing.T) {
 	bothWays(t, killedAnywhereAnEffectHappensOnce)
 }
@@ -148,7 +166,8 @@ func killedAnywhereAnEffectHappensOnce(t *testing.T, park bool) {
 						return do(ctx, run, c, w)
 					}
 				}
-				tapped := tap(j)
+				forgetful := &forgetful{Journal: j}
+				tapped := tap(forgetful)
 				virtual(t, start, func(ctx context.Context, c *clock.Loop) {
 					ctx, stop := c.WithCancel(ctx)
 					defer stop()

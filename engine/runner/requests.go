@@ -65,7 +65,6 @@ func (l *loop) request(e engine.Event) news {
 func (l *loop) note(e engine.Event) {
 	l.asked = e.Time
 	l.cancelled = l.cancelled || e.Kind == engine.CancelRequested
-	l.halted = e.Kind == engine.PauseRequested
 	if e.Request != 0 {
 		if l.answered == nil {
 			l.answered = map[int64]bool{}
