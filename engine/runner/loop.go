@@ -24,9 +24,11 @@ type loop struct {
 
 	jobs      map[engine.Address]*job
 	timers    map[engine.Address]*timer
-	unset     []*timer // those not set yet
-	parties   int      // attempts that have not returned, those given up on included
-	inherited []*watch // of the parked run, until they are taken over
+	unset     []*timer    // those not set yet
+	parties   int         // attempts that have not returned, those given up on included
+	inherited []*watch    // of the parked run, until they are taken over
+	settled   func()      // lets the next parked run be woken
+	unsettled func() bool // stops the timer that calls it
 
 	events    int              // the length of its journal
 	loose     bool             // the latest events were not waited for
@@ -42,6 +44,7 @@ func newLoop(r *Runner, ctx context.Context, id string) *loop {
 	return &loop{
 		Runner: r, id: id, under: ctx, inbox: newInbox(r.config.Clock), done: clock.NewPromise[ending](r.config.Clock),
 		jobs: map[engine.Address]*job{}, timers: map[engine.Address]*timer{},
+		settled: func() {}, unsettled: func() bool { return true },
 	}
 }
 
@@ -50,6 +53,8 @@ func (r *Runner) launch(l *loop, first func(context.Context) (*engine.Outcome, e
 	h := &Handle{runner: r, id: l.id, under: l.under, done: l.done}
 	r.config.Clock.Go(l.under, "run "+l.id, func(ctx context.Context) {
 		end := l.run(ctx, first)
+		l.unsettled()
+		l.settled()
 		if end.parked { // the lot has it
 			l.done.Resolve(end)
 			return

@@ -4,14 +4,21 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/internal/clock"
 )
 
-// mostRebuilt is how many runs are rebuilt from their journals at the same time: enough to keep the journal's
-// readers busy, and few enough that a million runs with the same time are no storm.
-const mostRebuilt = 32
+const (
+	// mostWoken is how many runs are woken at the same time: enough to keep the journal's readers busy, and few enough
+	// that a million runs with the same time are no storm.
+	mostWoken = 32
+
+	// headStart is how long a run that was woken may keep the next one waiting. Most are parked again or have ended
+	// before; those that do something that takes long must not hold up the others.
+	headStart = 50 * time.Millisecond
+)
 
 // A lot is where the runs that were started with one context are parked. Its party wakes them, shows what their
 // watches see, and leaves when no run is left. What follows inbox is guarded by Runner.mu.
@@ -24,7 +31,7 @@ type lot struct {
 	watching map[string][]*watch
 	due      *alarm
 	woken    []string // whose turn is next
-	building int
+	waking   int      // runs that are no longer parked and keep others waiting
 }
 
 func newLot(r *Runner, under context.Context) *lot {
@@ -90,7 +97,7 @@ func (t *lot) run(ctx context.Context) {
 func (t *lot) rebuild() (empty bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for t.building < mostRebuilt {
+	for t.waking < mostWoken {
 		s := t.next()
 		if s == nil {
 			break
@@ -100,11 +107,12 @@ func (t *lot) rebuild() (empty bool) {
 		delete(t.parked, s.run)
 		delete(t.watching, s.run)
 		t.seat(l)
-		t.building++
-		t.launch(l, func(ctx context.Context) (*engine.Outcome, error) { return l.wake(ctx, s.fresh, t.built) })
+		t.waking++
+		l.settled = t.settler()
+		t.launch(l, func(ctx context.Context) (*engine.Outcome, error) { return l.wake(ctx, s.fresh) })
 	}
 	t.due.arm()
-	if len(t.parked) > 0 || t.building > 0 {
+	if len(t.parked) > 0 || t.waking > 0 {
 		return false
 	}
 	t.lots = slices.DeleteFunc(t.lots, func(other *lot) bool { return other == t })
@@ -121,12 +129,18 @@ func (t *lot) next() *stay {
 	return s
 }
 
-// built says that a run is rebuilt, or cannot be.
-func (t *lot) built() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.building--
-	t.nudge()
+// settler makes the function that lets another run be woken. mu is held.
+func (t *lot) settler() func() {
+	over := false // guarded by Runner.mu
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if !over {
+			over = true
+			t.waking--
+			t.nudge()
+		}
+	}
 }
 
 // close ends the watches of all parked runs, and tells who waits for these that they were stopped.

@@ -83,9 +83,8 @@ func (r *Runner) moveIn(ctx context.Context, line journal.Run) bool {
 }
 
 // wake is the first act of a loop whose run was parked. Of a fresh one people have not heard here yet.
-func (l *loop) wake(ctx context.Context, fresh bool, built func()) (*engine.Outcome, error) {
+func (l *loop) wake(ctx context.Context, fresh bool) (*engine.Outcome, error) {
 	past, err := l.read(ctx, l.id)
-	built()
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +92,7 @@ func (l *loop) wake(ctx context.Context, fresh bool, built func()) (*engine.Outc
 		l.stopWatches()
 		return past.ended, nil
 	}
+	l.unsettled = l.config.Clock.After(headStart, l.settled)
 	return l.goOn(ctx, past, fresh)
 }
 

@@ -103,7 +103,7 @@ func TestRecover(t *testing.T) {
 
 // TestRecoverIsNoStorm takes up more runs than are rebuilt at the same time.
 func TestRecoverIsNoStorm(t *testing.T) {
-	const n = 10 * mostRebuilt
+	const n = 10 * mostWoken
 	p := program(do("a", once))
 	var order []string
 	for i := range n {
@@ -116,8 +116,8 @@ func TestRecoverIsNoStorm(t *testing.T) {
 		t.Fatalf("%d handles, %v", len(handles), err)
 	}
 	eventually(t, func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.active)+len(r.lots) == 0 })
-	if j.most > mostRebuilt || j.most < 2 {
-		t.Errorf("%d runs were read at the same time, want at most %d", j.most, mostRebuilt)
+	if j.most > mostWoken || j.most < 2 {
+		t.Errorf("%d runs were read at the same time, want at most %d", j.most, mostWoken)
 	}
 	for _, h := range handles {
 		if outcome, err := h.Wait(t.Context()); err != nil || outcome.Status != engine.Succeeded {
