@@ -19,7 +19,7 @@ type memory struct {
 // remember takes in what a batch keeps of the run before.
 func (r *Run) remember(news []Event) {
 	for _, e := range news {
-		if !e.Kept {
+		if !e.Kept || e.Kind != StepDone && e.Kind != TimerFired {
 			continue
 		}
 		if r.kept == nil {
@@ -55,7 +55,7 @@ func (e Event) answers(c Command) bool {
 	if c.Kind == CommandTimer {
 		return e.Kind == TimerFired
 	}
-	return e.Kind == StepDone && (!e.Kept || e.Device == c.Device)
+	return e.Kind == StepDone && (!e.Kept || e.Device == "" || e.Device == c.Device)
 }
 
 // recall gives the kept answers whose commands are there, the first of them first.

@@ -216,11 +216,17 @@ func TestShowARetry(t *testing.T) {
 	start := *events[0].Start
 	start.ID, start.RetryOf = "1dwvr61g07p3ma", run.ID
 	events[0].Start = &start
-	for i := range events {
-		if at := events[i].At.Step(); at == "before" || at == "reboot" {
-			events[i].Kept = true
+	kept, rest := events[:1:1], []engine.Event(nil)
+	for _, e := range events[1:] {
+		switch at := e.At.Step(); {
+		case at != "before" && at != "reboot":
+			rest = append(rest, e)
+		case e.Kind == engine.StepDone && e.Error == nil:
+			e.At, e.Time, e.Kept = at+"#1", events[0].Time, true
+			kept = append(kept, e)
 		}
 	}
+	events = append(kept, rest...)
 	sources, err := j.Sources(t.Context(), run.ID)
 	if err == nil {
 		err = j.Begin(t.Context(), journal.Beginning{Events: events, Sources: sources})
