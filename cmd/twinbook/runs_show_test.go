@@ -128,7 +128,11 @@ func rebooting(wait time.Duration) act {
 	return func(ctx context.Context, c clock.Clock, cmd engine.Command, waiting func(string)) (any, error) {
 		switch cmd.Type.Name {
 		case "getTwin":
-			return map[string]any{"twin": map[string]any{"deviceId": "myDevice", "connectionState": "Connected", "reported": map[string]any{"firmware": "1.4.2"}}}, clock.Sleep(ctx, c, 20*time.Millisecond)
+			twin := map[string]any{
+				"deviceId": "myDevice", "connectionState": "Connected", "reported": map[string]any{"firmware": "1.4.2"}, "desired": map[string]any{},
+				"tags": map[string]any{"site": "berlin"}, "$metadata": map[string]any{"reported": map[string]any{}},
+			}
+			return map[string]any{"twin": twin}, clock.Sleep(ctx, c, 20*time.Millisecond)
 		case "invokeMethod":
 			if calls++; calls == 1 {
 				return nil, &engine.Error{Kind: engine.KindOffline, Message: "myDevice is not connected"}
@@ -208,28 +212,25 @@ func TestShowALoopThatFailed(t *testing.T) {
 }
 
 func TestShowARetry(t *testing.T) {
-	j, run := recorded(t, rebootSource, time.Hour, rebooting(7*time.Second))
-	events, err := j.Events(t.Context(), run.ID, 0)
+	j, failed := recorded(t, rebootSource, time.Hour, rebooting(time.Hour))
+	events, err := j.Events(t.Context(), failed.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources, err := j.Sources(t.Context(), failed.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := compileStored(sources)
 	if err != nil {
 		t.Fatal(err)
 	}
 	start := *events[0].Start
-	start.ID, start.RetryOf = "1dwvr61g07p3ma", run.ID
-	events[0].Start = &start
-	kept, rest := events[:1:1], []engine.Event(nil)
-	for _, e := range events[1:] {
-		switch at := e.At.Step(); {
-		case at != "before" && at != "reboot":
-			rest = append(rest, e)
-		case e.Kind == engine.StepDone && e.Error == nil:
-			e.At, e.Time, e.Kept = at+"#1", events[0].Time, true
-			kept = append(kept, e)
-		}
-	}
-	events = append(kept, rest...)
-	sources, err := j.Sources(t.Context(), run.ID)
+	start.ID, start.RetryOf = "1dwvr61g07p3ma", failed.ID
+	started := engine.Event{Seq: 1, Time: at("10:30:00"), Kind: engine.RunStarted, Start: &start}
+	kept, _, err := engine.Retrace(p, started, events, nil)
 	if err == nil {
-		err = j.Begin(t.Context(), journal.Beginning{Events: events, Sources: sources})
+		err = j.Begin(t.Context(), journal.Beginning{Events: append([]engine.Event{started}, kept...), Sources: sources})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -238,8 +239,8 @@ func TestShowARetry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "retry", drawnRun(t, j, retry, 100, showFlags{values: valuesNone}, at("11:00:00")))
-	golden(t, "retried", drawnRun(t, j, run, 100, showFlags{values: valuesNone}, at("11:00:00")))
+	golden(t, "retry", drawnRun(t, j, retry, 100, showFlags{}, at("10:30:30")))
+	golden(t, "retried", drawnRun(t, j, failed, 100, showFlags{values: valuesNone}, at("11:00:00")))
 }
 
 // What devices, files and other people say may hold anything; none of it moves the cursor, and no line is wider

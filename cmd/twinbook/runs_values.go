@@ -124,10 +124,29 @@ func (m member) short() string {
 	if m.words != "" {
 		return clean(m.words)
 	}
-	if text, ok := m.value.(string); ok && len(text) <= mostDetail {
-		return valueText(text)
+	switch value := m.value.(type) {
+	case string:
+		if len(value) <= mostDetail {
+			return valueText(value)
+		}
+	case map[string]any:
+		if _, twin := value["$metadata"]; twin {
+			return twinText(value)
+		}
 	}
 	return clean(shortJSON(m.value))
+}
+
+// twinText is what people look for in a twin, first of all what the device reports.
+func twinText(twin map[string]any) string {
+	var parts []string
+	for _, name := range []string{"connectionState", "reported", "desired", "tags"} {
+		section, object := twin[name].(map[string]any)
+		if value := twin[name]; value != nil && !(object && len(section) == 0) {
+			parts = append(parts, fmt.Sprintf("%q:%s", name, shortJSON(value)))
+		}
+	}
+	return clean("{" + strings.Join(parts, ",") + "}")
 }
 
 // full draws the whole of a member.

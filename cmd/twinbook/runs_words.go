@@ -37,6 +37,9 @@ func stateOf(r journal.Run) runState {
 func stateWords(r journal.Run, now time.Time) (string, style) {
 	switch state := stateOf(r); state {
 	case runLeft:
+		if r.Standing.Paused {
+			return "left behind, paused", yellow
+		}
 		return "left behind", yellow
 	case runWaiting:
 		return waitingWords(r.Standing, now), cyan
