@@ -34,7 +34,7 @@ func Retrace(p *Program, started Event, past []Event, again []string) (kept []Ev
 	}
 	r := &retracing{
 		program: p, started: started, past: trace(p, past),
-		places: map[*TracedStep]place{}, others: map[Address]bool{}, forgotten: map[Address]bool{},
+		places: map[*TracedStep]place{}, others: map[Address]bool{}, forgotten: map[Address]bool{}, beside: map[Address]bool{},
 	}
 	r.placeAll()
 	r.lookAgain()
@@ -68,6 +68,7 @@ type retracing struct {
 	items     []item
 	others    map[Address]bool // items in the new run that are others than they were
 	forgotten map[Address]bool // answers of the past, by their addresses there, that are not kept
+	beside    map[Address]bool // attempts of loops and parallels in which all that was read is forgotten
 }
 
 // A place is what becomes of a step of the past.

@@ -1,43 +1,55 @@
 package engine
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
+
+// A naming is what a name given by the user came to.
+type naming struct {
+	known bool // some step has it
+	free  bool // one of them is done again
+}
 
 // named are the instances of steps that again names.
 func (r *retracing) named(again []string, todo map[Address]*TracedStep) (map[Address]bool, error) {
-	named := map[Address]bool{}
+	names := map[string]*naming{}
 	for _, name := range again {
-		known, left := false, false
-		for _, s := range r.order {
-			if at := s.At.instance(); s.isNamed(name) {
-				named[at], known = true, true
-				left = left || r.places[s].state != held || todo[at] != nil
+		names[string(Address(name).instance())] = &naming{}
+	}
+	named := map[Address]bool{}
+	for _, s := range r.order {
+		at := s.At.instance()
+		for _, name := range s.names() {
+			if n := names[name]; n != nil {
+				named[at], n.known = true, true
+				n.free = n.free || r.places[s].state != held || todo[at] != nil
 			}
 		}
-		switch {
-		case !known:
+	}
+	for _, name := range again {
+		switch n := names[string(Address(name).instance())]; {
+		case !n.known:
 			return nil, r.unknown(name, todo)
-		case !left:
+		case !n.free:
 			return nil, fmt.Errorf("%s was done in run %s and is kept, so it is not done again", name, r.past.out.Start.ID)
 		}
 	}
 	return named, nil
 }
 
-// isNamed says whether a name is the id or address of a step, or of something around it.
-func (s *TracedStep) isNamed(name string) bool {
-	at, wanted := s.At.instance(), Address(name).instance()
-	if rest, below := strings.CutPrefix(string(at), string(wanted)); below && name != "" && (rest == "" || rest[0] == '/' || rest[0] == '[') {
-		return true
-	}
-	for ; s != nil; s = s.in.of {
-		if s.Step.ID == name && name != "" {
-			return true
+// names are the ids and addresses of a step and of what is around it.
+func (s *TracedStep) names() []string {
+	at := s.At.instance()
+	names := []string{string(at)}
+	for i, c := range at {
+		if c == '/' || c == '[' {
+			names = append(names, string(at[:i]))
 		}
 	}
-	return false
+	for ; s != nil; s = s.in.of {
+		if s.Step.ID != "" {
+			names = append(names, s.Step.ID)
+		}
+	}
+	return names
 }
 
 // unknown says what could be meant by a name that no step has.

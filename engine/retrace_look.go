@@ -66,19 +66,20 @@ func (r *retracing) forgetBefore(s *TracedStep) {
 func (r *retracing) forgetBeside(part *TracedPart) (stop bool) {
 	var others []*TracedPart
 	for _, other := range part.of.Parts {
-		switch {
-		case other.Attempt != part.Attempt || other == part:
-		case part.Kind == PartPass && other.Index < part.Index:
-			others = append(others, other)
-		case part.Kind == PartItem || part.Kind == PartBranch:
+		if other.Attempt == part.Attempt && (part.Kind != PartPass || other.Index < part.Index) {
 			others = append(others, other)
 		}
 	}
-	switch {
-	case part.Kind == PartPass:
+	switch around := part.of.At.attempt(part.Attempt); part.Kind {
+	case PartPass:
 		r.forgotten[part.address+"!every"] = true
-	case r.didAnything(others):
-		return true
+	case PartItem, PartBranch:
+		if r.beside[around] || r.didAnything(others) { // what failed in another item has come this far before
+			return true
+		}
+		r.beside[around] = true
+	default:
+		return false
 	}
 	return r.forgetAll(part.of.Step, others)
 }
