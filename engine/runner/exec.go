@@ -73,6 +73,7 @@ func (j *job) over() bool {
 	}
 	delete(j.loop.jobs, j.command.At)
 	j.overdue()
+	j.loop.effect = j.loop.effect || j.command.Delivery != engine.Read
 	return true
 }
 

@@ -10,14 +10,17 @@ import (
 )
 
 // keep has the journal keep what happened and what follows from it. Nobody waits where nothing would be lost but
-// what can be found out again; the next commit holds it, too.
+// what can be found out again; the next commit holds it, too. How an effect ended is not found out again: without its
+// answer it would count as one of which nothing is known.
 func (l *loop) keep(ctx context.Context, events []engine.Event, w work) error {
 	batch := l.batch(events, w)
 	if len(batch) == 0 {
 		return nil
 	}
 	standing := l.standingOf(w)
-	if w.end != nil || w.effects() || standing.Parked || asks(events) {
+	effect := l.effect || w.effects()
+	l.effect = false
+	if w.end != nil || effect || standing.Parked || asks(events) {
 		return l.append(ctx, batch, standing)
 	}
 	if err := l.config.Journal.AppendLater(l.id, batch, standing); err != nil {

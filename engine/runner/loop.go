@@ -31,6 +31,7 @@ type loop struct {
 	unsettled func() bool // stops the timer that calls it
 
 	events    int              // the length of its journal
+	effect    bool             // among the events to be kept next is the answer to an effect
 	loose     bool             // the latest events were not waited for
 	told      journal.Standing // what the journal knows
 	answered  map[int64]bool   // requests

@@ -194,6 +194,30 @@ func killedAnywhereAnEffectHappensOnce(t *testing.T, park bool) {
 	}
 }
 
+// TestTheAnswerToAnEffectIsWaitedFor: lost, it would count as one of which nothing is known.
+func TestTheAnswerToAnEffectIsWaitedFor(t *testing.T) {
+	p := program(do("reboot", once), do("look", read), do("set", repeatable), do("again", read))
+	virtual(t, start, func(ctx context.Context, c *clock.Loop) {
+		j := journal.NewMemory()
+		w := world{}
+		for step, before := range map[string]engine.Address{"look": "reboot#1", "again": "set#1"} {
+			w[step] = func(context.Context, engine.Command) (any, error) {
+				if answer(eventsOf(t, j, "r1"), before) == nil {
+					t.Errorf("%s begins before the answer to %s is kept", step, before)
+				}
+				return nil, nil
+			}
+		}
+		h, err := New(Config{Clock: c, Journal: &forgetful{Journal: j}, Do: w.do}).Start(ctx, p, engine.RunStart{ID: "r1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Wait(ctx); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func stopAt(n, at int, stop func()) error {
 	if n >= at {
 		stop()
