@@ -22,18 +22,27 @@ type history struct {
 	ended    *engine.Outcome // the journal's; then there is no more than line and info
 }
 
-// read rebuilds a run from its journal.
-func (r *Runner) read(ctx context.Context, run string) (history, error) {
+// load gives what the journal has of a run.
+func (r *Runner) load(ctx context.Context, run string) (journal.Run, []engine.Event, error) {
 	line, err := r.config.Journal.Run(ctx, run)
 	if err != nil {
-		return history{}, unreadable(run, err)
+		return line, nil, unreadable(run, err)
 	}
 	events, err := r.config.Journal.Events(ctx, run, 0)
 	if err != nil {
-		return history{}, unreadable(run, err)
+		return line, nil, unreadable(run, err)
 	}
 	if len(events) == 0 || events[0].Start == nil {
-		return history{}, fmt.Errorf("run %s cannot go on: its journal does not begin with its start", run)
+		return line, nil, fmt.Errorf("run %s cannot go on: its journal does not begin with its start", run)
+	}
+	return line, events, nil
+}
+
+// read rebuilds a run from its journal.
+func (r *Runner) read(ctx context.Context, run string) (history, error) {
+	line, events, err := r.load(ctx, run)
+	if err != nil {
+		return history{}, err
 	}
 	h := history{line: line, info: *events[0].Start, events: len(events)}
 	if last := events[len(events)-1]; last.Kind == engine.RunEnded {

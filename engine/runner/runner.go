@@ -101,10 +101,11 @@ func (r *Runner) Start(ctx context.Context, p *engine.Program, start engine.RunS
 	if err != nil {
 		return nil, err
 	}
-	return r.start(ctx, p, engine.Event{Time: began, Kind: engine.RunStarted, Start: &start})
+	return r.start(ctx, p, engine.Event{Seq: 1, Time: began, Kind: engine.RunStarted, Start: &start})
 }
 
-// start begins a run with its first events. What follows from them at once is kept in the same commit.
+// start begins a run with its first events, which are numbered. What follows from them at once is kept in the same
+// commit.
 func (r *Runner) start(ctx context.Context, p *engine.Program, events ...engine.Event) (*Handle, error) {
 	l := newLoop(r, ctx, events[0].Start.ID)
 	l.info, l.plan = *events[0].Start, engine.NewRun(p)
