@@ -15,8 +15,9 @@ type audience struct {
 	ctx   context.Context // that a signal ends
 	drive drive
 
-	mu    sync.Mutex // guards shown: the runs tell at the same time
-	shown map[string]*viewed
+	mu      sync.Mutex // guards what follows: the runs tell at the same time
+	courses map[string]course
+	shown   map[string]*viewed // runs that have told something, and have not ended
 }
 
 type viewed struct {
@@ -27,28 +28,35 @@ type viewed struct {
 }
 
 func newAudience(a *app, ctx context.Context, d drive) *audience {
-	v := &audience{app: a, ctx: ctx, drive: d, shown: map[string]*viewed{}}
+	v := &audience{app: a, ctx: ctx, drive: d, courses: map[string]course{}, shown: map[string]*viewed{}}
 	for _, c := range d.runs {
-		v.shown[c.id] = &viewed{course: c, reporter: d.show(c)}
+		v.courses[c.id] = c
 	}
 	return v
 }
 
-// of is what is shown of a run; the id of one that begins is told with its first update.
+// of is what is shown of a run; nil: it has ended, though something of it is still told. The id of one that
+// begins comes with its first update.
 func (v *audience) of(u runner.Update) *viewed {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	s := v.shown[u.Run]
-	if s == nil {
-		s = v.shown[""]
-		v.shown[u.Run] = s
-		delete(v.shown, "")
+	if u.Start == nil {
+		return v.shown[u.Run]
 	}
+	c, ok := v.courses[u.Run]
+	if !ok {
+		c = v.courses[""]
+	}
+	s := &viewed{course: c, reporter: v.drive.show(c)}
+	v.shown[u.Run] = s
 	return s
 }
 
 func (v *audience) update(u runner.Update) {
 	s := v.of(u)
+	if s == nil {
+		return
+	}
 	if u.Start != nil {
 		v.begin(s, u)
 	}
@@ -100,6 +108,7 @@ func (v *audience) forget(run string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	delete(v.shown, run)
+	delete(v.courses, run)
 }
 
 // begin announces a run.
@@ -132,10 +141,10 @@ func (s *viewed) catchUp() {
 func (v *audience) header(c course, u runner.Update) header {
 	h := header{
 		program: c.program, hubs: v.drive.world.hubsOf(c.hub, c.program), start: *u.Start, began: u.Time,
-		recorded: v.drive.journal.file != "", command: v.app.command,
+		recorded: v.drive.journal.file != "", command: v.app.command, kept: c.kept,
 	}
-	if u.Resumed && len(c.past) > 0 {
-		h.past, h.began, h.resumed = notesOf(c.program, c.past), c.past[0].Time, u.Time
+	if u.Resumed {
+		h.past, h.began, h.resumed = notesOf(c.program, c.past), c.began, u.Time
 	}
 	return h
 }

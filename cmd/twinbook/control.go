@@ -57,6 +57,9 @@ func namesRuns(c *cobra.Command, args []string, all bool) error {
 	return nil
 }
 
+// mostPasts is of how many runs at the same time the past is known where they are shown: it takes memory.
+const mostPasts = 100
+
 // prepare makes everything ready to go on with runs. Nothing is touched yet.
 func (k control) prepare(ctx context.Context, runs []journal.Run) (*world, []course, error) {
 	w, err := k.openWorld(ctx, k.config)
@@ -67,6 +70,9 @@ func (k control) prepare(ctx context.Context, runs []journal.Run) (*world, []cou
 	var courses []course
 	for _, run := range runs {
 		c, err := k.course(ctx, w, run, programs)
+		if len(runs) > mostPasts {
+			c.past = nil
+		}
 		switch {
 		case err == nil:
 			courses = append(courses, c)
@@ -95,7 +101,7 @@ func (k control) course(ctx context.Context, w *world, run journal.Run, programs
 		return course{}, err
 	}
 	if k.hub != "" {
-		w.chosen = run.Hub
+		w.chosen[run.Hub] = true
 	}
 	if err := k.widen(ctx, w, k.config, need{p, run.Hub, own}); err != nil {
 		return course{}, err
@@ -107,6 +113,7 @@ func (k control) course(ctx context.Context, w *world, run journal.Run, programs
 	if len(c.past) == 0 || c.past[0].Start == nil {
 		return course{}, fmt.Errorf("run %s cannot go on: its journal does not begin with its start", run.ID)
 	}
+	c.began = c.past[0].Time
 	return c, w.astray(*c.past[0].Start)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/runner"
@@ -22,7 +23,9 @@ type course struct {
 	id      string // empty: it is given when the run begins; then there is one course
 	program *engine.Program
 	hub     string         // the run's own
-	past    []engine.Event // what the run has behind it; none: it begins
+	began   time.Time      // zero: it begins
+	past    []engine.Event // what the run has behind it, as far as it is shown
+	kept    int            // answers of the run that this one tries again
 	added   []engine.Event // by this process, before it goes on: nobody has heard of what follows from it
 
 	// begin starts the run, goes on with it, or tries another one again.
@@ -32,6 +35,9 @@ type course struct {
 // drive brings runs to their end and shows them. A signal cancels all; their finally blocks still run. The error
 // is why the run, if it is one, could not begin, or only a code: what it stands for has been said.
 func (a *app) drive(ctx context.Context, d drive) ([]engine.Outcome, error) {
+	if len(d.runs) > mostPasts {
+		collectAt(100) // of what is kept for each, most is needed until the last one ends
+	}
 	v := newAudience(a, ctx, d)
 	runs := d.world.newRunner(d.journal, len(d.runs) > 1, v.update)
 	lasting := context.WithoutCancel(ctx)
@@ -106,10 +112,10 @@ func (a *app) leaveBehind(j openJournal, handles []*runner.Handle) {
 func (a *app) command(what string) string {
 	text := "twinbook " + what
 	if a.journal != "" {
-		text += " --journal " + a.journal
+		text += " --journal " + shellWord(a.journal)
 	}
 	if a.config != "" {
-		text += " --config " + a.config
+		text += " --config " + shellWord(a.config)
 	}
 	return text
 }

@@ -45,6 +45,7 @@ type stepJSON struct {
 	FinishedAt time.Time      `json:"finishedAt"`
 	Outputs    map[string]any `json:"outputs"`
 	Error      *engine.Error  `json:"error,omitempty"`
+	Kept       bool           `json:"kept,omitempty"` // it ended so in the run that this one tries again
 }
 
 // endJSON is how a run ended.
@@ -81,7 +82,7 @@ func stepOf(n *engine.Note) stepJSON {
 	outputs, _ := n.Value.(map[string]any)
 	return stepJSON{
 		At: n.At, Title: n.Title, Action: n.Step.Action, Where: n.Step.Pos.String(), Device: n.Device, Status: n.Status,
-		Attempts: n.Attempt, StartedAt: began, FinishedAt: n.Time, Outputs: orNone(outputs), Error: n.Error,
+		Attempts: n.Attempt, StartedAt: began, FinishedAt: n.Time, Outputs: orNone(outputs), Error: n.Error, Kept: n.Kept,
 	}
 }
 

@@ -16,11 +16,9 @@ type lines struct {
 	titleWidth int
 	device     string // of the run, if the workflow has one; others are named where they differ
 	known      bool   // device has been seen
-	header     header
 }
 
 func (l *lines) begin(h header) {
-	l.header = h
 	l.titleWidth = titleColumns(h.program.Workflow)
 	l.known = h.program.Workflow.Device == nil
 }
@@ -118,6 +116,9 @@ func (l *lines) ended(t *tracker, n *engine.Note) string {
 	}
 	if n.Time.Sub(n.Started) < time.Millisecond {
 		took = ""
+	}
+	if n.Kept {
+		took = "kept"
 	}
 	return l.line(t, n.At, mark, title, took, text, st)
 }

@@ -27,20 +27,28 @@ func (h header) name() string {
 
 // history says what lies behind a run that does not begin with nothing.
 func (h header) history() (all []string) {
-	done := counted(stepsEnded(h.past), "step")
-	if h.start.RetryOf != "" && h.resumed.IsZero() {
-		all = append(all, fmt.Sprintf("tries run %s again, of which it keeps %s", h.start.RetryOf, done))
+	switch {
+	case !h.resumed.IsZero():
+		all = append(all, fmt.Sprintf("goes on: it began at %s, and %s had ended",
+			h.began.Format("15:04:05 UTC on 2006-01-02"), counted(stepsEnded(h.past), "step")))
+	case h.start.RetryOf != "":
+		all = append(all, fmt.Sprintf("tries run %s again; %s of it %s kept", h.start.RetryOf, counted(h.kept, "answer"), isOrAre(h.kept)))
+	default:
+		return nil
 	}
-	if h.resumed.IsZero() {
-		return all
-	}
-	all = append(all, fmt.Sprintf("goes on: it began at %s, and %s had ended", h.began.Format("15:04:05 UTC on 2006-01-02"), done))
 	for _, hub := range h.hubs {
 		if strings.HasPrefix(hub.title, simulatorTitle) {
-			all = append(all, "the devices of "+hub.title+" begin anew: they ended with the process that simulated them")
+			all = append(all, hub.title+" begins anew: its devices ended with their process")
 		}
 	}
 	return all
+}
+
+func isOrAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // stepsEnded counts the actions that have ended, whatever came of them.

@@ -97,7 +97,11 @@ func (p *plainReporter) ended(n *engine.Note, title string) {
 		if what := gave(n.Step, n.Value); what != "" {
 			title += ": " + fit(what, 100)
 		}
-		p.say(n.Time, "succeeded", title+took)
+		word := "succeeded"
+		if n.Kept {
+			word, took = "kept", ""
+		}
+		p.say(n.Time, word, title+took)
 	case engine.Failed:
 		word := "failed"
 		if n.Tolerated {

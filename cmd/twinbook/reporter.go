@@ -28,6 +28,7 @@ type header struct {
 	command  func(string) string // how to call the program so that it finds the same journal
 	past     []engine.Note       // what happened before this process drove it
 	resumed  time.Time           // it goes on since then; zero: it begins
+	kept     int                 // answers of the run that this one tries again
 }
 
 // A summary is how a run ended.

@@ -36,6 +36,7 @@ func (a *app) runsCommand() *cobra.Command {
 		a.runsResume(&f),
 		a.runsCancel(&f),
 		a.runsPause(&f),
+		a.runsRetry(&f),
 	)
 	return c
 }

@@ -99,8 +99,8 @@ func (k control) cancelling(c course) func(context.Context, *runner.Runner) (*ru
 // after is now, but not before what has happened, even if the machine's clock was set back.
 func after(past []engine.Event) time.Time {
 	now := time.Now().UTC().Round(0)
-	if last := past[len(past)-1].Time; now.Before(last) {
-		return last
+	if n := len(past); n > 0 && now.Before(past[n-1].Time) {
+		return past[n-1].Time
 	}
 	return now
 }

@@ -56,16 +56,18 @@ func (k control) runsToResume(ctx context.Context, args []string) ([]journal.Run
 		return nil, err
 	}
 	var runs []journal.Run
+	paused := 0
 	for i := len(unfinished) - 1; i >= 0; i-- {
 		switch run := unfinished[i]; {
 		case run.Driver != "":
 		case run.Standing.Paused:
+			paused++
 			fmt.Fprintf(k.err, "run %s stays paused: %s goes on with it\n", run.ID, k.command("runs resume "+run.ID))
 		default:
 			runs = append(runs, run)
 		}
 	}
-	if len(runs) == 0 {
+	if len(runs)+paused == 0 {
 		fmt.Fprintln(k.err, "no run was left unfinished")
 	}
 	return runs, nil

@@ -39,7 +39,7 @@ type world struct {
 	open    map[string]openHub // by the names that runs have for them
 	fleets  map[string]steps.Fleet
 	secrets map[string]string
-	chosen  string // the hub of runs that go on, where somebody has said which one it is
+	chosen  map[string]bool // hubs of runs that go on, of which somebody has said which ones they are now
 
 	refused atomic.Bool // a hub could not be reached, or did not let us in
 	touched atomic.Bool // an effect has happened, or may have
@@ -48,7 +48,7 @@ type world struct {
 // openWorld makes everything ready that programs need, each of which runs on the hub that stands beside it.
 // Nothing is touched yet.
 func (a *app) openWorld(ctx context.Context, config *configuration, needs ...need) (*world, error) {
-	w := &world{clock: clock.Real(), open: map[string]openHub{}, fleets: map[string]steps.Fleet{}, secrets: map[string]string{}}
+	w := &world{clock: clock.Real(), open: map[string]openHub{}, fleets: map[string]steps.Fleet{}, secrets: map[string]string{}, chosen: map[string]bool{}}
 	for _, n := range needs {
 		if err := a.widen(ctx, w, config, n); err != nil {
 			w.close()
@@ -174,7 +174,7 @@ func (w *world) hosts(own string, p *engine.Program) map[string]string {
 func (w *world) astray(run engine.RunStart) error {
 	for _, name := range slices.Sorted(maps.Keys(run.Hosts)) {
 		h, ok := w.open[name]
-		if was := run.Hosts[name]; ok && h.title != was && name != w.chosen {
+		if was := run.Hosts[name]; ok && h.title != was && !w.chosen[name] {
 			return fmt.Errorf("run %s began when the hub %s was %s, and now that is %s: it would go on with other devices", run.ID, name, was, h.title)
 		}
 	}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/engine/runner"
+)
+
+func (a *app) runsRetry(f *runsFlags) *cobra.Command {
+	var again []string
+	var hub string
+	c := &cobra.Command{
+		Use:   "retry RUN",
+		Short: "Try a run again from the step that failed",
+		Long: "Makes a new run of one that failed or was cancelled, with the same workflow, inputs and hub, and follows it to its\n" +
+			"end. What was done before the step that failed is kept. A step that must not happen twice and may have happened is\n" +
+			"not done again unless --again names it.\n\n" +
+			"Exit codes: 0 succeeded; 1 failed; 2 a bad run, flag or configuration, or a step that may have happened: nothing was\n" +
+			"touched; 3 the hub could not be reached or refused us before the first effect; 130, 143 interrupted.",
+		Args:              exactly("one RUN"),
+		ValidArgsFunction: a.completeRuns(hasFailed),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withControl(c.Context(), f, hub, func(k control) error {
+				run, err := findRun(c.Context(), k.journal, args[0])
+				if err != nil {
+					return err
+				}
+				return k.retry(c.Context(), run, again)
+			})
+		},
+	}
+	c.Flags().StringArrayVar(&again, "again", nil, "a step that may be done again although it may have happened, by its id or address; may be repeated")
+	a.controlHubFlag(c, &hub)
+	return c
+}
+
+func hasFailed(r journal.Run) bool { return hasEnded(r) && r.Status != engine.Succeeded }
+
+// retry makes a new run of one that failed, and brings it to its end.
+func (k control) retry(ctx context.Context, run journal.Run, again []string) error {
+	kept, err := k.retraced(ctx, run, again)
+	if err != nil {
+		return err
+	}
+	w, courses, err := k.prepare(ctx, []journal.Run{run})
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	c := course{program: courses[0].program, hub: run.Hub, kept: kept}
+	c.begin = func(ctx context.Context, r *runner.Runner) (*runner.Handle, error) {
+		return r.Retry(ctx, run.ID, again)
+	}
+	outcomes, err := k.drive(ctx, drive{
+		world: w, journal: k.journal, runs: []course{c}, show: func(course) reporter { return k.reporter(k.format, w) },
+	})
+	if err != nil {
+		return err
+	}
+	return w.verdict(ctx, outcomes[0])
+}
+
+// retraced says how many answers a retry keeps, before anything is made ready for it. Steps that may have happened and
+// must not be done twice are told of, and are the error.
+func (k control) retraced(ctx context.Context, run journal.Run, again []string) (kept int, err error) {
+	p, err := k.stored(ctx, run, map[string]*engine.Program{})
+	if err != nil {
+		return 0, err
+	}
+	past, err := k.journal.Events(ctx, run.ID, 0)
+	if err != nil {
+		return 0, err
+	}
+	started := engine.Event{Time: time.Now().UTC(), Kind: engine.RunStarted, Start: &engine.RunStart{}}
+	if len(past) > 0 && past[0].Start != nil {
+		*started.Start = *past[0].Start
+		started.Start.RetryOf = run.ID
+	}
+	events, doubts, err := engine.Retrace(p, started, past, again)
+	if err != nil {
+		return 0, err
+	}
+	if len(doubts) > 0 {
+		k.showDoubts(run, doubts, again)
+		return 0, coded{code: exitUsage}
+	}
+	for _, e := range events {
+		if e.Kind == engine.StepDone {
+			kept++
+		}
+	}
+	return kept, nil
+}
+
+// showDoubts says why a run is not tried again, what is known, and which command does it all the same.
+func (k control) showDoubts(run journal.Run, doubts []engine.Doubt, again []string) {
+	l := lines{screen: k.screenOf(k.err, k.errScreen)}
+	l.write(fmt.Sprintf("run %s is not tried again, and nothing was touched: %s must not happen twice, and may have happened.\n\n", run.ID, counted(len(doubts), "step")))
+	for _, d := range doubts {
+		l.write(l.paint(red, clean(d.Title)) + l.paint(dim, "  "+clean(d.Step)) + "\n  " + l.paint(yellow, "known:") + " " + clean(d.String()) + "\n")
+	}
+	io.WriteString(k.err, "\nLook at the devices. If it is safe to do it again:\n\n  "+k.command("runs retry "+run.ID+againFlags(doubts, again))+"\n")
+}
+
+// againFlags are the flags that let all doubts pass, with those that were given.
+func againFlags(doubts []engine.Doubt, given []string) string {
+	var b strings.Builder
+	seen := map[string]bool{}
+	add := func(step string) {
+		if !seen[step] {
+			seen[step] = true
+			b.WriteString(" --again " + shellWord(step))
+		}
+	}
+	for _, step := range given {
+		add(step)
+	}
+	for _, d := range doubts {
+		if at := string(d.At); at == d.Step || strings.HasSuffix(at, "/"+d.Step) {
+			add(d.Step)
+		} else {
+			add(at)
+		}
+	}
+	return b.String()
+}
+
+// shellWord is a word as shells read it; addresses have characters that mean something to them.
+func shellWord(text string) string {
+	if strings.ContainsAny(text, "[]@#!*?$&;()<>|'\"\\ `~") {
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	}
+	return text
+}
