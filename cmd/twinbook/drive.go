@@ -39,7 +39,7 @@ func (a *app) drive(ctx context.Context, d drive) ([]engine.Outcome, error) {
 		collectAt(100) // of what is kept for each, most is needed until the last one ends
 	}
 	v := newAudience(a, ctx, d)
-	runs := d.world.newRunner(d.journal, len(d.runs) > 1, v.update)
+	runs := d.world.newRunner(d.journal, v.update)
 	lasting := context.WithoutCancel(ctx)
 	handles, err := a.beginAll(lasting, d.runs, runs)
 	if len(handles) == 0 {

@@ -181,11 +181,11 @@ func (w *world) astray(run engine.RunStart) error {
 	return nil
 }
 
-// newRunner makes the runner of runs that are kept in a journal. Where it parks, runs that only wait leave memory.
-func (w *world) newRunner(j journal.Journal, park bool, observe func(runner.Update)) *runner.Runner {
+// newRunner makes the runner of runs that are kept in a journal; those that only wait leave memory.
+func (w *world) newRunner(j journal.Journal, observe func(runner.Update)) *runner.Runner {
 	reach := steps.NewWorld(steps.World{Clock: w.clock, Hubs: w.fleets, HTTP: newHTTPClient(), Secrets: w.secrets})
 	return runner.New(runner.Config{
-		Clock: w.clock, Journal: j, Observe: observe, Program: compileStored, Park: park,
+		Clock: w.clock, Journal: j, Observe: observe, Program: compileStored, Park: true,
 		Do: func(ctx context.Context, run engine.RunStart, c engine.Command, waiting func(string)) (any, error) {
 			if err := w.astray(run); err != nil {
 				return nil, &engine.Error{Kind: engine.KindInvalid, Message: err.Error()}
