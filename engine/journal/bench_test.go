@@ -127,20 +127,66 @@ func BenchmarkSync(b *testing.B) {
 	}
 }
 
-// BenchmarkBeginParked is the start of a run that parks at once, and what it takes on disk.
+// BenchmarkBeginParked is the start of a run that parks at once, and what it takes on disk; its source is kept once.
+// With -benchtime 100000x it is 100,000 of them.
 func BenchmarkBeginParked(b *testing.B) {
-	const callers = 100
 	file := filepath.Join(b.TempDir(), "journal.db")
 	j := open(b, file, journal.Options{})
-	var all sync.WaitGroup
+	b.ReportAllocs()
 	b.ResetTimer()
+	beginMany(b, j, "", b.N, journal.Standing{Parked: true, Wake: time.Now().Add(24 * time.Hour)})
+	perSecond(b)
+	b.StopTimer()
+	j.Close()
+	info, err := os.Stat(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(info.Size())/float64(b.N), "bytes/run")
+}
+
+// beginMany begins n runs, a hundred at a time.
+func beginMany(b *testing.B, j *journal.SQLite, name string, n int, s journal.Standing) {
+	const callers = 100
+	var all sync.WaitGroup
+	now := time.Now()
 	for i := range callers {
 		all.Go(func() {
-			for k := i; k < b.N; k += callers {
-				begin(b, j, journal.NewID(time.Now().Add(time.Duration(k)*time.Millisecond)), journal.Standing{Parked: true, Wake: time.Now().Add(24 * time.Hour)})
+			for k := i; k < n; k += callers {
+				begin(b, j, name+journal.NewID(now.Add(time.Duration(k)*time.Millisecond)), s)
 			}
 		})
 	}
 	all.Wait()
-	perSecond(b)
+}
+
+// BenchmarkAdopt is what a process does first after another one died with 10,000 runs under way and 100,000 parked: until
+// it has the first of them, and until it has all.
+func BenchmarkAdopt(b *testing.B) {
+	file := filepath.Join(b.TempDir(), "journal.db")
+	j := open(b, file, journal.Options{})
+	beginMany(b, j, "p", 100_000, journal.Standing{Parked: true, Wake: time.Now()})
+	beginMany(b, j, "a", 10_000, journal.Standing{})
+	j.Close()
+	var first time.Duration
+	for b.Loop() {
+		began, n := time.Now(), 0
+		j, err := journal.OpenSQLite(b.Context(), file, journal.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, err := range j.Adopt(b.Context()) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			if n++; n == 1 {
+				first += time.Since(began)
+			}
+		}
+		if n != 110_000 {
+			b.Fatalf("%d runs, want 110,000", n)
+		}
+		j.Close()
+	}
+	b.ReportMetric(float64(first.Milliseconds())/float64(b.N), "ms/first")
 }

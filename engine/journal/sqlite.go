@@ -86,8 +86,13 @@ func (s *SQLite) open(ctx context.Context) error {
 		return err
 	}
 	s.readers = newPool(s.file, "")
-	s.writer = newWriter(s, c)
+	log, err := connect(s.file, "mode=rw", "synchronous = FULL")
+	if err != nil {
+		return errors.Join(err, c.close())
+	}
+	s.writer = newWriter(s, c, log)
 	s.all.Go(s.writer.loop)
+	s.all.Go(s.writer.log.loop)
 	s.all.Go(func() { s.tidy(s.background) })
 	return nil
 }

@@ -157,7 +157,7 @@ func (t *transaction) settle() {
 // Rows are added some at a time, which takes half the time of adding each alone.
 const (
 	eventColumns = 7
-	eventsAtOnce = 16
+	eventsAtOnce = 32
 	insertEvent  = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)"
 	headColumns  = 2
 	insertHead   = "REPLACE INTO heads VALUES (?, ?)"

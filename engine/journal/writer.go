@@ -18,6 +18,7 @@ type writer struct {
 
 	// What follows belongs to the goroutine.
 	c        *conn
+	log      *checkpointer
 	seat     *seat             // as a driver; nil: this process drives nothing
 	states   map[string]*state // of runs that are under way
 	gaps     map[string]error  // runs that lack events which nobody waited for
@@ -29,9 +30,9 @@ type writer struct {
 	failure  error         // of closing
 }
 
-func newWriter(s *SQLite, c *conn) *writer {
+func newWriter(s *SQLite, c, log *conn) *writer {
 	return &writer{
-		journal: s, c: c, queue: newQueue(), sights: newSights(), ended: make(chan struct{}),
+		journal: s, c: c, log: newCheckpointer(log), queue: newQueue(), sights: newSights(), ended: make(chan struct{}),
 		states: map[string]*state{}, gaps: map[string]error{}, programs: map[[32]byte]int64{},
 	}
 }
@@ -55,7 +56,9 @@ func (w *writer) loop() {
 			continue
 		}
 		w.keep(entries)
+		w.log.after(w.c)
 	}
+	close(w.log.want)
 	w.failure = errors.Join(w.leave(), w.c.close())
 }
 

@@ -1,0 +1,140 @@
+package journal_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
+)
+
+// TestEveryVersion opens files as each version of this program wrote them. Whoever adds a migration adds the file of
+// its version, with UPDATE=1 in the environment, which writes the newest one; older ones are never written again.
+func TestEveryVersion(t *testing.T) {
+	migrations, err := filepath.Glob("migrations/*.sql")
+	if err != nil || len(migrations) == 0 {
+		t.Fatal(migrations, err)
+	}
+	for i := range migrations {
+		version := i + 1
+		t.Run(fmt.Sprint("version ", version), func(t *testing.T) {
+			old := filepath.Join("testdata", fmt.Sprintf("version-%d.db", version))
+			if os.Getenv("UPDATE") != "" && version == len(migrations) {
+				writeVersion(t, old)
+			}
+			content, err := os.ReadFile(old)
+			if err != nil {
+				t.Fatalf("%v: a file of each version must be kept; UPDATE=1 go test writes that of the newest", err)
+			}
+			file := filepath.Join(t.TempDir(), "journal.db")
+			write(t, file, content)
+			readVersion(t, open(t, file, journal.Options{}))
+		})
+	}
+}
+
+var versionTime = time.Date(2026, 11, 23, 8, 0, 0, 1, time.UTC)
+
+// writeVersion writes a journal that has something of everything.
+func writeVersion(t *testing.T, file string) {
+	if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	j := open(t, file, journal.Options{})
+	sources := []journal.Source{{File: "a.yaml", Text: []byte("version: 1\n")}, {File: "b.yaml", Text: []byte("version: 1\n")}}
+	for i, id := range []string{"ended", "parked", "paused", "child"} {
+		start := &engine.RunStart{ID: id, Workflow: "w", File: "a.yaml", Hash: "h", Hub: "desk", Inputs: map[string]any{"n": float64(i)}}
+		if id == "child" {
+			start.Parent, start.Key = "ended", "dev-1"
+		}
+		if id == "paused" {
+			start.RetryOf = "ended"
+		}
+		events := []engine.Event{
+			{Time: versionTime.Add(time.Duration(i)), Kind: engine.RunStarted, Start: start},
+			{Time: versionTime, Kind: engine.StepStarted, At: "a#1", Device: "dev-1", Params: map[string]any{"method": "reboot"}},
+		}
+		if err := j.Begin(t.Context(), journal.Beginning{Events: events, Sources: sources}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		run      string
+		event    engine.Event
+		standing journal.Standing
+	}{
+		{"ended", engine.Event{Time: versionTime, Kind: engine.RunEnded, End: &engine.Outcome{Status: engine.Failed, Error: &engine.Error{Kind: engine.KindTimeout}}}, journal.Standing{}},
+		{"parked", engine.Event{Time: versionTime, Kind: engine.StepDone, At: "b#1", Value: map[string]any{"x": []any{1.5, nil}}}, journal.Standing{Parked: true, Wake: versionTime, Alert: true}},
+		{"paused", engine.Event{Time: versionTime, Kind: engine.PauseRequested, By: "me"}, journal.Standing{Paused: true}},
+	} {
+		if err := j.Append(t.Context(), c.run, []engine.Event{c.event}, c.standing); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Ask(t.Context(), journal.Request{Run: "parked", Kind: engine.CancelRequested, Reason: "r", By: "me", Time: versionTime}); err != nil {
+		t.Fatal(err)
+	}
+	j.See("parked", journal.Sight{At: "a#1", Text: "offline", Since: versionTime})
+	for sights := []journal.Sight{}; len(sights) == 0; time.Sleep(10 * time.Millisecond) {
+		var err error
+		if sights, err = j.Sights(t.Context(), "parked"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// readVersion reads all that writeVersion has written, and goes on with it.
+func readVersion(t *testing.T, j *journal.SQLite) {
+	ctx := t.Context()
+	if got := adopted(t, j); got != "paused child parked" {
+		t.Errorf("adopted %q", got)
+	}
+	for id, want := range map[string]journal.Run{
+		"ended":  {Ended: versionTime, Status: engine.Failed, Started: versionTime},
+		"parked": {Started: versionTime.Add(1), Standing: journal.Standing{Parked: true, Wake: versionTime, Alert: true}},
+		"paused": {Started: versionTime.Add(2), Standing: journal.Standing{Paused: true}, RetryOf: "ended"},
+		"child":  {Started: versionTime.Add(3), Parent: "ended", Key: "dev-1"},
+	} {
+		got, err := j.Run(ctx, id)
+		want.ID, want.Workflow, want.File, want.Hash, want.Hub, want.Device = id, "w", "a.yaml", "h", "desk", "dev-1"
+		want.Program, want.Driver = got.Program, got.Driver
+		if err != nil || got != want || got.Program == "" {
+			t.Errorf("run %+v, %v, want %+v", got, err, want)
+		}
+		sources, err := j.Sources(ctx, id)
+		if err != nil || len(sources) != 2 || sources[1].File != "b.yaml" || !bytes.Equal(sources[1].Text, []byte("version: 1\n")) {
+			t.Errorf("sources %q, %v", sources, err)
+		}
+	}
+	events, err := j.Events(ctx, "parked", 0)
+	if err != nil || len(events) != 3 || events[1].Params["method"] != "reboot" || events[2].Value.(map[string]any)["x"].([]any)[0] != 1.5 {
+		t.Errorf("events %+v, %v", events, err)
+	}
+	if counts, err := j.Children(ctx, "ended"); err != nil || counts[""] != 1 {
+		t.Errorf("children %v, %v", counts, err)
+	}
+	if sights, err := j.Sights(ctx, "parked"); err != nil || len(sights) != 1 || sights[0] != (journal.Sight{At: "a#1", Text: "offline", Since: versionTime}) {
+		t.Errorf("sights %+v, %v", sights, err)
+	}
+	heard := make(chan journal.Request, 10)
+	defer j.Listen(func(r journal.Request) { heard <- r })()
+	if r := hear(t, heard); r != (journal.Request{ID: r.ID, Run: "parked", Kind: engine.CancelRequested, Reason: "r", By: "me", Time: versionTime}) {
+		t.Errorf("heard %+v", r)
+	}
+	begin(t, j, "new", journal.Standing{})
+	for _, id := range []string{"child", "parked", "paused", "new"} {
+		if err := j.Append(ctx, id, ended(), journal.Standing{}); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := j.Remove(ctx, "ended", "parked", "paused", "new"); err != nil {
+		t.Error(err)
+	}
+}
