@@ -12,6 +12,7 @@ import (
 // appending is an append on its way. Its events are JSON already: that is the callers' work, not the writer's.
 type appending struct {
 	run      string
+	later    bool // nobody waits for it
 	block    block
 	standing Standing
 	ended    int64 // nanoseconds; with status, if its last event is RunEnded
@@ -73,6 +74,7 @@ func (s *SQLite) AppendLater(run string, events []engine.Event, standing Standin
 	if err != nil {
 		return err
 	}
+	a.later = true
 	if s.writer.queue.full() {
 		return s.write(context.Background(), a)
 	}

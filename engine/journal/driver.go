@@ -80,8 +80,8 @@ func (w *writer) lockFile() (*os.File, error) {
 
 func (s *seat) unlock() {
 	if s.lock != nil {
-		os.Remove(s.lock.Name())
 		s.lock.Close()
+		os.Remove(s.lock.Name()) // what stays is only litter
 	}
 }
 
@@ -153,7 +153,7 @@ func (w *writer) leave() error {
 // removeLock removes the file of a driver that is gone.
 func (s *SQLite) removeLock(d driverRow) {
 	if d.lock != "" {
-		os.Remove(filepath.Join(filepath.Dir(s.file), d.lock)) // what stays is only litter
+		os.Remove(filepath.Join(filepath.Dir(s.file), d.lock)) // as above
 	}
 }
 

@@ -295,3 +295,21 @@ func TestCallersMistakes(t *testing.T) {
 	_, err := j.Events(ctx, "r1", 0)
 	wantWords(t, err, "closed")
 }
+
+func TestARemovedFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	j := open(t, file, journal.Options{})
+	begin(t, j, "r1", journal.Standing{})
+	if err := os.Rename(file, file+".away"); err != nil {
+		t.Fatal(err)
+	}
+	wantWords(t, j.Append(t.Context(), "r1", done("a"), journal.Standing{}), file, "removed or replaced")
+	write(t, file, nil)
+	wantWords(t, j.Append(t.Context(), "r1", done("a"), journal.Standing{}), file, "removed or replaced")
+	if err := os.Rename(file+".away", file); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Append(t.Context(), "r1", done("a"), journal.Standing{}); err != nil {
+		t.Errorf("put back: %v", err)
+	}
+}

@@ -37,6 +37,8 @@ func adviceFor(err error) (wrong, advice string) {
 		return "", "open it once where it can be written, which brings it up to date"
 	case errors.Is(err, errDamaged):
 		return "", "export the other runs into a new journal, or restore the file from a backup"
+	case errors.Is(err, errMoved):
+		return "", "start again; what goes on in this process cannot be kept"
 	case errors.Is(err, fs.ErrPermission):
 		return "", "this user may not read and write there; " + another
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS):
@@ -78,7 +80,12 @@ func adviceForCode(code int, another string) (wrong, advice string) {
 
 // explainTask explains what is about the file, and leaves what is about a run or the caller.
 func explainTask(file string, err error) error {
-	if codeOf(err) != 0 || errors.Is(err, errDamaged) || errors.Is(err, errClosed) || errors.Is(err, fs.ErrNotExist) {
+	for _, about := range []error{errDamaged, errClosed, errMoved, fs.ErrNotExist} {
+		if errors.Is(err, about) {
+			return explain(file, err)
+		}
+	}
+	if codeOf(err) != 0 {
 		return explain(file, err)
 	}
 	return err

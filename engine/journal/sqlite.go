@@ -18,11 +18,15 @@ import (
 //
 // A process that drives runs says so by a row with a heartbeat and by a lock on a file beside the journal, which
 // the system gives back when the process dies. Each commit looks, in its transaction, whether the row still holds.
+//
+// A process must not open the file in other ways while it has the journal: closing any descriptor of a file gives up
+// all locks that the process has on it, as POSIX wants it.
 type SQLite struct {
 	file    string
 	options Options
 	readers *pool
 	writer  *writer      // nil: for reading only
+	made    os.FileInfo  // the file as it was opened
 	seated  atomic.Int64 // the key of this process as a driver; 0: it drives nothing
 
 	mu   sync.Mutex // guards what follows
@@ -85,8 +89,11 @@ func (s *SQLite) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.readers = newPool(s.file, "")
-	log, err := connect(s.file, "mode=rw", "synchronous = FULL")
+	if s.made, err = os.Stat(s.file); err != nil {
+		return errors.Join(err, c.close())
+	}
+	s.readers = newPool(s.file, "mode=rw")
+	log, err := connect(s.file, "mode=rw", "synchronous = FULL", "checkpoint_fullfsync = 1")
 	if err != nil {
 		return errors.Join(err, c.close())
 	}
@@ -96,32 +103,6 @@ func (s *SQLite) open(ctx context.Context) error {
 	s.all.Go(func() { s.tidy(s.background) })
 	return nil
 }
-
-// makeFile makes an empty file, which is an empty journal, unless there is one.
-func makeFile(file string) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return isFile(file)
-	}
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
-
-// isFile says what is wrong if that is a folder or a device.
-func isFile(file string) error {
-	info, err := os.Stat(file)
-	if err == nil && !info.Mode().IsRegular() {
-		err = errNoFile
-	}
-	return err
-}
-
-var errNoFile = errors.New("it is no file")
 
 // File is where the journal is, as an absolute path.
 func (s *SQLite) File() string { return s.file }

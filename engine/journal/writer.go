@@ -120,12 +120,11 @@ func (w *writer) keep(entries []*entry) {
 }
 
 func (w *writer) answer(e *entry, err error) {
+	if a, ok := e.task.(*appending); ok && a.later && err != nil {
+		w.gaps[a.run] = err
+	}
 	if e.done != nil {
 		e.done <- err
-		return
-	}
-	if a, ok := e.task.(*appending); ok && err != nil {
-		w.gaps[a.run] = err
 	}
 }
 
@@ -166,6 +165,9 @@ func (w *writer) undo(err error) error {
 // begin begins a transaction in which this process is known to be a driver, if one of the tasks needs that.
 func (w *writer) begin(entries []*entry) (*transaction, error) {
 	for {
+		if err := w.journal.same(); err != nil {
+			return nil, err
+		}
 		if err := w.lock(); err != nil {
 			return nil, err
 		}

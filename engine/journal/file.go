@@ -1,0 +1,69 @@
+package journal
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// makeFile makes an empty file, which is an empty journal, unless there is one.
+func makeFile(file string) error {
+	folders, err := makeFolders(filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return isFile(file)
+	}
+	if err != nil {
+		return err
+	}
+	for _, folder := range folders {
+		syncFolder(folder)
+	}
+	return f.Close()
+}
+
+// makeFolders makes a folder and those above it, and gives all that have got a new entry or will get one.
+func makeFolders(dir string) ([]string, error) {
+	folders := []string{dir}
+	for above := dir; ; {
+		if _, err := os.Stat(above); !errors.Is(err, os.ErrNotExist) || filepath.Dir(above) == above {
+			break
+		}
+		above = filepath.Dir(above)
+		folders = append(folders, above)
+	}
+	return folders, os.MkdirAll(dir, 0o700)
+}
+
+// syncFolder has a folder's new entries outlive a loss of power, on systems that can do so by the folder.
+func syncFolder(dir string) {
+	if f, err := os.Open(dir); err == nil {
+		f.Sync()
+		f.Close()
+	}
+}
+
+// isFile says what is wrong if that is a folder or a device.
+func isFile(file string) error {
+	info, err := os.Stat(file)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNoFile
+	}
+	return err
+}
+
+var errNoFile = errors.New("it is no file")
+
+// same says what is wrong if the journal's file is no longer where it was: what is kept in one that was removed is lost.
+func (s *SQLite) same() error {
+	info, err := os.Stat(s.file)
+	if err == nil && os.SameFile(info, s.made) {
+		return nil
+	}
+	return errMoved
+}
+
+var errMoved = errors.New("it was removed or replaced while it was in use")
