@@ -76,7 +76,7 @@ func (b *beginning) do(t *transaction) error {
 	t.countRun(program, 1)
 	t.countChild(line.Parent, "", 1)
 	s := &state{key: key, ours: true, standing: b.standing, parent: line.Parent}
-	t.remember(line.ID, s)
+	t.writer.states[line.ID] = s
 	t.append(s, b.block)
 	if b.standing.Parked {
 		t.over = append(t.over, line.ID)

@@ -44,7 +44,7 @@ func (s *SQLite) Claim(ctx context.Context, run string) error {
 }
 
 func (m *claiming) do(t *transaction) error {
-	delete(t.writer.states, m.run)
+	t.writer.forgetOthers(m.run)
 	s, err := t.state(m.run)
 	if err != nil {
 		return err
@@ -160,9 +160,19 @@ func (a *adopting) do(t *transaction) error {
 	row, err := t.c.first("SELECT coalesce(max(key), 0) FROM runs")
 	if err == nil {
 		a.last = row[0].(int64)
-		clear(t.writer.states) // of the runs that were not this process's
+		for run := range t.writer.states {
+			t.writer.forgetOthers(run)
+		}
 	}
 	return err
+}
+
+// forgetOthers forgets the state of a run that was not this process's, since it may be now. The state of an own run is
+// ahead of the file within a transaction.
+func (w *writer) forgetOthers(run string) {
+	if s := w.states[run]; s != nil && !s.ours {
+		delete(w.states, run)
+	}
 }
 
 func (s *SQLite) Adopt(ctx context.Context) iter.Seq2[Run, error] {

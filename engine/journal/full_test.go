@@ -115,28 +115,86 @@ func TestOneBadTaskSpoilsNoOther(t *testing.T) {
 	if err := j.Begin(t.Context(), testRun("r1")); err != nil {
 		t.Fatal(err)
 	}
-	bad := &entry{task: breaking{}, done: make(chan error, 1)}
-	entries := []*entry{bad}
+	tasks := []task{breaking{}}
 	for i := range 20 {
-		a, err := newAppending("r1", big(fmt.Sprint("e", i)), Standing{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		entries = append(entries, &entry{task: a, done: make(chan error, 1)})
+		tasks = append(tasks, appendingOf(t, "r1", big(fmt.Sprint("e", i))))
 	}
-	entries = append(entries, &entry{task: breaking{}, done: make(chan error, 1)})
-	q := j.writer.queue
-	q.mu.Lock()
-	q.entries = append(q.entries, entries...) // all at once
-	q.signal()
-	q.mu.Unlock()
-	for i, e := range entries {
-		err := <-e.done
-		if _, broken := e.task.(breaking); broken != (err != nil) {
+	tasks = append(tasks, breaking{})
+	for i, err := range together(j, tasks...) {
+		if _, broken := tasks[i].(breaking); broken != (err != nil) {
 			t.Errorf("task %d: %v", i, err)
 		}
 	}
 	checkKept(t, j, "r1", 20)
+}
+
+// together has tasks carried out in one transaction.
+func together(j *SQLite, tasks ...task) []error {
+	var entries []*entry
+	for _, each := range tasks {
+		entries = append(entries, &entry{task: each, done: make(chan error, 1)})
+	}
+	q := j.writer.queue
+	q.mu.Lock()
+	q.entries = append(q.entries, entries...)
+	q.signal()
+	q.mu.Unlock()
+	errs := make([]error, len(tasks))
+	for i, e := range entries {
+		errs[i] = <-e.done
+	}
+	return errs
+}
+
+func appendingOf(t *testing.T, run string, events []engine.Event) *appending {
+	t.Helper()
+	a, err := newAppending(run, events, Standing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// TestTogether has tasks in one transaction that look at what the others change.
+func TestTogether(t *testing.T) {
+	j, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "journal.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	begin := func(id string) *beginning {
+		b := testRun(id)
+		b.Sources = []Source{{File: "f", Text: []byte(id)}}
+		begun, err := newBeginning(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return begun
+	}
+	end := []engine.Event{{Time: time.Now(), Kind: engine.RunEnded, End: &engine.Outcome{Status: engine.Failed}}}
+	errs := together(j,
+		begin("r1"), &sweeping{}, begin("gone"), begin("r2"),
+		appendingOf(t, "r1", big("e0")), &claiming{run: "r1"}, appendingOf(t, "r1", big("e1")), &adopting{}, appendingOf(t, "r1", big("e2")),
+		appendingOf(t, "gone", big("x")), appendingOf(t, "gone", end), &removing{run: "gone"}, &sweeping{},
+		appendingOf(t, "r2", big("e0")), appendingOf(t, "r2", end), begin("gone"), begin("r1"))
+	for i, err := range errs {
+		if last := i == len(errs)-1; last != errors.Is(err, ErrExists) || !last && err != nil {
+			t.Errorf("task %d: %v", i, err)
+		}
+	}
+	checkKept(t, j, "r1", 3)
+	for run, want := range map[string]int{"r1": 4, "r2": 3, "gone": 1} {
+		events, err := j.Events(t.Context(), run, 0)
+		sources, err2 := j.Sources(t.Context(), run)
+		if err != nil || err2 != nil || len(events) != want || len(sources) != 1 {
+			t.Errorf("run %s: %d events, %v, %d sources, %v, want %d and 1", run, len(events), err, len(sources), err2, want)
+		}
+	}
+	for table, want := range map[string]int64{"runs": 3, "programs": 3, "sources": 3, "events": 4 + 3 + 1, "heads": 1, "remains": 0} {
+		if got := rows(t, j, table); got != want {
+			t.Errorf("%d rows in %s, want %d", got, table, want)
+		}
+	}
 }
 
 // breaking does something, and then something that the file refuses.

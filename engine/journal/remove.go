@@ -78,6 +78,9 @@ func (*removing) seated() bool { return false }
 const slice = 200
 
 func (r *removing) do(t *transaction) error {
+	if err := t.flush(); err != nil {
+		return err
+	}
 	for left := slice; left > 0; {
 		leaf, err := t.leaf(r.run)
 		if err != nil {

@@ -22,7 +22,7 @@ type state struct {
 	moved    bool     // it is to have it at the end of the transaction
 }
 
-// manyStates is how many runs may be under way before those that have not been heard of lately are forgotten.
+// manyStates is how many runs may be under way before some are forgotten.
 const manyStates = 20_000
 
 // state is that of a run; ErrNotFound.
@@ -52,23 +52,22 @@ func (t *transaction) state(run string) (*state, error) {
 		return nil, refuse(run, errDamaged)
 	}
 	s.last = row[0].(int64)
-	t.remember(run, s)
+	w.states[run] = s
 	return s, nil
 }
 
-// remember keeps a state, and forgets others if there are too many.
-func (t *transaction) remember(run string, s *state) {
-	states := t.writer.states
-	if len(states) >= manyStates {
-		n := 0
-		for other := range states {
-			if n++; n > manyStates/4 {
-				break
-			}
-			delete(states, other)
-		}
+// forgetSome forgets some states if there are too many.
+func (w *writer) forgetSome() {
+	if len(w.states) <= manyStates {
+		return
 	}
-	states[run] = s
+	n := 0
+	for run := range w.states {
+		if n++; n > manyStates/4 {
+			break
+		}
+		delete(w.states, run)
+	}
 }
 
 // ownerOf is the driver that a run belongs to, if it is not gone.

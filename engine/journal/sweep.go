@@ -28,6 +28,9 @@ type sweeping struct {
 func (*sweeping) seated() bool { return false }
 
 func (w *sweeping) do(t *transaction) error {
+	if err := t.flush(); err != nil {
+		return err
+	}
 	busy := false
 	for _, part := range []func() (bool, error){t.sweepRemains, t.sweepPrograms, t.sweepDrivers} {
 		more, err := part()

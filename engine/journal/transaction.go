@@ -79,8 +79,20 @@ func (t *transaction) nextRun() (int64, error) {
 	return t.lastRun, nil
 }
 
-// finish writes what was gathered.
+// finish writes what was gathered, and what comes along with any transaction.
 func (t *transaction) finish() error {
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if err := t.writer.sights.write(t); err != nil {
+		return err
+	}
+	return t.writer.beat()
+}
+
+// flush writes what was gathered. A task that looks at tables as a whole, for what may be removed from them, does so
+// first: else it would not see what others of the same transaction are about to add.
+func (t *transaction) flush() error {
 	if err := t.insert(t.rows, eventColumns, insertEvents, insertEvent); err != nil {
 		return err
 	}
@@ -97,10 +109,10 @@ func (t *transaction) finish() error {
 			return err
 		}
 	}
-	if err := t.writer.sights.write(t); err != nil {
-		return err
-	}
-	return t.writer.beat()
+	t.rows, t.moved = nil, nil
+	clear(t.children)
+	clear(t.programs)
+	return nil
 }
 
 // list notes that table heads is to have the end of a run's chain.
@@ -149,6 +161,7 @@ func (t *transaction) settle() {
 	for _, run := range t.over {
 		delete(t.writer.states, run)
 	}
+	t.writer.forgetSome()
 	for _, f := range t.after {
 		f()
 	}
