@@ -164,7 +164,9 @@ func (t *lot) close(ctx context.Context) {
 			w.end(context.Canceled)
 		}
 		err := stopped(ctx, run)
-		t.config.Observe(Update{Run: run, Time: eventTime(t.config.Clock.Now()), Err: err})
+		if !parked[run].fresh {
+			t.config.Observe(Update{Run: run, Time: eventTime(t.config.Clock.Now()), Err: err})
+		}
 		if done := waiting[run]; done != nil {
 			done.Resolve(ending{err: err})
 		}

@@ -116,6 +116,21 @@ func drive(t *testing.T, at time.Time, config Config, seed uint64, begin func(co
 	return eventsOf(t, config.Journal, "r1"), ended
 }
 
+// TestALongTurnIsTheSameWhenItIsRebuilt has an effect begin while the planner has much to decide that needs no world.
+func TestALongTurnIsTheSameWhenItIsRebuilt(t *testing.T) {
+	loop := each("loop", 4000, 1, do("count", engine.Set, text(literal(map[string]any{}))))
+	p := program(parallel("p", []*engine.Step{do("a", once), sleep("nap", "1s")}, []*engine.Step{loop, do("b", once)}))
+	begin := func(ctx context.Context, r *Runner) (*Handle, error) { return r.Start(ctx, p, engine.RunStart{ID: "r1"}) }
+	whole, _ := drive(t, start, Config{Journal: journal.NewMemory(), Program: always(p)}, 1, begin)
+	if !strings.Contains(story(whole), "timerFired !turn") {
+		t.Fatalf("it was decided in one turn:\n%s", story(whole))
+	}
+	plan := engine.NewRun(p)
+	if end := plan.Next(whole...).End; end == nil || end.Status != engine.Succeeded || len(plan.Outstanding()) > 0 {
+		t.Errorf("by its events it ended as %+v, with %d left\n%s", end, len(plan.Outstanding()), story(whole))
+	}
+}
+
 // forgetful is a journal that loses with the process what nobody has waited for.
 type forgetful struct {
 	journal.Journal
