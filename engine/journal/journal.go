@@ -28,7 +28,8 @@ type Journal interface {
 	Begin(ctx context.Context, b Beginning) error
 
 	// Append numbers events in place, from the run's last number on, and keeps all of them or, with
-	// an error, none; it returns when they are on disk. RunEnded is the last event of a run: ErrEnded,
+	// an error, none; it returns when they are on disk, and with them, or without any, all that AppendLater
+	// has taken for the run before. RunEnded is the last event of a run: ErrEnded,
 	// if it is there already. ErrLost: this process does not drive the run (any more).
 	// The caller does not change the events afterwards.
 	Append(ctx context.Context, run string, events []engine.Event, s Standing) error

@@ -9,14 +9,17 @@ import (
 )
 
 const (
-	// soon is how near its time a run stays in memory: to rebuild it costs more than to keep it for a second.
-	soon = time.Second
+	// worthIt is how long, for each event in its journal, a run must be out of memory for its parking to be worth it. A
+	// replay takes some 30 µs an event: a run that is rebuilt again and again takes a 600th of a processor for that.
+	worthIt = 20 * time.Millisecond
 
-	// shortStory is how many events are replayed so fast that a run of them is parked at once. Longer ones have
-	// to be quiet first, for quietFor an event: some thirty times as long as the replay takes, so that what a run of
-	// many waits costs is hardly more than if it was never parked.
-	shortStory = 64
-	quietFor   = time.Millisecond
+	// shortStory is how many events a run may have to be parked as soon as it waits. A longer one has to be quiet
+	// first for as long as it is worth it, since it may wait for many things that come one after another.
+	shortStory = 50
+
+	// soon is how near its time a run stays in memory, however short its journal is: for what a rebuild costs
+	// beside the replay.
+	soon = time.Second
 )
 
 // rest parks the run if it only waits. errParked: it has left memory.
@@ -89,7 +92,7 @@ func (l *loop) parkedAs(w work) journal.Standing {
 	for _, c := range w.again {
 		watched(c)
 	}
-	if !s.Wake.IsZero() && s.Wake.Sub(l.config.Clock.Now()) < soon {
+	if !s.Wake.IsZero() && s.Wake.Sub(l.config.Clock.Now()) < max(soon, l.worthIt()) {
 		return journal.Standing{Paused: s.Paused}
 	}
 	return s
@@ -99,12 +102,14 @@ func sameStanding(a, b journal.Standing) bool {
 	return a.Wake.Equal(b.Wake) && a.Parked == b.Parked && a.Alert == b.Alert && a.Paused == b.Paused
 }
 
+func (l *loop) worthIt() time.Duration { return time.Duration(l.events) * worthIt }
+
 // restLater has the loop look again when the run has been quiet for some time.
 func (l *loop) restLater() {
 	if l.quiet != nil {
 		return
 	}
-	l.quiet = l.config.Clock.After(time.Duration(l.events)*quietFor, func() {
+	l.quiet = l.config.Clock.After(l.worthIt(), func() {
 		l.inbox.put(func() (engine.Event, bool) {
 			l.rested = true
 			return engine.Event{}, false

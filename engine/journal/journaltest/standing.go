@@ -100,6 +100,23 @@ func laterAndTheLast(t *testing.T, j journal.Journal) {
 	}
 }
 
+// nothingWaitsForLater: an append of no events waits for those before it.
+func nothingWaitsForLater(t *testing.T, j journal.Journal) {
+	begin(t, j, "r1")
+	for i := range 3 {
+		if err := j.AppendLater("r1", []engine.Event{done("a")}, journal.Standing{}); err != nil {
+			t.Fatal(err)
+		}
+		want := journal.Standing{Parked: i%2 == 0}
+		if err := j.Append(t.Context(), "r1", nil, want); err != nil {
+			t.Fatal(err)
+		}
+		if n, s := len(read(t, j, "r1", 0)), line(t, j, "r1").Standing; n != i+2 || s != want {
+			t.Errorf("%d events, standing %+v, want %d and %+v", n, s, i+2, want)
+		}
+	}
+}
+
 func laterIsKeptSoon(t *testing.T, j journal.Journal) {
 	begin(t, j, "r1")
 	if err := j.AppendLater("r1", []engine.Event{done("a"), done("b")}, journal.Standing{}); err != nil {
