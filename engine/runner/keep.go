@@ -46,7 +46,8 @@ func (l *loop) kept(batch []engine.Event, s journal.Standing, durable bool) {
 
 func (l *loop) unwritten(err error) error {
 	if errors.Is(err, journal.ErrLost) {
-		return fmt.Errorf("run %s: nothing further was done here, since another process may have taken it over after this one was silent for too long: %w", l.id, err)
+		const why = "another process may have taken it over after this one was silent for too long"
+		return fmt.Errorf("run %s: nothing further was done here, since %s: %w", l.id, why, err)
 	}
 	return fmt.Errorf("run %s: the journal could not be written, so nothing further was done: %w", l.id, err)
 }

@@ -39,7 +39,9 @@ func (b *bells) watch(_ engine.RunStart, c engine.Command, waiting func(string),
 	b.hung[c.At] = it
 	b.begun++
 	return func(cause error) {
+		b.mu.Lock()
 		it.stopped = cause
+		b.mu.Unlock()
 		if !it.deaf {
 			answer(nil, fmt.Errorf("x is still 3: %w", cause))
 		}
@@ -47,6 +49,14 @@ func (b *bells) watch(_ engine.RunStart, c engine.Command, waiting func(string),
 }
 
 func (b *bells) ring(at engine.Address) { b.of(at).answer(map[string]any{"value": "rung"}, nil) }
+
+// stopped is why a watch was told to end.
+func (b *bells) stopped(at engine.Address) error {
+	it := b.of(at)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return it.stopped
+}
 
 func (b *bells) of(at engine.Address) *bell {
 	b.mu.Lock()
@@ -231,8 +241,8 @@ func TestADeadlineOfAParkedAttempt(t *testing.T) {
 				}
 				y.pass(6 * time.Minute)
 				if c.deaf {
-					if y.bells.of("a#1").stopped != context.DeadlineExceeded {
-						t.Errorf("told to stop with %v", y.bells.of("a#1").stopped)
+					if y.bells.stopped("a#1") != context.DeadlineExceeded {
+						t.Errorf("told to stop with %v", y.bells.stopped("a#1"))
 					}
 					y.bells.ring("a#1")
 				}
@@ -360,8 +370,8 @@ func TestCancelOfAParkedRun(t *testing.T) {
 				want := "we changed our mind"
 				if wait.Action == "await" {
 					want += ": x is still 3"
-					if y.bells.of("wait#1").stopped != context.Canceled {
-						t.Errorf("told to stop with %v", y.bells.of("wait#1").stopped)
+					if y.bells.stopped("wait#1") != context.Canceled {
+						t.Errorf("told to stop with %v", y.bells.stopped("wait#1"))
 					}
 				}
 				if outcome.Error.Message != want || y.clock.Now().Sub(start) != time.Minute {
@@ -469,9 +479,11 @@ func TestTheEndOfTheProcessLeavesNothingOfParkedRuns(t *testing.T) {
 		}
 	}
 	noGoroutinesAbove(t, before)
+	mu.Lock()
+	defer mu.Unlock()
 	slices.Sort(left)
-	if s := fmt.Sprint(left); s != "[r1 r2 r3]" || b.of("a#1").stopped != context.Canceled || b.of("b#1").stopped != context.Canceled {
-		t.Errorf("told of %s; watches were stopped with %v and %v", s, b.of("a#1").stopped, b.of("b#1").stopped)
+	if s := fmt.Sprint(left); s != "[r1 r2 r3]" || b.stopped("a#1") != context.Canceled || b.stopped("b#1") != context.Canceled {
+		t.Errorf("told of %s; watches were stopped with %v and %v", s, b.stopped("a#1"), b.stopped("b#1"))
 	}
 	empty(t, r)
 }

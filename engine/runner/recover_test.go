@@ -120,7 +120,9 @@ func drive(t *testing.T, at time.Time, config Config, seed uint64, begin func(co
 func TestALongTurnIsTheSameWhenItIsRebuilt(t *testing.T) {
 	loop := each("loop", 4000, 1, do("count", engine.Set, text(literal(map[string]any{}))))
 	p := program(parallel("p", []*engine.Step{do("a", once), sleep("nap", "1s")}, []*engine.Step{loop, do("b", once)}))
-	begin := func(ctx context.Context, r *Runner) (*Handle, error) { return r.Start(ctx, p, engine.RunStart{ID: "r1"}) }
+	begin := func(ctx context.Context, r *Runner) (*Handle, error) {
+		return r.Start(ctx, p, engine.RunStart{ID: "r1"})
+	}
 	whole, _ := drive(t, start, Config{Journal: journal.NewMemory(), Program: always(p)}, 1, begin)
 	if !strings.Contains(story(whole), "timerFired !turn") {
 		t.Fatalf("it was decided in one turn:\n%s", story(whole))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -167,6 +168,19 @@ func (j *broken) Events(ctx context.Context, run string, after int64) ([]engine.
 	return events, errors.Join(j.events, err)
 }
 
+func (j *broken) Adopt(ctx context.Context) iter.Seq2[journal.Run, error] {
+	return func(yield func(journal.Run, error) bool) {
+		for line, err := range j.Journal.Adopt(ctx) {
+			if !yield(line, err) {
+				return
+			}
+		}
+		if j.adopt != nil {
+			yield(journal.Run{}, j.adopt)
+		}
+	}
+}
+
 func (j *broken) Run(ctx context.Context, run string) (journal.Run, error) {
 	line, err := j.Journal.Run(ctx, run)
 	line.Driver = j.driver
@@ -224,6 +238,22 @@ func TestALostRunDoesNothingFurther(t *testing.T) {
 	})
 }
 
+func TestRecoverSaysWhatTheJournalSays(t *testing.T) {
+	full := errors.New("the disk is full")
+	p := program(sleep("nap", "1h"))
+	j := &broken{Journal: leftBehind(t, p, nil, []string{"r1"}), adopt: full}
+	virtual(t, start, func(ctx context.Context, c *clock.Loop) {
+		r := New(Config{Clock: c, Journal: j, Do: world{}.do, Program: always(p)})
+		handles, err := r.Recover(ctx)
+		if !errors.Is(err, full) || len(handles) != 1 {
+			t.Fatalf("%d handles, %v, want the one before the error", len(handles), err)
+		}
+		if outcome, err := handles[0].Wait(ctx); err != nil || outcome.Status != engine.Succeeded {
+			t.Errorf("outcome %+v, %v", outcome, err)
+		}
+	})
+}
+
 func TestAParkedRunThatCannotBeRead(t *testing.T) {
 	corrupt := errors.New("page 7 is corrupt")
 	p := program(do("a", await, timeout("1h")))
@@ -240,8 +270,8 @@ func TestAParkedRunThatCannotBeRead(t *testing.T) {
 		if _, err := h.Wait(ctx); !errors.Is(err, corrupt) || !strings.Contains(err.Error(), "run r1: the journal could not be read, so nothing was done") {
 			t.Errorf("error %v", err)
 		}
-		if passed := c.Now().Sub(start); passed != time.Hour || b.of("a#1").stopped == nil {
-			t.Errorf("after %v, and the watch was stopped with %v", passed, b.of("a#1").stopped)
+		if passed := c.Now().Sub(start); passed != time.Hour || b.stopped("a#1") == nil {
+			t.Errorf("after %v, and the watch was stopped with %v", passed, b.stopped("a#1"))
 		}
 		empty(t, r)
 	})
