@@ -17,7 +17,7 @@ const (
 
 	// headStart is how long a run that was woken may keep the next one waiting. Most are parked again or have ended
 	// before; those that do something that takes long must not hold up the others.
-	headStart = 50 * time.Millisecond
+	headStart = 10 * time.Millisecond
 )
 
 // A lot is where the runs that were started with one context are parked. Its party wakes them, shows what their
