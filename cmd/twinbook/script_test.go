@@ -27,7 +27,7 @@ import (
 const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"twinbook": func() { os.Exit(Main()) }})
+	testscript.Main(m, map[string]func(){"twinbook": func() { os.Exit(Main()) }, mortalName: mortal})
 }
 
 // TestScripts runs testdata/*.txtar: how the tool behaves, as its users see it. Each script starts in a
