@@ -15,24 +15,33 @@ import (
 )
 
 // Many processes die on one journal; then two resume all runs at the same time, and each run is driven by one of them.
-func (k *killing) thenResumedByTwo() { k.resumeInPairs([]string{"", ""}) }
+func (k *killing) thenResumedByTwo() { k.resumeInPairs(pair{}) }
 
-// The same, when those two die as well, and others take over.
+// The second one begins when the first one drives runs already, and leaves them alone.
+func (k *killing) thenResumedByOneAfterAnother() { k.resumeInPairs(pair{inTurn: true}) }
+
+// Those that resume die as well, and others take over.
 func (k *killing) thenResumedByTwoThatDie() {
-	k.resumeInPairs([]string{"sync 2", "sync 3"}, []string{"sync 4", "sync 2"}, []string{"sync 5", ""}, []string{"", ""})
+	k.resumeInPairs(pair{deaths: [2]string{"sync 2", "sync 3"}}, pair{deaths: [2]string{"sync 4", "sync 2"}}, pair{deaths: [2]string{"sync 5", ""}}, pair{})
 }
 
-// resumeInPairs leaves runs to processes that resume them, two at the same time.
-func (k *killing) resumeInPairs(pairs ...[]string) {
+// A pair are two processes that resume all runs of one journal.
+type pair struct {
+	deaths [2]string
+	inTurn bool // the second one waits until the first one has told something
+}
+
+// resumeInPairs leaves runs behind, and has pairs resume them, one pair after another.
+func (k *killing) resumeInPairs(pairs ...pair) {
 	lives := k.leaveUnfinished(filepath.Join(k.dir, filepath.Base(k.t.Name())+".db"))
 	both := 0
-	for _, deaths := range pairs {
-		driven := k.resumeTwice(lives, deaths)
+	for _, p := range pairs {
+		driven := k.resumeTwice(lives, p)
 		if len(driven[0]) > 0 && len(driven[1]) > 0 {
 			both++
 		}
 		for _, id := range driven[0] {
-			if deaths[0]+deaths[1] == "" && slices.Contains(driven[1], id) {
+			if p.deaths[0]+p.deaths[1] == "" && slices.Contains(driven[1], id) {
 				k.t.Errorf("run %s is driven by both", id)
 			}
 		}
@@ -73,18 +82,24 @@ func (k *killing) leaveUnfinished(file string) []*life {
 }
 
 // resumeTwice has two processes resume all runs at the same time, and says which runs each of them has driven.
-func (k *killing) resumeTwice(lives []*life, deaths []string) (driven [2][]string) {
+func (k *killing) resumeTwice(lives []*life, p pair) (driven [2][]string) {
 	for _, l := range lives {
 		l.look(exited{killed: true})
 	}
 	var both sync.WaitGroup
-	for i, death := range deaths {
+	turn := make(chan struct{})
+	next := sync.OnceFunc(func() { close(turn) })
+	for i, death := range p.deaths {
 		both.Go(func() {
-			p := lives[0].process(death, "runs", "resume", "--all")
-			if p.killed {
+			defer next()
+			if p.inTurn && i == 1 {
+				<-turn
+			}
+			e := lives[0].processTelling(next, death, "runs", "resume", "--all")
+			if e.killed {
 				k.dead.Add(1)
 			}
-			driven[i] = runsIn(k.t, p.out)
+			driven[i] = runsIn(k.t, e.out)
 		})
 	}
 	both.Wait()

@@ -120,24 +120,42 @@ type exited struct {
 
 // process runs twinbook, which dies as death says.
 func (l *life) process(death string, args ...string) exited {
-	return runMortal(l.t, l.hub.address(), death, append(args, "--journal", l.journal, "--output", "jsonl")...)
+	return l.processTelling(func() {}, death, args...)
 }
 
-func runMortal(t *testing.T, hub, death string, args ...string) exited {
+// processTelling is process, and calls begun when that has written something.
+func (l *life) processTelling(begun func(), death string, args ...string) exited {
+	return runMortal(l.t, begun, l.hub.address(), death, append(args, "--journal", l.journal, "--output", "jsonl")...)
+}
+
+// An ear keeps what it hears, and says when that begins.
+type ear struct {
+	text  bytes.Buffer
+	begun func()
+}
+
+func (e *ear) Write(p []byte) (int, error) {
+	if e.text.Len() == 0 {
+		e.begun()
+	}
+	return e.text.Write(p)
+}
+
+func runMortal(t *testing.T, begun func(), hub, death string, args ...string) exited {
 	ctx, stop := context.WithTimeout(context.Background(), 2*patience)
 	defer stop()
 	c := exec.CommandContext(ctx, mortalName, args...)
 	c.Env = append(os.Environ(), "IOTHUB_CONNECTION_STRING="+hub, "TWINBOOK_CONFIG=", "TWINBOOK_JOURNAL=", deathVariable+"="+death)
-	var out, said bytes.Buffer
+	out, said := ear{begun: begun}, bytes.Buffer{}
 	c.Stdout, c.Stderr = &out, &said
 	began := time.Now()
 	err := c.Run()
 	var exit *exec.ExitError
 	if ctx.Err() != nil || err != nil && !errors.As(err, &exit) {
-		t.Fatalf("twinbook %v, to die at %q: %v, %v\n%s%s", args, death, err, ctx.Err(), &out, &said)
+		t.Fatalf("twinbook %v, to die at %q: %v, %v\n%s%s", args, death, err, ctx.Err(), &out.text, &said)
 	}
 	code := c.ProcessState.ExitCode()
-	return exited{killed: code < 0, code: code, out: out.Bytes(), err: said.Bytes(), took: time.Since(began)}
+	return exited{killed: code < 0, code: code, out: out.text.Bytes(), err: said.Bytes(), took: time.Since(began)}
 }
 
 // look compares what a process has told with what it left behind.

@@ -165,6 +165,7 @@ func TestKilled(t *testing.T) {
 		{"WhileTheJournalIsMade", (*killing).whileTheJournalIsMade},
 		{"InACheckpoint", (*killing).inACheckpoint},
 		{"ThenResumedByTwo", (*killing).thenResumedByTwo},
+		{"ThenResumedByOneAfterAnother", (*killing).thenResumedByOneAfterAnother},
 		{"ThenResumedByTwoThatDie", (*killing).thenResumedByTwoThatDie},
 		{"TogetherWithTheHub", (*killing).togetherWithTheHub},
 	} {
