@@ -35,12 +35,12 @@ type Journal interface {
 	Append(ctx context.Context, run string, events []engine.Event, s Standing) error
 
 	// AppendLater is Append for what need not be waited for: it is kept with the next commit, at the
-	// latest after a moment. Readers may not see it before. If it cannot be kept, no later Append of
-	// the run can be.
+	// latest after a moment. Readers may not see it before, and the events may not be numbered in place. If it
+	// cannot be kept, no later Append of the run can be, until the run is claimed anew.
 	AppendLater(run string, events []engine.Event, s Standing) error
 
-	// See notes what a waiting step sees, in place of what it saw before. It is for people: it is kept
-	// some time, or lost with the process.
+	// See notes what a waiting step sees, in place of what it saw before, until its StepDone. It is for people: it
+	// is kept after a moment, or lost with the process.
 	See(run string, s Sight)
 
 	// Ask keeps a wish about an unfinished run until whoever drives the run appends an event with its
@@ -70,7 +70,7 @@ type Journal interface {
 	// Run is what is known of a run without reading its events.
 	Run(ctx context.Context, id string) (Run, error)
 
-	// Runs are the runs that a filter lets through, the latest first.
+	// Runs are the runs that a filter lets through, the latest first. ErrNotFound: there is no run f.After any more.
 	Runs(ctx context.Context, f Filter) ([]Run, error)
 
 	// Find gives the ids that are short, or begin or end with it, the latest first; at most ten.

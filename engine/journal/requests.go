@@ -55,7 +55,7 @@ type ear struct {
 }
 
 // again is after what time an unanswered request is told again: whoever heard it may not have been ready for it.
-const again = 2 * time.Second
+const again = time.Second
 
 func (s *SQLite) Listen(f func(Request)) (stop func()) {
 	e := &ear{f: f, poke: make(chan struct{}, 1), told: map[int64]time.Time{}}

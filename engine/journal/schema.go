@@ -39,7 +39,7 @@ func prepareFile(ctx context.Context, c *conn, patience time.Duration) error {
 	}
 	for _, p := range []string{
 		"journal_mode = WAL", "synchronous = FULL", "fullfsync = 1", "checkpoint_fullfsync = 1", // the last two are for macOS
-		"temp_store = MEMORY", "cache_size = -16000", "wal_autocheckpoint = 0",
+		"temp_store = MEMORY", "cache_size = -8000", "wal_autocheckpoint = 0",
 	} {
 		if err := patiently(ctx, patience, func() error { return c.script("PRAGMA " + p) }); err != nil {
 			return err
