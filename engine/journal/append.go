@@ -136,7 +136,8 @@ func (a *appending) do(t *transaction) error {
 
 // stand keeps what the run is about, if that is something new.
 func (t *transaction) stand(a *appending, s *state) error {
-	if s.standing.equal(a.standing) {
+	parkedAgain := a.standing.Parked && a.block.n > 0 // its own row has the end of its chain
+	if s.standing.equal(a.standing) && !parkedAgain {
 		return nil
 	}
 	s.standing = a.standing

@@ -34,6 +34,7 @@ func Exercise(t *testing.T, open func(t *testing.T) journal.Journal) {
 		"StandingIsKept":             standingIsKept,
 		"LaterComesBeforeTheNext":    laterComesBeforeWhatFollows,
 		"LaterAndTheLast":            laterAndTheLast,
+		"WhateverItStandsFor":        whateverItStandsFor,
 		"NothingWaitsForLater":       nothingWaitsForLater,
 		"LaterIsKeptSoon":            laterIsKeptSoon,
 		"LaterIsNotLostUnnoticed":    laterCannotBeLostUnnoticed,

@@ -3,6 +3,7 @@ package journaltest
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -96,6 +97,30 @@ func laterAndTheLast(t *testing.T, j journal.Journal) {
 		n += 6
 		if events := read(t, j, "r1", 0); len(events) != n || events[n-1].Kind != last.Kind || events[n-1].At != last.At {
 			t.Fatalf("%d events, want %d and the last one at the end", len(events), n)
+		}
+	}
+}
+
+// whateverItStandsFor: a reader sees every event at once, in whatever order a run parks, goes on and parks again.
+func whateverItStandsFor(t *testing.T, j journal.Journal) {
+	begin(t, j, "r1")
+	standings := []journal.Standing{{}, {Parked: true}, {Parked: true, Wake: start}, {Paused: true}}
+	chance := rand.New(rand.NewPCG(1, 2))
+	for n := 1; n < 200; {
+		s := standings[chance.IntN(len(standings))]
+		if chance.IntN(3) == 0 {
+			if err := j.AppendLater("r1", []engine.Event{done("a")}, s); err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		more := []engine.Event{done("a"), done("b"), done("c")}[:chance.IntN(4)]
+		if err := j.Append(t.Context(), "r1", more, s); err != nil {
+			t.Fatal(err)
+		}
+		n += len(more)
+		if got := len(read(t, j, "r1", 0)); got != n {
+			t.Fatalf("%d events after one that left the run %+v, want %d", got, s, n)
 		}
 	}
 }
