@@ -118,7 +118,7 @@ func inYard(t *testing.T, p *engine.Program, w world, f func(y *yard)) *yard {
 	return y
 }
 
-// start begins the run and waits until it is parked.
+// begin starts the run and waits until it is parked.
 func (y *yard) begin(p *engine.Program) *Handle {
 	y.t.Helper()
 	h, err := y.Start(y.ctx, p, engine.RunStart{ID: "r1"})
@@ -292,7 +292,7 @@ func TestAnAnswerWhileTheRunIsBeingParkedOrRebuilt(t *testing.T) {
 				if c.rebuilt > 0 {
 					y.isParked()
 					if name == "OneEach" {
-						y.lotWith("r1").Runner.ask("r1", engine.Event{Kind: engine.ResumeRequested})
+						y.ask("r1", engine.Event{Kind: engine.ResumeRequested})
 					} else {
 						y.bells.ring("p/b0/b#1")
 					}

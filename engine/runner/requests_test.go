@@ -9,7 +9,7 @@ import (
 	"github.com/twinbook/twinbook/engine/journal"
 )
 
-// ask makes a wish through the journal, as another process does.
+// wish asks through the journal, as another process does.
 func (y *yard) wish(kind engine.EventKind, reason string) {
 	y.t.Helper()
 	err := y.journal.Ask(y.ctx, journal.Request{Run: "r1", Kind: kind, Reason: reason, By: "ann@desk", Time: y.clock.Now()})
