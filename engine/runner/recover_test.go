@@ -133,23 +133,6 @@ func TestALongTurnIsTheSameWhenItIsRebuilt(t *testing.T) {
 	}
 }
 
-// forgetful is a journal that loses with the process what nobody has waited for.
-type forgetful struct {
-	journal.Journal
-	later []engine.Event
-}
-
-func (j *forgetful) Append(ctx context.Context, run string, events []engine.Event, s journal.Standing) error {
-	all := append(j.later, events...)
-	j.later = nil
-	return j.Journal.Append(ctx, run, all, s)
-}
-
-func (j *forgetful) AppendLater(_ string, events []engine.Event, _ journal.Standing) error {
-	j.later = append(j.later, events...)
-	return nil
-}
-
 // TestKilledAnywhereAnEffectHappensOnce stops a run after each append, and before it, with all that was not
 // waited for lost, and resumes it.
 func TestKilledAnywhereAnEffectHappensOnce(t *testing.T) {
@@ -209,30 +192,6 @@ func killedAnywhereAnEffectHappensOnce(t *testing.T, park bool) {
 			}
 		})
 	}
-}
-
-// TestTheAnswerToAnEffectIsWaitedFor: lost, it would count as one of which nothing is known.
-func TestTheAnswerToAnEffectIsWaitedFor(t *testing.T) {
-	p := program(do("reboot", once), do("look", read), do("set", repeatable), do("again", read))
-	virtual(t, start, func(ctx context.Context, c *clock.Loop) {
-		j := journal.NewMemory()
-		w := world{}
-		for step, before := range map[string]engine.Address{"look": "reboot#1", "again": "set#1"} {
-			w[step] = func(context.Context, engine.Command) (any, error) {
-				if answer(eventsOf(t, j, "r1"), before) == nil {
-					t.Errorf("%s begins before the answer to %s is kept", step, before)
-				}
-				return nil, nil
-			}
-		}
-		h, err := New(Config{Clock: c, Journal: &forgetful{Journal: j}, Do: w.do}).Start(ctx, p, engine.RunStart{ID: "r1"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := h.Wait(ctx); err != nil {
-			t.Fatal(err)
-		}
-	})
 }
 
 func stopAt(n, at int, stop func()) error {
