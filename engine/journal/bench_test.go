@@ -72,7 +72,8 @@ func perSecond(b *testing.B) { b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()
 func BenchmarkAppend(b *testing.B) {
 	for _, runs := range []int{1, 50, 500} {
 		b.Run(fmt.Sprintf("runs=%d", runs), func(b *testing.B) {
-			j := open(b, filepath.Join(b.TempDir(), "journal.db"), journal.Options{})
+			file := filepath.Join(b.TempDir(), "journal.db")
+			j := open(b, file, journal.Options{})
 			var all sync.WaitGroup
 			for i := range runs {
 				begin(b, j, fmt.Sprint("run-", i), journal.Standing{})
@@ -92,6 +93,9 @@ func BenchmarkAppend(b *testing.B) {
 			}
 			all.Wait()
 			perSecond(b)
+			if log, err := os.Stat(file + "-wal"); err == nil {
+				b.ReportMetric(float64(log.Size())/(1<<20), "MiB-of-log")
+			}
 		})
 	}
 }

@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"os"
+
 	"modernc.org/sqlite"
 )
 
@@ -14,14 +16,20 @@ type checkpointer struct {
 
 	// What follows belongs to the writer.
 	under bool
-	since int // pages written when the log began
+	since int // pages that this process had written when the log began; below 0: that were in it already
 }
 
 // logPages is how far the log may grow before it is copied: 16 MiB.
 const logPages = 4000
 
-func newCheckpointer(c *conn) *checkpointer {
-	return &checkpointer{c: c, want: make(chan struct{}, 1), done: make(chan struct{}, 1)}
+// newCheckpointer begins with the log as processes left it that died.
+func newCheckpointer(c *conn, file string) *checkpointer {
+	k := &checkpointer{c: c, want: make(chan struct{}, 1), done: make(chan struct{}, 1)}
+	if log, err := os.Stat(file + "-wal"); err == nil {
+		const page = 4096
+		k.since = -int(log.Size() / page)
+	}
+	return k
 }
 
 // loop copies until want is closed. An error is no matter: the log stays, and the next time may go well.

@@ -32,7 +32,7 @@ type writer struct {
 
 func newWriter(s *SQLite, c, log *conn) *writer {
 	return &writer{
-		journal: s, c: c, log: newCheckpointer(log), queue: newQueue(), sights: newSights(), ended: make(chan struct{}),
+		journal: s, c: c, log: newCheckpointer(log, s.file), queue: newQueue(), sights: newSights(), ended: make(chan struct{}),
 		states: map[string]*state{}, gaps: map[string]error{}, programs: map[[32]byte]int64{},
 	}
 }
