@@ -8,7 +8,9 @@ import (
 	"syscall"
 )
 
-func tryLock(path string) (*os.File, error) { return flock(path, os.O_RDWR|os.O_CREATE, syscall.LOCK_EX) }
+func tryLock(path string) (*os.File, error) {
+	return flock(path, os.O_RDWR|os.O_CREATE, syscall.LOCK_EX)
+}
 
 func tryShare(path string) (*os.File, error) { return flock(path, os.O_RDONLY, syscall.LOCK_SH) }
 
