@@ -72,7 +72,7 @@ func (k *killing) leaveUnfinished(file string) []*life {
 	}
 	k.each(len(lives), func(i int) {
 		l := lives[i]
-		p := l.process(fmt.Sprint("next ", 3+i%3), append([]string{"run", l.scene.file}, inputFlags(l.scene.inputs(l.devices, l.site))...)...)
+		p := l.process(fmt.Sprint("next ", 3+i%3), l.begin()...)
 		if !p.killed {
 			l.errorf("it lives: %s%s", p.out, p.err)
 		}
@@ -84,7 +84,7 @@ func (k *killing) leaveUnfinished(file string) []*life {
 // resumeTwice has two processes resume all runs at the same time, and says which runs each of them has driven.
 func (k *killing) resumeTwice(lives []*life, p pair) (driven [2][]string) {
 	for _, l := range lives {
-		l.look(exited{killed: true})
+		l.lookOn(exited{killed: true})
 	}
 	var both sync.WaitGroup
 	turn := make(chan struct{})
@@ -104,7 +104,7 @@ func (k *killing) resumeTwice(lives []*life, p pair) (driven [2][]string) {
 	}
 	both.Wait()
 	for _, l := range lives {
-		l.look(exited{})
+		l.lookOn(exited{})
 	}
 	return driven
 }
@@ -147,7 +147,7 @@ func (k *killing) togetherWithTheHub() {
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		k.each(n, func(i int) { k.dead.Add(int64(lives[i].lead(deaths[i]...))) })
+		k.each(n, func(i int) { lives[i].lead(deaths[i]...) })
 	}()
 	kills := 0
 	for range hubKills {
@@ -163,6 +163,7 @@ func (k *killing) togetherWithTheHub() {
 	for _, l := range lives {
 		l.check("")
 		l.checkLost()
+		k.dead.Add(int64(l.deaths))
 		l.close()
 	}
 }

@@ -38,6 +38,9 @@ var scenes = []scene{
 	{"testdata/kill/valves.yaml", 1, func(d []string, _ string) []string { return []string{"device=" + d[0]} }, true},
 }
 
+// short is the scene with the least in it.
+var short = scenes[4]
+
 // A life is a run and the processes that drive it, one after another.
 type life struct {
 	t       *testing.T
@@ -73,8 +76,8 @@ func (l *life) errorf(format string, args ...any) {
 }
 
 // lead brings the run to its end through the deaths of its processes. The first one runs the workflow, and the others
-// resume it; once the deaths are used up they live on. It says how many died.
-func (l *life) lead(deaths ...string) int {
+// resume it; once the deaths are used up they live on.
+func (l *life) lead(deaths ...string) {
 	for range 10 {
 		death := ""
 		if len(deaths) > 0 {
@@ -82,27 +85,28 @@ func (l *life) lead(deaths ...string) int {
 		}
 		args := []string{"runs", "resume", "--all"}
 		if len(l.now) == 0 {
-			args = append([]string{"run", l.scene.file}, inputFlags(l.scene.inputs(l.devices, l.site))...)
+			args = l.begin()
 		}
 		p := l.process(death, args...)
 		l.look(p)
 		if !p.killed && l.over() {
-			return l.deaths
+			return
 		}
 		if !p.killed {
 			l.errorf("%v left the run without an end, exit code %d:\n%s%s", args, p.code, p.out, p.err)
-			return l.deaths
+			return
 		}
 	}
 	l.errorf("no end after ten processes")
-	return l.deaths
 }
 
-func inputFlags(inputs []string) (flags []string) {
-	for _, i := range inputs {
-		flags = append(flags, "--input", i)
+// begin is the command that begins the run.
+func (l *life) begin() []string {
+	args := []string{"run", l.scene.file}
+	for _, i := range l.scene.inputs(l.devices, l.site) {
+		args = append(args, "--input", i)
 	}
-	return flags
+	return args
 }
 
 // over says whether the run has ended.
@@ -161,8 +165,14 @@ func runMortal(t *testing.T, begun func(), hub, death string, args ...string) ex
 // look compares what a process has told with what it left behind.
 func (l *life) look(p exited) {
 	l.t.Helper()
-	l.now = l.events()
+	l.lookOn(p)
 	l.compare(p)
+}
+
+// lookOn reads what a process left behind, which may have told of other runs, too.
+func (l *life) lookOn(p exited) {
+	l.t.Helper()
+	l.now = l.events()
 	if !p.killed && !slices.Contains([]int{exitOK, exitFailed, exitNoHub}, p.code) {
 		l.errorf("exit code %d: %s", p.code, p.err)
 	}

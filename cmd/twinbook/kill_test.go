@@ -128,24 +128,21 @@ func (k *killing) newLifeWithout(s scene, name string) *life {
 	return newLife(k.t, k.hub, s, filepath.Join(dir, "journal.db"), name)
 }
 
-// lead leads a life and looks at it. False: it was not killed, and is over.
-func (k *killing) lead(l *life, deaths ...string) bool {
-	n := l.lead(deaths...)
+// lead leads a life to its end, looks at it, and says how many deaths it had.
+func (k *killing) lead(l *life, deaths ...string) int {
+	l.lead(deaths...)
 	l.check(k.ends[l.scene.file])
 	l.close()
-	k.dead.Add(int64(n))
-	return n > 0
+	k.dead.Add(int64(l.deaths))
+	return l.deaths
 }
 
-// killedAt leads a life for each number from 1 on, in steps, until one is so great that no death comes.
-func (k *killing) killedAt(step int, begin func(n int) (*life, []string)) {
+// killedAt calls live with the numbers of places, from 1 on in steps, until there is nothing to be killed at one.
+func (k *killing) killedAt(step int, live func(n int) (killed bool)) {
 	const most = 1000
 	var over atomic.Bool
 	k.each(most, func(i int) {
-		if over.Load() {
-			return
-		}
-		if l, deaths := begin(1 + i*step); !k.lead(l, deaths...) {
+		if !over.Load() && !live(1+i*step) {
 			over.Store(true)
 		}
 	})
@@ -186,12 +183,12 @@ func (k *killing) atEveryEvent() {
 	for _, s := range scenes {
 		for kind, step := range map[string]int{"sync": 1, "next": stride(k.t, 2)} {
 			all.Go(func() {
-				k.killedAt(step, func(n int) (*life, []string) {
+				k.killedAt(step, func(n int) (killed bool) {
 					deaths := []string{fmt.Sprint(kind, " ", n)}
 					if n%3 == 0 {
 						deaths = append(deaths, fmt.Sprint(kind, " ", 1+n%4))
 					}
-					return k.newLife(s, deaths[0]), deaths
+					return k.lead(k.newLife(s, deaths[0]), deaths...) > 0
 				})
 			})
 		}
