@@ -54,6 +54,9 @@ func (s *SQLite) Begin(ctx context.Context, b Beginning) error {
 }
 
 func (b *beginning) do(t *transaction) error {
+	if err := t.untried(b.line.RetryOf); err != nil {
+		return err
+	}
 	program, err := t.program(b.mark, b.line, b.sources)
 	if err != nil {
 		return err
@@ -88,6 +91,18 @@ func (b *beginning) do(t *transaction) error {
 		return t.end(&b.appending, s)
 	}
 	return nil
+}
+
+// untried says whether a run has no retry yet.
+func (t *transaction) untried(run string) error {
+	if run == "" {
+		return nil
+	}
+	row, err := t.c.first("SELECT id FROM runs INDEXED BY runs_retry WHERE retry_of != '' AND retry_of = ?", run)
+	if err == nil && row != nil {
+		err = &RetriedError{Run: run, Retry: row[0].(string)}
+	}
+	return err
 }
 
 // program is the key of what runs of the same program share, which is kept if this is the first of them.

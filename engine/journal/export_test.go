@@ -26,7 +26,7 @@ func someRuns(t *testing.T, j *journal.SQLite) {
 	at := time.Date(2026, 3, 1, 2, 30, 0, 5, time.UTC)
 	sources := []journal.Source{{File: "a.yaml", Text: []byte("version: 1\n")}, {File: "b.bin", Text: []byte("\xff\x00")}, {File: "c.yaml", Text: []byte{}}}
 	for i, id := range []string{"r1", "r2", "c1", "r3", "open"} {
-		start := &engine.RunStart{ID: id, Workflow: "w", File: "a.yaml", Hash: "h", Hub: "desk", Inputs: map[string]any{"n": float64(i)}, RetryOf: "old"}
+		start := &engine.RunStart{ID: id, Workflow: "w", File: "a.yaml", Hash: "h", Hub: "desk", Inputs: map[string]any{"n": float64(i)}, RetryOf: "old-" + id}
 		if id == "c1" {
 			start.Parent, start.Key = "r2", "dev-1"
 		}

@@ -24,7 +24,9 @@ import (
 // A Journal keeps the events of runs. Its methods may be called from many places at once. Times come
 // back in UTC with their nanoseconds, values as the JSON they are; lists are never nil.
 type Journal interface {
-	// Begin keeps a new run, which this process drives from now on, in one commit. ErrExists: the id is taken.
+	// Begin keeps a new run, which this process drives from now on, in one commit. ErrExists: the id is taken. A
+	// *RetriedError: the run that it tries again has been tried again already; two retries would both do what
+	// failed, and neither know of the other.
 	Begin(ctx context.Context, b Beginning) error
 
 	// Append numbers events in place, from the run's last number on, and keeps all of them or, with
@@ -46,6 +48,9 @@ type Journal interface {
 	// Ask keeps a wish about an unfinished run until whoever drives the run appends an event with its
 	// number. ErrNotFound, ErrEnded.
 	Ask(ctx context.Context, r Request) error
+
+	// Wishes are the unanswered ones about a run, or with the empty text about all runs, the oldest first.
+	Wishes(ctx context.Context, run string) ([]Request, error)
 
 	// Listen has f called with the wishes about runs that this process drives, also with those that were kept
 	// before it drove them, and again after a restart, until they are answered. f must not wait.
@@ -152,6 +157,7 @@ type Run struct {
 	Standing Standing
 	Driver   string // the living process that drives it, in words; empty: none
 	RetryOf  string // the run whose failed steps it does again
+	Retry    string // the run that does its failed steps again; empty: none
 	Parent   string // the run it is a part of
 	Key      string // which part
 }
@@ -165,6 +171,13 @@ var (
 	ErrDriven     = errors.New("another process drives the run")
 	ErrLost       = errors.New("this process does not drive the run any more")
 )
+
+// A RetriedError says that a run has been tried again already.
+type RetriedError struct{ Run, Retry string }
+
+func (e *RetriedError) Error() string {
+	return fmt.Sprintf("run %s has been tried again already, as run %s", e.Run, e.Retry)
+}
 
 // NewRun is the line of a run, or an error if that is no beginning.
 func NewRun(b Beginning) (Run, error) {

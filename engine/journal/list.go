@@ -14,7 +14,8 @@ import (
 // lineColumns are what a line of the list is made of; see readLine.
 const lineColumns = `r.key, r.id, p.workflow, p.file, p.hash, p.hub, p.program, r.started, r.ended, r.status,
 	r.parked, r.alert, r.paused, r.wake, ` + ownerOf + `, r.retry_of, r.parent, r.child,
-	(SELECT min(device) FROM devices WHERE run = r.key), (SELECT max(device) FROM devices WHERE run = r.key)`
+	(SELECT min(device) FROM devices WHERE run = r.key), (SELECT max(device) FROM devices WHERE run = r.key),
+	(SELECT x.id FROM runs x INDEXED BY runs_retry WHERE x.retry_of != '' AND x.retry_of = r.id ORDER BY x.key DESC LIMIT 1)`
 
 // A line is a run with its keys in the file.
 type line struct {
@@ -38,6 +39,7 @@ func readLine(row []driver.Value) line {
 	if first, ok := row[18].(string); ok && row[18] == row[19] {
 		l.Device = first
 	}
+	l.Retry, _ = row[20].(string)
 	return l
 }
 

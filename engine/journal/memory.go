@@ -15,7 +15,8 @@ import (
 type Memory struct {
 	mu      sync.Mutex // guards what follows
 	runs    map[string]*memoryRun
-	order   []*memoryRun // by the time when they started; those of one time as they were begun
+	order   []*memoryRun      // by the time when they started; those of one time as they were begun
+	retries map[string]string // by the run that they try again
 	texts   map[string]string
 	ears    map[*func(Request)]bool
 	wishes  []Request // unanswered
@@ -24,7 +25,7 @@ type Memory struct {
 
 // NewMemory makes an empty Memory.
 func NewMemory() *Memory {
-	return &Memory{runs: map[string]*memoryRun{}, texts: map[string]string{}, ears: map[*func(Request)]bool{}}
+	return &Memory{runs: map[string]*memoryRun{}, retries: map[string]string{}, texts: map[string]string{}, ears: map[*func(Request)]bool{}}
 }
 
 func (m *Memory) Begin(ctx context.Context, b Beginning) error {
@@ -40,6 +41,9 @@ func (m *Memory) Begin(ctx context.Context, b Beginning) error {
 	if m.runs[line.ID] != nil {
 		return fmt.Errorf("run %s: %w", line.ID, ErrExists)
 	}
+	if retry := m.retries[line.RetryOf]; retry != "" {
+		return &RetriedError{Run: line.RetryOf, Retry: retry}
+	}
 	line.Driver, line.Standing = memoryDriver, b.Standing
 	run := &memoryRun{
 		line: line, sources: make([]memorySource, len(b.Sources)), devices: map[string]bool{}, sights: map[engine.Address]Sight{},
@@ -49,6 +53,9 @@ func (m *Memory) Begin(ctx context.Context, b Beginning) error {
 		run.sources[i] = memorySource{file: s.File, text: m.keep(s.Text)}
 	}
 	m.runs[line.ID] = run
+	if line.RetryOf != "" {
+		m.retries[line.RetryOf] = line.ID
+	}
 	at, _ := slices.BinarySearchFunc(m.order, line.Started, func(other *memoryRun, t time.Time) int {
 		if other.line.Started.After(t) {
 			return 1

@@ -16,7 +16,7 @@ func (m *Memory) Run(ctx context.Context, id string) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
-	return run.line, nil
+	return m.lineOf(run), nil
 }
 
 func (m *Memory) Runs(ctx context.Context, f Filter) ([]Run, error) {
@@ -30,7 +30,7 @@ func (m *Memory) Runs(ctx context.Context, f Filter) ([]Run, error) {
 	}
 	for _, run := range slices.Backward(m.order) {
 		if passed && f.lets(run) {
-			lines = append(lines, run.line)
+			lines = append(lines, m.lineOf(run))
 		}
 		passed = passed || run.line.ID == f.After
 		if f.Limit > 0 && len(lines) == f.Limit {
@@ -38,6 +38,13 @@ func (m *Memory) Runs(ctx context.Context, f Filter) ([]Run, error) {
 		}
 	}
 	return lines, nil
+}
+
+// lineOf is a run's line by now.
+func (m *Memory) lineOf(run *memoryRun) Run {
+	line := run.line
+	line.Retry = m.retries[line.ID]
+	return line
 }
 
 // lets says whether a run passes, but for its place in the list.
@@ -101,6 +108,9 @@ func (m *Memory) Remove(ctx context.Context, ids ...string) error {
 	}
 	m.order = slices.DeleteFunc(m.order, func(run *memoryRun) bool { return gone[run.line.ID] })
 	for id := range gone {
+		if of := m.runs[id].line.RetryOf; m.retries[of] == id {
+			delete(m.retries, of)
+		}
 		delete(m.runs, id)
 	}
 	return nil

@@ -40,6 +40,24 @@ func (m *Memory) Ask(ctx context.Context, r Request) error {
 	return nil
 }
 
+func (m *Memory) Wishes(ctx context.Context, id string) ([]Request, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if id == "" {
+		return append([]Request{}, m.wishes...), nil
+	}
+	if _, err := m.find(id); err != nil {
+		return nil, err
+	}
+	all := []Request{}
+	for _, r := range m.wishes {
+		if r.Run == id {
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
 func (m *Memory) Listen(f func(Request)) (stop func()) {
 	m.mu.Lock()
 	m.ears[&f] = true
@@ -97,7 +115,7 @@ func (m *Memory) Adopt(ctx context.Context) iter.Seq2[Run, error] {
 		runs := []Run{}
 		for _, run := range m.order {
 			if run.line.Ended.IsZero() {
-				runs = append(runs, run.line)
+				runs = append(runs, m.lineOf(run))
 			}
 		}
 		m.mu.Unlock()

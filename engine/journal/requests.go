@@ -126,7 +126,26 @@ func (s *SQLite) listen(ctx context.Context, e *ear) {
 
 // requests are the unanswered ones about runs of a driver, in the order in which they were made.
 func (c *conn) requests(ctx context.Context, of int64) ([]Request, error) {
-	var all []Request
+	return c.requestsWhere(ctx, ownerOf+" = ?", of)
+}
+
+func (s *SQLite) Wishes(ctx context.Context, run string) (all []Request, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		if run == "" {
+			all, err = c.requestsWhere(ctx, "1")
+			return err
+		}
+		key, err := c.key(run)
+		if err == nil {
+			all, err = c.requestsWhere(ctx, "q.run = ?", key)
+		}
+		return err
+	})
+	return all, err
+}
+
+func (c *conn) requestsWhere(ctx context.Context, where string, values ...driver.Value) ([]Request, error) {
+	all := []Request{}
 	err := c.query(ctx, func(row []driver.Value) error {
 		all = append(all, Request{
 			ID: row[0].(int64), Run: row[1].(string), Kind: engine.EventKind(row[2].(string)),
@@ -134,6 +153,6 @@ func (c *conn) requests(ctx context.Context, of int64) ([]Request, error) {
 		})
 		return nil
 	}, `SELECT q.key, r.id, q.kind, q.reason, q.asker, q.time FROM requests q JOIN runs r ON r.key = q.run
-		WHERE `+ownerOf+` = ? ORDER BY q.key`, of)
+		WHERE `+where+` ORDER BY q.key`, values...)
 	return all, err
 }

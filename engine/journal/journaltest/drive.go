@@ -3,6 +3,7 @@ package journaltest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -139,5 +140,44 @@ func requestsAreRefused(t *testing.T, j journal.Journal) {
 		if !errors.Is(err, want) {
 			t.Errorf("ask about %s: %v, want %v", run, err, want)
 		}
+	}
+}
+
+func wishesAreKept(t *testing.T, j journal.Journal) {
+	begin(t, j, "r1")
+	begin(t, j, "r2")
+	for _, r := range []journal.Request{
+		{Run: "r1", Kind: engine.PauseRequested, By: "me", Reason: "look", Time: start},
+		{Run: "r2", Kind: engine.CancelRequested, Time: start},
+		{Run: "r1", Kind: engine.ResumeRequested, Time: start.Add(time.Second)},
+	} {
+		if err := j.Ask(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wishes := func(run string, want ...engine.EventKind) []journal.Request {
+		t.Helper()
+		got, err := j.Wishes(t.Context(), run)
+		kinds := []engine.EventKind{}
+		for _, r := range got {
+			kinds = append(kinds, r.Kind)
+		}
+		if err != nil || got == nil || !slices.Equal(kinds, want) {
+			t.Errorf("wishes about %q: %v, %v, want %v", run, kinds, err, want)
+		}
+		return got
+	}
+	of1 := wishes("r1", engine.PauseRequested, engine.ResumeRequested)
+	if of1[0] != (journal.Request{ID: of1[0].ID, Run: "r1", Kind: engine.PauseRequested, By: "me", Reason: "look", Time: start}) || of1[0].ID == 0 {
+		t.Errorf("wish %+v", of1[0])
+	}
+	wishes("", engine.PauseRequested, engine.CancelRequested, engine.ResumeRequested)
+	add(t, j, "r1", engine.Event{Time: start, Kind: engine.PauseRequested, Request: of1[0].ID})
+	wishes("r1", engine.ResumeRequested)
+	add(t, j, "r1", ended())
+	wishes("r1")
+	wishes("", engine.CancelRequested)
+	if _, err := j.Wishes(t.Context(), "nobody"); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("wishes about nobody: %v, want ErrNotFound", err)
 	}
 }

@@ -48,6 +48,8 @@ func Exercise(t *testing.T, open func(t *testing.T) journal.Journal) {
 		"RunsAreFoundByEitherEnd":    runsAreFoundByEitherEnd,
 		"RunsKnowTheirOnlyDevice":    runsKnowTheirOnlyDevice,
 		"RetriesAreFound":            retriesAreFound,
+		"ARunIsRetriedOnce":          runIsRetriedOnce,
+		"WishesAreKeptUntilAnswered": wishesAreKept,
 		"ManyRunsAppendAtOnce":       manyRunsAppend,
 		"ManyAppendToOneRun":         manyAppendToOneRun,
 		"ReadersSeeWholeAppendsOnly": readersSeeWholeAppends,
