@@ -67,6 +67,17 @@ func (r *Run) cancel(e Event) {
 		return
 	}
 	r.cancelled = true
-	r.root.cancel(cause{text: e.Reason})
+	r.root.cancel(cause{text: whyCancelled(e)})
 	r.resume(e)
+}
+
+// whyCancelled is never empty: of a cancel without a reason it says who asked for it.
+func whyCancelled(e Event) string {
+	switch {
+	case e.Reason != "":
+		return e.Reason
+	case e.By != "":
+		return "asked for by " + e.By
+	}
+	return "asked for"
 }

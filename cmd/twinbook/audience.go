@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/twinbook/twinbook/engine"
@@ -15,22 +16,29 @@ type audience struct {
 	ctx   context.Context // that a signal ends
 	drive drive
 
-	mu      sync.Mutex // guards what follows: the runs tell at the same time
-	courses map[string]course
-	shown   map[string]*viewed // runs that have told something, and have not ended
+	mu      sync.Mutex         // guards what follows: the runs tell at the same time
+	courses map[string]*course // of runs that have not ended
+	shown   map[string]*viewed // those of them that have told something lately
+	order   []string           // of those in shown, and some that have ended, as they came
 }
 
+// mostShown is of how many runs at the same time it is kept what their lines need. Those of which nothing was heard for
+// longest are looked up in the journal when they tell something again.
+const mostShown = 1000
+
 type viewed struct {
-	course   course
-	reporter reporter
-	summary  summary
-	paused   bool
+	course    *course
+	reporter  reporter
+	summary   summary
+	paused    bool
+	cancelled bool
+	again     bool // it is to be recalled
 }
 
 func newAudience(a *app, ctx context.Context, d drive) *audience {
-	v := &audience{app: a, ctx: ctx, drive: d, courses: map[string]course{}, shown: map[string]*viewed{}}
-	for _, c := range d.runs {
-		v.courses[c.id] = c
+	v := &audience{app: a, ctx: ctx, drive: d, courses: map[string]*course{}, shown: map[string]*viewed{}}
+	for i := range d.runs {
+		v.courses[d.runs[i].id] = &d.runs[i]
 	}
 	return v
 }
@@ -40,16 +48,47 @@ func newAudience(a *app, ctx context.Context, d drive) *audience {
 func (v *audience) of(u runner.Update) *viewed {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if u.Start == nil {
-		return v.shown[u.Run]
-	}
-	c, ok := v.courses[u.Run]
-	if !ok {
+	s, c := v.shown[u.Run], v.courses[u.Run]
+	switch {
+	case u.Start != nil && c == nil:
 		c = v.courses[""]
+	case s != nil || c == nil:
+		return s
 	}
-	s := &viewed{course: c, reporter: v.drive.show(c)}
+	s = &viewed{course: c, reporter: v.drive.show(*c), again: u.Start == nil}
 	v.shown[u.Run] = s
+	v.order = append(v.order, u.Run)
+	for len(v.order) > mostShown {
+		delete(v.shown, v.order[0])
+		v.order = v.order[1:]
+	}
 	return s
+}
+
+// recall makes ready to show a run again of which nothing was heard for a while.
+func (v *audience) recall(s *viewed, u runner.Update) {
+	s.again = false
+	events, err := v.drive.journal.Events(context.WithoutCancel(v.ctx), u.Run, 0)
+	if err != nil || len(events) == 0 || events[0].Start == nil {
+		return // then its lines lack what is around them
+	}
+	s.summary.header = v.header(*s.course, runner.Update{Run: u.Run, Time: events[0].Time, Start: events[0].Start})
+	n := slices.IndexFunc(events, func(e engine.Event) bool { return !e.Time.Before(u.Time) })
+	if n < 0 {
+		n = len(events)
+	}
+	s.summary.past, s.summary.again = notesOf(s.course.program, events[:n]), true
+	s.paused = pausedAfter(s.summary.past)
+	s.cancelled = slices.ContainsFunc(events[:n], func(e engine.Event) bool { return e.Kind == engine.CancelRequested })
+	s.reporter.begin(s.summary.header)
+	s.summary.past = nil
+}
+
+// untold says whether nothing was heard of a run that this process was to go on with.
+func (v *audience) untold(run string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.courses[run] != nil
 }
 
 func (v *audience) update(u runner.Update) {
@@ -57,8 +96,11 @@ func (v *audience) update(u runner.Update) {
 	if s == nil {
 		return
 	}
-	if u.Start != nil {
+	switch {
+	case u.Start != nil:
 		v.begin(s, u)
+	case s.again:
+		v.recall(s, u)
 	}
 	v.requested(s, u)
 	s.reporter.update(u)
@@ -85,9 +127,11 @@ func (v *audience) requested(s *viewed, u runner.Update) {
 	if u.Request == nil {
 		return
 	}
-	paused := s.paused
-	s.paused = u.Request.Kind == engine.PauseRequested
-	if u.Request.By == "" { // a signal, which has been told of
+	paused, kind := s.paused, u.Request.Kind
+	again := s.cancelled || kind == engine.PauseRequested && paused // it changes nothing
+	s.paused = kind == engine.PauseRequested && !s.cancelled
+	s.cancelled = s.cancelled || kind == engine.CancelRequested
+	if again || u.Request.By == "" { // a signal has been told of
 		return
 	}
 	who := clean(u.Request.By)
@@ -95,9 +139,9 @@ func (v *audience) requested(s *viewed, u runner.Update) {
 		who += " (" + clean(u.Request.Reason) + ")"
 	}
 	switch {
-	case u.Request.Kind == engine.CancelRequested:
+	case kind == engine.CancelRequested:
 		s.reporter.interrupting("cancelled by " + who + ": the run ends in good order, finally still runs")
-	case u.Request.Kind == engine.PauseRequested:
+	case kind == engine.PauseRequested:
 		s.reporter.interrupting("paused by " + who + ": no further step begins; " + v.app.command("runs resume "+u.Run) + " goes on")
 	case paused:
 		s.reporter.interrupting("goes on, resumed by " + who)
@@ -113,7 +157,7 @@ func (v *audience) forget(run string) {
 
 // begin announces a run.
 func (v *audience) begin(s *viewed, u runner.Update) {
-	s.summary.header = v.header(s.course, u)
+	s.summary.header = v.header(*s.course, u)
 	s.paused = pausedAfter(s.summary.past)
 	s.reporter.begin(s.summary.header)
 	s.summary.past = nil
@@ -121,8 +165,8 @@ func (v *audience) begin(s *viewed, u runner.Update) {
 
 // catchUp tells what followed from the events that this process has added.
 func (s *viewed) catchUp() {
-	c := s.course
-	s.course.past, s.course.added = nil, nil
+	c := *s.course
+	s.course.past, s.course.added = nil, nil // which are not needed any more
 	if len(c.added) == 0 {
 		return
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -20,7 +19,7 @@ type control struct {
 	config  *configuration
 	format  string
 	hub     string // --hub
-	all     bool   // runs were not named: those that cannot go on are left out
+	all     bool   // runs were not named
 }
 
 // withControl makes ready what such a command needs.
@@ -33,7 +32,7 @@ func (a *app) withControl(ctx context.Context, f *runsFlags, hub string, do func
 	if k.config, err = a.loadConfig(); err != nil {
 		return err
 	}
-	if k.journal, err = a.openJournal(ctx, k.config); err != nil {
+	if k.journal, err = a.knownJournal(ctx, k.config); err != nil {
 		return err
 	}
 	defer k.journal.closeInto(&failure)
@@ -70,21 +69,34 @@ func (k control) prepare(ctx context.Context, runs []journal.Run) (*world, []cou
 	var courses []course
 	for _, run := range runs {
 		c, err := k.course(ctx, w, run, programs)
-		if len(runs) > mostPasts {
-			c.past = nil
-		}
-		switch {
-		case err == nil:
-			courses = append(courses, c)
-		case k.all && ctx.Err() == nil:
-			fmt.Fprintf(k.err, "run %s cannot go on here:\n", run.ID)
-			k.explain(err)
-		default:
+		if err != nil {
 			w.close()
 			return nil, nil, err
 		}
+		courses = append(courses, c)
+		forgetPasts(courses)
 	}
 	return w, courses, nil
+}
+
+// forgetPasts drops what lies behind runs once there are too many.
+func forgetPasts(courses []course) {
+	switch n := len(courses); {
+	case n == mostPasts+1:
+		for i := range courses {
+			courses[i].past = nil
+		}
+	case n > mostPasts:
+		courses[n-1].past = nil
+	}
+}
+
+func idsOf(runs []journal.Run) []string {
+	ids := make([]string, len(runs))
+	for i, run := range runs {
+		ids[i] = run.ID
+	}
+	return ids
 }
 
 // course is what it takes to go on with a run, and what lies behind it.
@@ -177,7 +189,7 @@ func (k control) shower(w *world, several bool) func(course) reporter {
 	return func(c course) reporter {
 		switch {
 		case k.format == "json":
-			return &jsonReporter{out: io.Discard} // documents has it
+			return silent{} // documents has it
 		case several && k.format == "text":
 			return newOneOfMany(k.app, c.id)
 		}

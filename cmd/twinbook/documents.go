@@ -10,8 +10,9 @@ import (
 	"github.com/twinbook/twinbook/engine/journal"
 )
 
-// documents is what --output json says of runs at the end: all that the journal has of them by now.
-func (k control) documents(ctx context.Context, runs []journal.Run) error {
+// documents is what --output json says of runs at the end: all that the journal has of them by now. w is where they went
+// on; nil: nowhere.
+func (k control) documents(ctx context.Context, w *world, ids []string) error {
 	if k.format != "json" {
 		return nil
 	}
@@ -19,8 +20,13 @@ func (k control) documents(ctx context.Context, runs []journal.Run) error {
 		Runs []documentJSON `json:"runs"`
 	}{[]documentJSON{}}
 	programs := map[string]*engine.Program{}
-	for _, run := range runs {
-		d, err := k.document(context.WithoutCancel(ctx), run, programs)
+	ctx = context.WithoutCancel(ctx)
+	for _, id := range ids {
+		run, err := k.journal.Run(ctx, id)
+		if err != nil {
+			return err
+		}
+		d, err := k.document(ctx, w, run, programs)
 		if err != nil {
 			return err
 		}
@@ -30,7 +36,7 @@ func (k control) documents(ctx context.Context, runs []journal.Run) error {
 	return nil
 }
 
-func (k control) document(ctx context.Context, run journal.Run, programs map[string]*engine.Program) (documentJSON, error) {
+func (k control) document(ctx context.Context, w *world, run journal.Run, programs map[string]*engine.Program) (documentJSON, error) {
 	p, err := k.stored(ctx, run, programs)
 	if err != nil {
 		return documentJSON{}, err
@@ -41,7 +47,7 @@ func (k control) document(ctx context.Context, run journal.Run, programs map[str
 	}
 	s, last := summary{header: header{start: *events[0].Start, began: events[0].Time}}, events[len(events)-1]
 	s.ended = last.Time
-	d := documentJSON{Run: runOf(s.start, hubsThen(s.start)), Steps: []stepJSON{}}
+	d := documentJSON{Run: runOf(s.start, hubsNow(w, s.start, p)), Steps: []stepJSON{}}
 	if last.End != nil {
 		s.outcome = *last.End
 		d.endJSON = endOf(s)
@@ -54,6 +60,16 @@ func (k control) document(ctx context.Context, run journal.Run, programs map[str
 		}
 	}
 	return d, nil
+}
+
+// hubsNow are the hubs that a run goes on with in w, or else those it began with.
+func hubsNow(w *world, start engine.RunStart, p *engine.Program) []openHub {
+	if w != nil {
+		if _, ok := w.open[start.Hub]; ok {
+			return w.hubsOf(start.Hub, p)
+		}
+	}
+	return hubsThen(start)
 }
 
 // hubsThen are the hubs that a run could touch when it began, its own first.

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/engine/runner"
 )
 
@@ -29,7 +31,7 @@ type course struct {
 	added   []engine.Event // by this process, before it goes on: nobody has heard of what follows from it
 
 	// begin starts the run, goes on with it, or tries another one again.
-	begin func(context.Context, *runner.Runner) (*runner.Handle, error)
+	begin func(context.Context, *runner.Runner, course) (*runner.Handle, error)
 }
 
 // drive brings runs to their end and shows them. A signal cancels all; their finally blocks still run. The error
@@ -58,8 +60,15 @@ func (a *app) drive(ctx context.Context, d drive) ([]engine.Outcome, error) {
 	outcomes := make([]engine.Outcome, len(handles))
 	for i, h := range handles {
 		var left error
-		if outcomes[i], left = h.Wait(lasting); left != nil {
+		outcomes[i], left = h.Wait(lasting)
+		switch {
+		case left != nil:
 			err = coded{code: exitFailed}
+		case v.untold(h.ID()): // whoever drove it was not dead
+			fmt.Fprintf(a.err, "run %s has ended meanwhile: %s\n", h.ID(), outcomes[i].Status)
+		}
+		if len(handles) > 1 {
+			outcomes[i] = engine.Outcome{Status: outcomes[i].Status} // the outputs of all would be too much to keep
 		}
 	}
 	return outcomes, err
@@ -75,7 +84,7 @@ func (a *app) beginAll(ctx context.Context, courses []course, runs *runner.Runne
 	for from := range min(atOnce, len(courses)) {
 		all.Go(func() {
 			for i := from; i < len(courses); i += atOnce {
-				began[i], failed[i] = courses[i].begin(ctx, runs)
+				began[i], failed[i] = courses[i].begin(ctx, runs, courses[i])
 			}
 		})
 	}
@@ -84,6 +93,8 @@ func (a *app) beginAll(ctx context.Context, courses []course, runs *runner.Runne
 		switch {
 		case failed[i] == nil:
 			handles = append(handles, h)
+		case len(courses) == 1 && errors.Is(failed[i], journal.ErrDriven):
+			return nil, coded{exitFailed, failed[i]}
 		case len(courses) == 1:
 			return nil, failed[i]
 		default:

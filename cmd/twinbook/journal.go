@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -57,6 +60,8 @@ type openJournal struct {
 	journal.Journal
 	file  string // empty: in memory
 	close func() error
+
+	command func(string) string // how to call the program so that it finds this journal
 }
 
 // closeInto closes the journal at the end of a command. What goes wrong then has been told if the command failed.
@@ -71,13 +76,49 @@ func (a *app) journalFlag(flags *pflag.FlagSet) {
 	flags.StringVar(&a.journal, "journal", "", "the file of the journal; memory keeps none (default: "+journalVariable+", the configuration, the user's state folder)")
 }
 
-// openJournal opens the journal that the flag, the environment and the configuration name, to record runs in it.
+// openJournal opens the journal that the flag, the environment and the configuration name, to record runs in it. It
+// makes the file if there is none.
 func (a *app) openJournal(ctx context.Context, c *configuration) (openJournal, error) {
 	return a.openJournalWith(ctx, c, journal.Options{Keep: journal.Retention{Age: c.journal.keepFor, Runs: c.journal.keepRuns}})
 }
 
-// readJournal opens it to look at runs. It may be one that cannot be written.
+// knownJournal opens the journal to control runs that are in it. None is made: where none was named and there is none
+// yet, it is one without runs.
+func (a *app) knownJournal(ctx context.Context, c *configuration) (openJournal, error) {
+	if j, none, err := a.noJournal(c); none || err != nil {
+		return j, err
+	}
+	return a.openJournal(ctx, c)
+}
+
+// noJournal says whether there is no journal yet, and what stands for it. It is an error if somebody named one that is
+// not there: the name is wrong, or the runs are elsewhere.
+func (a *app) noJournal(c *configuration) (j openJournal, none bool, err error) {
+	file, by, err := a.journalFile(c)
+	switch {
+	case err != nil:
+		return j, false, err
+	case file == inMemory:
+		return j, false, fmt.Errorf("%s names a journal in memory, which ends with its process: it has no runs to look at; --journal FILE names one that lasts", by)
+	}
+	if _, err = os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		return j, false, nil // what is wrong with it is said when it is opened
+	}
+	if by != "" {
+		return j, false, fmt.Errorf("there is no journal at %s, which %s names; twinbook run makes it", clean(file), by)
+	}
+	return a.opened(journal.NewMemory(), file, func() error { return nil }), true, nil
+}
+
+func (a *app) opened(j journal.Journal, file string, close func() error) openJournal {
+	return openJournal{Journal: j, file: file, close: close, command: a.command}
+}
+
+// readJournal is knownJournal to look at runs. It may be one that cannot be written.
 func (a *app) readJournal(ctx context.Context, c *configuration) (openJournal, error) {
+	if j, none, err := a.noJournal(c); none || err != nil {
+		return j, err
+	}
 	j, failure := a.openJournalWith(ctx, c, journal.Options{})
 	if failure == nil || ctx.Err() != nil {
 		return j, failure
@@ -89,35 +130,38 @@ func (a *app) readJournal(ctx context.Context, c *configuration) (openJournal, e
 }
 
 func (a *app) openJournalWith(ctx context.Context, c *configuration, o journal.Options) (openJournal, error) {
-	file, err := a.journalFile(c)
+	file, _, err := a.journalFile(c)
 	switch {
 	case err != nil:
 		return openJournal{}, err
 	case file == inMemory:
-		return openJournal{Journal: journal.NewMemory(), close: func() error { return nil }}, nil
+		return a.opened(journal.NewMemory(), "", func() error { return nil }), nil
 	}
 	kept, err := journal.OpenSQLite(ctx, file, o)
 	switch {
 	case err == nil:
-		return openJournal{Journal: kept, file: kept.File(), close: kept.Close}, nil
+		return a.opened(kept, kept.File(), kept.Close), nil
 	case ctx.Err() != nil:
 		return openJournal{}, stopped(ctx)
 	}
 	return openJournal{}, fmt.Errorf("%w\n  %s", err, elsewhere)
 }
 
-// journalFile is where the journal is: --journal, TWINBOOK_JOURNAL, the configuration, the user's state folder.
-func (a *app) journalFile(c *configuration) (string, error) {
-	for _, file := range []string{a.journal, a.getenv(journalVariable), c.journal.file} {
-		if file != "" {
-			return file, nil
+// journalFile is where the journal is, and what says so: --journal, TWINBOOK_JOURNAL, the configuration; empty: nothing,
+// so that it is in the user's state folder.
+func (a *app) journalFile(c *configuration) (file, by string, err error) {
+	for _, named := range []struct{ file, by string }{
+		{a.journal, "--journal"}, {a.getenv(journalVariable), journalVariable}, {c.journal.file, c.file},
+	} {
+		if named.file != "" {
+			return named.file, named.by, nil
 		}
 	}
 	dir := a.stateDir(runtime.GOOS)
 	if dir == "" {
-		return "", fmt.Errorf("there is no place for the journal: neither XDG_STATE_HOME nor a home folder is set; %s", elsewhere)
+		return "", "", fmt.Errorf("there is no place for the journal: neither XDG_STATE_HOME nor a home folder is set; %s", elsewhere)
 	}
-	return filepath.Join(dir, "twinbook", "journal.db"), nil
+	return filepath.Join(dir, "twinbook", "journal.db"), "", nil
 }
 
 const elsewhere = "--journal FILE puts it elsewhere, --journal memory runs without a record"

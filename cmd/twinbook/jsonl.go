@@ -41,13 +41,12 @@ type jsonlReporter struct {
 	run  string
 }
 
-func (j *jsonlReporter) begin(h header)      { j.hubs = h.hubs }
+func (j *jsonlReporter) begin(h header)      { j.hubs, j.run = h.hubs, h.start.ID }
 func (j *jsonlReporter) interrupting(string) {}
 
 func (j *jsonlReporter) update(u runner.Update) {
 	switch {
 	case u.Start != nil:
-		j.run = u.Run
 		start := runOf(*u.Start, j.hubs)
 		kind := "runStarted"
 		if u.Resumed {

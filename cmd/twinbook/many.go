@@ -15,10 +15,13 @@ func newOneOfMany(a *app, id string) *oneOfMany {
 	return &oneOfMany{*newPlain(screen{w: marked{a.err, mark}}, marked{a.out, mark})}
 }
 
-// begin is one line.
+// begin is one line, once.
 func (m *oneOfMany) begin(h header) {
 	m.lines.begin(h)
 	m.remember(m.tracker, h.past)
+	if h.again {
+		return
+	}
 	m.write(fmt.Sprintf("goes on: %s · %s, began %s, run %s\n", clean(h.program.Workflow.Name), clean(hubTitle(h.hubs)), h.began.Format(timeLayout), h.start.ID))
 	m.standing(h)
 }

@@ -28,6 +28,7 @@ type header struct {
 	command  func(string) string // how to call the program so that it finds the same journal
 	past     []engine.Note       // what happened before this process drove it
 	resumed  time.Time           // it goes on since then; zero: it begins
+	again    bool                // what begin says has been said: the run is shown anew after a while
 	kept     int                 // answers of the run that this one tries again
 }
 
@@ -38,3 +39,12 @@ type summary struct {
 	ended   time.Time
 	signal  string // why it was cancelled, where a signal did
 }
+
+// silent shows nothing.
+type silent struct{}
+
+func (silent) begin(header)         {}
+func (silent) update(runner.Update) {}
+func (silent) interrupting(string)  {}
+func (silent) end(summary)          {}
+func (silent) left(summary, error)  {}

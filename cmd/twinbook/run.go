@@ -89,7 +89,7 @@ func (a *app) runWorkflow(ctx context.Context, file string, f runFlags) (failure
 	}
 	defer w.close()
 	start := engine.RunStart{Inputs: i.inputs, Hub: own.name, Hosts: w.hosts(own.name, i.program), Trigger: "command line"}
-	begin := func(ctx context.Context, r *runner.Runner) (*runner.Handle, error) {
+	begin := func(ctx context.Context, r *runner.Runner, _ course) (*runner.Handle, error) {
 		return r.Start(ctx, i.program, start)
 	}
 	outcomes, err := a.drive(ctx, drive{

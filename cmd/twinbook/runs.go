@@ -44,6 +44,12 @@ func (a *app) runsCommand() *cobra.Command {
 // withJournal opens the journal for one command that looks at it, or tidies it up. What is said is in one of formats, the first unless --output
 // or the environment says otherwise.
 func (a *app) withJournal(ctx context.Context, f *runsFlags, do func(j openJournal, format string) error, formats ...string) error {
+	return a.withJournalBy(ctx, f, a.readJournal, do, formats...)
+}
+
+// withJournalBy is withJournal for a journal that open opens.
+func (a *app) withJournalBy(ctx context.Context, f *runsFlags, open func(context.Context, *configuration) (openJournal, error),
+	do func(j openJournal, format string) error, formats ...string) error {
 	format, err := a.outputFormat(f.output, formats...)
 	if err != nil {
 		return err
@@ -52,7 +58,7 @@ func (a *app) withJournal(ctx context.Context, f *runsFlags, do func(j openJourn
 	if err != nil {
 		return err
 	}
-	j, err := a.readJournal(ctx, config)
+	j, err := open(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -70,7 +76,7 @@ func findRun(ctx context.Context, j openJournal, short string) (journal.Run, err
 	}
 	switch len(ids) {
 	case 0:
-		return journal.Run{}, fmt.Errorf("no run has an id that begins or ends with %q in %s; twinbook runs list shows those that are there", clean(short), j.title())
+		return journal.Run{}, fmt.Errorf("no run has an id that begins or ends with %q in %s; %s shows those that are there", clean(short), j.title(), j.command("runs list"))
 	case 1:
 		return j.Run(ctx, ids[0])
 	}

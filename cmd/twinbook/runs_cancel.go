@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,11 +18,13 @@ import (
 func (a *app) runsCancel(f *runsFlags) *cobra.Command {
 	var reason, hub string
 	var wait time.Duration
+	var now bool
 	c := &cobra.Command{
 		Use:   "cancel RUN…",
 		Short: "End runs in good order: their finally blocks run",
 		Long: "Asks the process that drives a run to cancel it, and waits until it has ended. A run that no process drives is\n" +
-			"cancelled here: it goes on with the cancel, so that its finally blocks run.\n\n" +
+			"cancelled here: it goes on with the cancel, so that its finally blocks run. Where that cannot be done, since its hub or\n" +
+			"a secret is gone, --now ends it where it stands: in the journal alone, without its finally and without any device.\n\n" +
 			"Exit codes: 0 the runs have ended, and none of them failed; 1 one failed while it was ended, or has not ended yet;\n" +
 			"2 a run, file, flag or configuration is wrong, nothing was touched; 130, 143 interrupted.",
 		Args:              func(c *cobra.Command, args []string) error { return namesRuns(c, args, false) },
@@ -32,21 +35,34 @@ func (a *app) runsCancel(f *runsFlags) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if now {
+					return k.cancelNow(c.Context(), runs, reason)
+				}
 				return k.cancel(c.Context(), runs, reason, wait)
 			})
 		},
 	}
 	c.Flags().StringVar(&reason, "reason", "", "why, for the run's record")
 	c.Flags().DurationVar(&wait, "wait", 5*time.Minute, "how long to wait for a run that another process drives; 0 does not wait")
+	c.Flags().BoolVar(&now, "now", false, "end runs that no process drives where they stand: nothing of them is done any more, nor their finally")
 	a.controlHubFlag(c, &hub)
+	c.MarkFlagsMutuallyExclusive("now", "wait")
+	c.MarkFlagsMutuallyExclusive("now", "hub")
 	return c
 }
 
 // cancel ends runs where they are driven, and here where they are not.
 func (k control) cancel(ctx context.Context, runs []journal.Run, reason string, wait time.Duration) error {
-	w, courses, err := k.prepare(ctx, orphans(runs))
-	if err != nil {
-		return err
+	free := orphans(runs)
+	w, courses, err := k.prepare(ctx, free)
+	switch {
+	case ctx.Err() != nil:
+		return stopped(ctx)
+	case err != nil:
+		k.explain(err)
+		fmt.Fprintf(k.err, "Where that cannot be mended, %s ends what is left behind as it stands, without its finally\n",
+			k.command("runs cancel "+strings.Join(idsOf(free), " ")+" --now"))
+		return coded{code: exitUsage}
 	}
 	defer w.close()
 	var failed error
@@ -58,7 +74,7 @@ func (k control) cancel(ctx context.Context, runs []journal.Run, reason string, 
 	for i := range courses {
 		c := &courses[i]
 		c.added = []engine.Event{{Time: after(c.past), Kind: engine.CancelRequested, Reason: reason, By: k.whoAsks()}}
-		c.begin = k.cancelling(*c)
+		c.begin = k.cancelling
 	}
 	failed = first(failed, k.bring(ctx, w, courses, engine.Cancelled))
 	for _, run := range runs {
@@ -69,7 +85,7 @@ func (k control) cancel(ctx context.Context, runs []journal.Run, reason string, 
 			failed = first(failed, k.awaitEnd(ctx, run, wait))
 		}
 	}
-	return first(failed, k.documents(ctx, runs))
+	return first(failed, k.documents(ctx, w, idsOf(runs)))
 }
 
 func (k control) askCancel(ctx context.Context, run journal.Run, reason string) error {
@@ -84,16 +100,15 @@ func (k control) askCancel(ctx context.Context, run journal.Run, reason string) 
 }
 
 // cancelling goes on with a run that nobody drives, with the cancel as the first that happens.
-func (k control) cancelling(c course) func(context.Context, *runner.Runner) (*runner.Handle, error) {
-	return func(ctx context.Context, r *runner.Runner) (*runner.Handle, error) {
-		if err := k.journal.Claim(ctx, c.id); err != nil {
-			return nil, err
-		}
-		if err := k.journal.Append(ctx, c.id, slices.Clone(c.added), journal.Standing{}); err != nil {
-			return nil, err
-		}
-		return r.Resume(ctx, c.id)
+func (k control) cancelling(ctx context.Context, r *runner.Runner, c course) (*runner.Handle, error) {
+	err := k.journal.Claim(ctx, c.id)
+	if err == nil {
+		err = k.journal.Append(ctx, c.id, slices.Clone(c.added), journal.Standing{})
 	}
+	if err != nil && !errors.Is(err, journal.ErrEnded) { // by now; so it stays as it is
+		return nil, err
+	}
+	return r.Resume(ctx, c.id)
 }
 
 // after is now, but not before what has happened, even if the machine's clock was set back.

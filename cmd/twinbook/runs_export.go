@@ -30,7 +30,7 @@ func (a *app) runsExport(f *runsFlags) *cobra.Command {
 			"the flags let through. A run that has not ended stays where it is: two journals must never drive the same run.",
 		ValidArgsFunction: a.completeRuns(hasEnded),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withFile(c.Context(), f, func(j openJournal, file *journal.SQLite) error {
+			return a.withFile(c.Context(), f, a.readJournal, func(j openJournal, file *journal.SQLite) error {
 				return a.exportRuns(c.Context(), j, file, args, e)
 			})
 		},
@@ -41,10 +41,14 @@ func (a *app) runsExport(f *runsFlags) *cobra.Command {
 }
 
 // withFile opens the journal for one command that needs it to be a file.
-func (a *app) withFile(ctx context.Context, f *runsFlags, do func(openJournal, *journal.SQLite) error) error {
-	return a.withJournal(ctx, f, func(j openJournal, _ string) error {
+func (a *app) withFile(ctx context.Context, f *runsFlags, open func(context.Context, *configuration) (openJournal, error),
+	do func(openJournal, *journal.SQLite) error) error {
+	return a.withJournalBy(ctx, f, open, func(j openJournal, _ string) error {
 		file, ok := j.Journal.(*journal.SQLite)
-		if !ok {
+		switch {
+		case !ok && j.file != "": // there is no file yet, and none is made to be read
+			return fmt.Errorf("there are no runs yet in %s; twinbook run FILE makes the first", clean(j.file))
+		case !ok:
 			return errors.New("a journal in memory ends with the process: there is nothing to write, and nobody to read for; --journal FILE names a file")
 		}
 		return do(j, file)
@@ -148,7 +152,7 @@ func (a *app) runsImport(f *runsFlags) *cobra.Command {
 		Short: "Take in runs that runs export wrote; - reads stdin",
 		Args:  exactly("one FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withFile(c.Context(), f, func(_ openJournal, file *journal.SQLite) error {
+			return a.withFile(c.Context(), f, a.openJournal, func(_ openJournal, file *journal.SQLite) error {
 				return a.importRuns(c.Context(), file, args[0])
 			})
 		},

@@ -25,9 +25,10 @@ func (a *app) showHead(s screen, r record, now time.Time) {
 		row("ended", whenExactly(r.run.Ended, now))
 	}
 	row("driven by", r.run.Driver)
-	if r.traced != nil && r.run.Status == "" {
-		a.showWishes(row, r.traced, now)
+	if r.traced != nil && r.run.Status == "" && !r.traced.Deadline.IsZero() {
+		row("ends", "at the latest "+whenExactly(r.traced.Deadline, now))
 	}
+	showRequests(row, r, now)
 	row("retry of", r.run.RetryOf)
 	row("retried", strings.Join(r.retries, ", "))
 	row("part of", joined(r.run.Parent, r.run.Key))
@@ -35,25 +36,52 @@ func (a *app) showHead(s screen, r record, now time.Time) {
 	fmt.Fprintln(a.out)
 }
 
-// showWishes says what bounds a run that has not ended, and who asked for what.
-func (a *app) showWishes(row func(label, text string), t *engine.Traced, now time.Time) {
-	if !t.Deadline.IsZero() {
-		row("ends", "at the latest "+whenExactly(t.Deadline, now))
+// showRequests says who asked for what: first what was heard, then what nobody has answered yet.
+func showRequests(row func(label, text string), r record, now time.Time) {
+	paused := ""
+	for _, e := range r.events {
+		text := requestText(e.Time, e.By, e.Reason, now)
+		switch {
+		case e.Kind == engine.PauseRequested && paused == "":
+			paused = text
+		case e.Kind == engine.PauseRequested || e.Kind == engine.ResumeRequested && paused == "":
+		case e.Kind == engine.ResumeRequested:
+			row("paused", paused+", until "+text)
+			paused = ""
+		case e.Kind == engine.CancelRequested:
+			if paused != "" {
+				row("paused", paused+", until the cancel")
+			}
+			row("cancelled", text)
+			return
+		}
 	}
-	row("paused", requestText(t.Paused, now))
-	row("cancelled", requestText(t.Cancel, now))
+	if paused != "" {
+		row("paused", paused)
+	}
+	for _, w := range r.wishes {
+		row("asked", "to "+wishWord(w.Kind)+", "+requestText(w.Time, w.By, w.Reason, now))
+	}
 }
 
-func requestText(r *engine.Request, now time.Time) string {
-	if r == nil {
-		return ""
+func wishWord(kind engine.EventKind) string {
+	switch kind {
+	case engine.CancelRequested:
+		return "be cancelled"
+	case engine.PauseRequested:
+		return "pause"
 	}
-	text := whenExactly(r.Time, now)
-	if r.By != "" {
-		text += " by " + r.By
+	return "go on"
+}
+
+// requestText says when somebody asked for something, who, and why.
+func requestText(t time.Time, by, reason string, now time.Time) string {
+	text := whenExactly(t, now)
+	if by != "" {
+		text += " by " + by
 	}
-	if r.Reason != "" {
-		text += ": " + r.Reason
+	if reason != "" {
+		text += ": " + reason
 	}
 	return text
 }
@@ -74,7 +102,7 @@ func headline(s screen, r record, now time.Time) string {
 	case r.run.Status != "":
 		return s.paint(look, words) + " after " + took
 	case stateOf(r.run) == runLeft:
-		return s.paint(look, "left behind") + ": it has not ended, and no process drives it"
+		return s.paint(look, words) + ": it has not ended, and no process drives it"
 	}
 	return s.paint(look, words) + ", began " + took + " ago"
 }

@@ -172,6 +172,8 @@ type listedJSON struct {
 	Paused     bool          `json:"paused,omitempty"`
 	WakesAt    time.Time     `json:"wakesAt,omitzero"`
 	RetryOf    string        `json:"retryOf,omitempty"`
+	Retry      string        `json:"retry,omitempty"`
+	Asked      string        `json:"asked,omitempty"` // what nobody has answered yet
 	Parent     string        `json:"parent,omitempty"`
 	Key        string        `json:"key,omitempty"`
 }
@@ -180,6 +182,6 @@ func listed(r journal.Run) listedJSON {
 	return listedJSON{
 		ID: r.ID, Workflow: r.Workflow, File: r.File, Hash: r.Hash, Hub: r.Hub, Device: r.Device, State: stateOf(r), Status: r.Status,
 		StartedAt: r.Started, FinishedAt: r.Ended, Driver: r.Driver, Paused: r.Standing.Paused, WakesAt: r.Standing.Wake,
-		RetryOf: r.RetryOf, Parent: r.Parent, Key: r.Key,
+		RetryOf: r.RetryOf, Retry: r.Retry, Asked: string(r.Wish), Parent: r.Parent, Key: r.Key,
 	}
 }

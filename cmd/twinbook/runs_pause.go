@@ -34,7 +34,7 @@ func (a *app) runsPause(f *runsFlags) *cobra.Command {
 				for _, run := range runs {
 					failed = first(failed, k.pause(c.Context(), run, reason, wait))
 				}
-				return first(failed, k.documents(c.Context(), runs))
+				return first(failed, k.documents(c.Context(), nil, idsOf(runs)))
 			})
 		},
 	}
@@ -48,6 +48,9 @@ func (k control) pause(ctx context.Context, run journal.Run, reason string, wait
 	if run.Status != "" {
 		fmt.Fprintf(k.err, "run %s has ended already: %s\n", run.ID, run.Status)
 		return coded{code: exitFailed}
+	}
+	if run.Driver == "" && run.Wish == engine.CancelRequested {
+		return coded{exitFailed, fmt.Errorf("run %s is not paused: somebody has asked to cancel it, and so it ends when somebody goes on with it", run.ID)}
 	}
 	if err := k.ask(ctx, k.journal, run.ID, engine.PauseRequested, reason); err != nil {
 		return err

@@ -18,6 +18,7 @@ type record struct {
 	traced   *engine.Traced  // nil: see unread
 	unread   string          // why nothing can be said of the steps
 	sights   []journal.Sight
+	wishes   []journal.Request     // that nobody has answered yet
 	retries  []string              // the runs that tried it again, the earliest first
 	children map[engine.Status]int // parts of it that are runs themselves
 }
@@ -30,6 +31,9 @@ func readRecord(ctx context.Context, j journal.Journal, run journal.Run) (record
 		return r, err
 	}
 	if r.sights, err = j.Sights(ctx, run.ID); err != nil {
+		return r, err
+	}
+	if r.wishes, err = j.Wishes(ctx, run.ID); err != nil {
 		return r, err
 	}
 	if r.children, err = j.Children(ctx, run.ID); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,8 +32,10 @@ func (a *app) runsResume(f *runsFlags) *cobra.Command {
 				return errors.New("--hub says which hub the runs are on that you name; --all goes on with each on its own")
 			}
 			return a.withControl(c.Context(), f, hub, func(k control) error {
-				k.all = all
-				runs, err := k.runsToResume(c.Context(), args)
+				if k.all = all; all {
+					return k.resumeAll(c.Context())
+				}
+				runs, err := findRuns(c.Context(), k.journal, args)
 				if err != nil {
 					return err
 				}
@@ -45,46 +48,73 @@ func (a *app) runsResume(f *runsFlags) *cobra.Command {
 	return c
 }
 
-// runsToResume are the runs that were named, or all that nobody drives, the first first. Those that are paused
-// are only named.
-func (k control) runsToResume(ctx context.Context, args []string) ([]journal.Run, error) {
-	if !k.all {
-		return findRuns(ctx, k.journal, args)
-	}
-	unfinished, err := k.journal.Runs(ctx, journal.Filter{Unfinished: true})
+// resumeAll goes on with all runs that nobody drives, the first first. Those that are paused are only named. What is kept
+// of each is little: there may be very many.
+func (k control) resumeAll(ctx context.Context) error {
+	w, err := k.openWorld(ctx, k.config)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var runs []journal.Run
-	paused := 0
-	for i := len(unfinished) - 1; i >= 0; i-- {
-		switch run := unfinished[i]; {
+	defer w.close()
+	var courses []course
+	var ids []string
+	paused, programs := 0, map[string]*engine.Program{}
+	for run, err := range eachRun(ctx, k.journal, journal.Filter{Unfinished: true}) {
+		switch {
+		case err != nil:
+			return err
 		case run.Driver != "":
-		case run.Standing.Paused:
+			continue
+		case staysPaused(run):
 			paused++
 			fmt.Fprintf(k.err, "run %s stays paused: %s goes on with it\n", run.ID, k.command("runs resume "+run.ID))
+			continue
+		}
+		ids = append(ids, run.ID)
+		c, err := k.course(ctx, w, run, programs)
+		switch {
+		case ctx.Err() != nil:
+			return stopped(ctx)
+		case err != nil:
+			fmt.Fprintf(k.err, "run %s cannot go on here:\n", run.ID)
+			k.explain(err)
 		default:
-			runs = append(runs, run)
+			courses = append(courses, c)
+			forgetPasts(courses)
 		}
 	}
-	if len(runs)+paused == 0 {
+	if len(ids)+paused == 0 {
 		fmt.Fprintln(k.err, "no run was left unfinished")
 	}
-	return runs, nil
+	slices.Reverse(ids)
+	slices.Reverse(courses)
+	begin := k.resuming
+	if len(courses) > mostPasts {
+		begin = k.takingUp
+		fmt.Fprintf(k.err, "%s go on; what happens in them is shown from now on\n", counted(len(courses), "run"))
+	}
+	for i := range courses {
+		courses[i].begin = begin
+	}
+	var failed error
+	switch {
+	case len(courses) == 0 && len(ids) > 0:
+		failed = coded{code: exitUsage} // nothing was touched
+	case len(courses) < len(ids):
+		failed = coded{code: exitFailed}
+	}
+	failed = first(failed, k.bring(ctx, w, courses))
+	return first(failed, k.documents(ctx, w, ids))
 }
 
 // resume goes on with runs here where nobody drives them, and lifts the pause of the others.
 func (k control) resume(ctx context.Context, runs []journal.Run) error {
-	free := orphans(runs)
-	w, courses, err := k.prepare(ctx, free)
+	w, courses, err := k.prepare(ctx, orphans(runs))
 	if err != nil {
 		return err
 	}
 	defer w.close()
 	var failed error
-	if len(courses) < len(free) {
-		failed = coded{code: exitFailed}
-	}
 	for _, run := range runs {
 		switch {
 		case run.Status != "":
@@ -95,10 +125,10 @@ func (k control) resume(ctx context.Context, runs []journal.Run) error {
 		}
 	}
 	for i := range courses {
-		courses[i].begin = k.resuming(courses[i].id)
+		courses[i].begin = k.resuming
 	}
 	failed = first(failed, k.bring(ctx, w, courses))
-	return first(failed, k.documents(ctx, runs))
+	return first(failed, k.documents(ctx, w, idsOf(runs)))
 }
 
 // orphans are the runs that have not ended and that nobody drives.
@@ -111,16 +141,19 @@ func orphans(runs []journal.Run) (all []journal.Run) {
 	return all
 }
 
-// resuming goes on with a run, and says in its journal who did.
-func (k control) resuming(id string) func(context.Context, *runner.Runner) (*runner.Handle, error) {
-	return func(ctx context.Context, r *runner.Runner) (*runner.Handle, error) {
-		if !k.all {
-			if err := k.ask(ctx, k.journal, id, engine.ResumeRequested, ""); err != nil {
-				return nil, err
-			}
+// resuming goes on with a run, and says in its journal who did. One that has ended meanwhile stays as it is.
+func (k control) resuming(ctx context.Context, r *runner.Runner, c course) (*runner.Handle, error) {
+	if !k.all {
+		if err := k.ask(ctx, k.journal, c.id, engine.ResumeRequested, ""); err != nil && !errors.Is(err, journal.ErrEnded) {
+			return nil, err
 		}
-		return r.Resume(ctx, id)
 	}
+	return r.Resume(ctx, c.id)
+}
+
+// takingUp goes on with one of very many runs.
+func (k control) takingUp(ctx context.Context, r *runner.Runner, c course) (*runner.Handle, error) {
+	return r.TakeUp(ctx, c.id)
 }
 
 // unpauseWithin is how long the process that drives a run may take to lift its pause.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -46,6 +47,9 @@ func hasFailed(r journal.Run) bool { return hasEnded(r) && r.Status != engine.Su
 
 // retry makes a new run of one that failed, and brings it to its end.
 func (k control) retry(ctx context.Context, run journal.Run, again []string) error {
+	if err := k.canRetry(ctx, run); err != nil {
+		return err
+	}
 	kept, err := k.retraced(ctx, run, again)
 	if err != nil {
 		return err
@@ -56,16 +60,59 @@ func (k control) retry(ctx context.Context, run journal.Run, again []string) err
 	}
 	defer w.close()
 	c := course{program: courses[0].program, hub: run.Hub, kept: kept}
-	c.begin = func(ctx context.Context, r *runner.Runner) (*runner.Handle, error) {
-		return r.Retry(ctx, run.ID, again)
+	c.begin = func(ctx context.Context, r *runner.Runner, c course) (*runner.Handle, error) {
+		return r.Retry(ctx, run.ID, again, w.hosts(run.Hub, c.program))
 	}
 	outcomes, err := k.drive(ctx, drive{
 		world: w, journal: k.journal, runs: []course{c}, show: func(course) reporter { return k.reporter(k.format, w) },
 	})
-	if err != nil {
+	var retried *journal.RetriedError
+	switch {
+	case errors.As(err, &retried): // just now
+		return k.retriedAs(ctx, run.ID, retried.Retry)
+	case err != nil:
 		return err
 	}
 	return w.verdict(ctx, outcomes[0])
+}
+
+// canRetry says what to do about a run that cannot be tried again because of how it stands.
+func (k control) canRetry(ctx context.Context, run journal.Run) error {
+	switch {
+	case run.Retry != "":
+		return k.retriedAs(ctx, run.ID, run.Retry)
+	case run.Status == "" && run.Driver != "":
+		return fmt.Errorf("run %s has not ended, %s drives it: %s shows what it does", run.ID, run.Driver, k.command("runs show "+run.ID))
+	case run.Status == "":
+		return fmt.Errorf("run %s has not ended; %s goes on with it", run.ID, k.command("runs resume "+run.ID))
+	}
+	return nil
+}
+
+// retriedAs says what became of the retry of a run: a second one would do again what that has done.
+func (k control) retriedAs(ctx context.Context, id, retry string) error {
+	text := "run " + id + " was retried as " + retry
+	run, err := k.journal.Run(ctx, retry)
+	for err == nil && run.Retry != "" {
+		retry = run.Retry
+		text += ", and that as " + retry
+		run, err = k.journal.Run(ctx, retry)
+	}
+	switch {
+	case errors.Is(err, journal.ErrNotFound): // removed meanwhile
+		return errors.New(text)
+	case err != nil:
+		return err
+	case run.Status == engine.Succeeded:
+		return fmt.Errorf("%s, which succeeded; %s shows it", text, k.command("runs show "+retry))
+	case run.Status == engine.Cancelled:
+		return fmt.Errorf("%s, which was cancelled; %s tries that one again", text, k.command("runs retry "+retry))
+	case run.Status != "":
+		return fmt.Errorf("%s, which %s; %s tries that one again", text, run.Status, k.command("runs retry "+retry))
+	case run.Driver != "":
+		return fmt.Errorf("%s, which has not ended, %s drives it; %s shows what it does", text, run.Driver, k.command("runs show "+retry))
+	}
+	return fmt.Errorf("%s, which has not ended; %s goes on with it", text, k.command("runs resume "+retry))
 }
 
 // retraced says how many answers a retry keeps, before anything is made ready for it. Steps that may have happened and

@@ -153,6 +153,10 @@ func (p *picture) errors(end *engine.Outcome) {
 // whatNext is what can be done about a run that has not succeeded.
 func (a *app) whatNext(run journal.Run, short string) string {
 	switch state := stateOf(run); {
+	case run.Retry != "":
+		return "It was tried again as run " + run.Retry + ": " + a.command("runs show "+run.Retry)
+	case state == runLeft && run.Wish == engine.CancelRequested:
+		return "To have it cancelled, as was asked: " + a.command("runs cancel "+short)
 	case state == runLeft:
 		return "To go on with it: " + a.command("runs resume "+short)
 	case state == runPaused:

@@ -17,6 +17,7 @@ type shownJSON struct {
 		Inputs   map[string]any `json:"inputs"`
 		Trigger  any            `json:"trigger,omitempty"`
 		Retries  []string       `json:"retries"`
+		Wishes   []wishJSON     `json:"wishes,omitempty"`   // that nobody has answered yet
 		Children map[string]int `json:"children,omitempty"` // by how they ended
 	} `json:"run"`
 	Deadline  time.Time      `json:"deadline,omitzero"` // of one that has not ended: when its own timeout ends it
@@ -26,6 +27,14 @@ type shownJSON struct {
 	Error     *engine.Error  `json:"error,omitempty"`
 	Parts     []partJSON     `json:"parts"`
 	Unread    string         `json:"unread,omitempty"` // why there are no steps
+}
+
+// wishJSON is what somebody asks of a run.
+type wishJSON struct {
+	Kind   engine.EventKind `json:"kind"`
+	Time   time.Time        `json:"time"`
+	By     string           `json:"by,omitempty"`
+	Reason string           `json:"reason,omitempty"`
 }
 
 // shownStepJSON is a step that has begun.
@@ -97,6 +106,9 @@ func shown(r record) shownJSON {
 	s := shownJSON{Parts: []partJSON{}, Unread: r.unread}
 	s.Run.listedJSON = listed(r.run)
 	s.Run.Inputs, s.Run.Trigger, s.Run.Retries = orNone(r.start.Inputs), r.start.Trigger, r.retries
+	for _, w := range r.wishes {
+		s.Run.Wishes = append(s.Run.Wishes, wishJSON{w.Kind, w.Time, w.By, w.Reason})
+	}
 	for status, n := range r.children {
 		if s.Run.Children == nil {
 			s.Run.Children = map[string]int{}

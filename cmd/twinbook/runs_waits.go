@@ -15,6 +15,8 @@ func (p *picture) underWay(s *engine.TracedStep) string {
 		return "waits until " + whenExactly(s.Due, p.now)
 	case s.Waits == engine.WaitsRetry:
 		return "is tried again"
+	case p.End != nil:
+		return "was not brought to its end"
 	case s.Waits == engine.WaitsAnswer && p.state == runLeft:
 		return "was under way when its process ended"
 	case s.Waits == engine.WaitsAnswer:

@@ -37,10 +37,7 @@ func stateOf(r journal.Run) runState {
 func stateWords(r journal.Run, now time.Time) (string, style) {
 	switch state := stateOf(r); state {
 	case runLeft:
-		if r.Standing.Paused {
-			return "left behind, paused", yellow
-		}
-		return "left behind", yellow
+		return "left behind" + leftWords(r), yellow
 	case runWaiting:
 		return waitingWords(r.Standing, now), cyan
 	case runRunning:
@@ -48,8 +45,29 @@ func stateWords(r journal.Run, now time.Time) (string, style) {
 	case runPaused:
 		return "paused", yellow
 	default:
+		if r.Retry != "" {
+			return string(state) + ", retried as " + shortEnd(r.Retry), statusStyle(r.Status)
+		}
 		return string(state), statusStyle(r.Status)
 	}
+}
+
+// leftWords say what happens first when somebody goes on with a run that nobody drives.
+func leftWords(r journal.Run) string {
+	switch {
+	case r.Wish == engine.CancelRequested:
+		return ", will be cancelled"
+	case staysPaused(r) && r.Standing.Paused:
+		return ", paused"
+	case staysPaused(r):
+		return ", will be paused"
+	}
+	return ""
+}
+
+// staysPaused says whether a run that somebody goes on with would begin nothing.
+func staysPaused(r journal.Run) bool {
+	return r.Wish == engine.PauseRequested || r.Standing.Paused && r.Wish == ""
 }
 
 // waitingWords say until when a parked run waits.

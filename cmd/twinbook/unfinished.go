@@ -22,31 +22,58 @@ func (a *app) nameUnfinished(ctx context.Context, j openJournal) error {
 	case err != nil:
 		return err
 	}
-	var lines []string
-	n := 0
+
+	var left, paused orphansNamed
 	for _, run := range runs {
-		if run.Driver != "" {
-			continue
-		}
-		if n++; n <= namedUnfinished {
-			lines = append(lines, "  "+run.ID+"  "+orphanText(run)+"\n")
+		switch {
+		case run.Driver != "":
+		case staysPaused(run):
+			paused.add(run)
+		default:
+			left.add(run)
 		}
 	}
-	if n == 0 {
-		return nil
+	all := len(runs) < askedUnfinished
+	a.nameOrphans(left, all, "left unfinished; "+a.command("runs resume --all")+" goes on")
+	which := "RUN"
+	if paused.n == 1 {
+		which = paused.first
 	}
-	count, were := counted(n, "run"), "were"
+	a.nameOrphans(paused, all, "left unfinished, paused; "+a.command("runs resume "+which)+" goes on")
+	return nil
+}
+
+// orphansNamed are runs that nobody goes on with.
+type orphansNamed struct {
+	n     int
+	first string   // its id
+	lines []string // of the first
+}
+
+func (o *orphansNamed) add(run journal.Run) {
+	if o.n == 0 {
+		o.first = run.ID
+	}
+	if o.n++; o.n <= namedUnfinished {
+		o.lines = append(o.lines, "  "+run.ID+"  "+orphanText(run)+"\n")
+	}
+}
+
+// nameOrphans writes them behind what can be done about them; all says whether there are no others.
+func (a *app) nameOrphans(o orphansNamed, all bool, what string) {
+	count, were := counted(o.n, "run"), "were"
 	switch {
-	case len(runs) == askedUnfinished:
-		count = fmt.Sprintf("%d runs or more", n)
-	case n == 1:
+	case o.n == 0:
+		return
+	case !all:
+		count = fmt.Sprintf("%d runs or more", o.n)
+	case o.n == 1:
 		were = "was"
 	}
-	if n > namedUnfinished {
-		lines = append(lines, fmt.Sprintf("  … and %d more: %s shows all\n", n-namedUnfinished, a.command("runs list --outcome unfinished")))
+	if more := o.n - namedUnfinished; more > 0 {
+		o.lines = append(o.lines, fmt.Sprintf("  … and %d more: %s shows all\n", more, a.command("runs list --outcome unfinished")))
 	}
-	fmt.Fprintf(a.err, "%s %s left unfinished; %s goes on:\n%s\n", count, were, a.command("runs resume --all"), strings.Join(lines, ""))
-	return nil
+	fmt.Fprintf(a.err, "%s %s %s:\n%s\n", count, were, what, strings.Join(o.lines, ""))
 }
 
 // orphanText is a run that nobody drives, in a line.
@@ -55,8 +82,5 @@ func orphanText(run journal.Run) string {
 	if run.Device != "" {
 		text += " on " + clean(run.Device)
 	}
-	if run.Standing.Paused {
-		text += ", paused"
-	}
-	return text + ", began " + run.Started.Format(timeLayout)
+	return text + leftWords(run) + ", began " + run.Started.Format(timeLayout)
 }

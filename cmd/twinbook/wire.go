@@ -175,10 +175,18 @@ func (w *world) astray(run engine.RunStart) error {
 	for _, name := range slices.Sorted(maps.Keys(run.Hosts)) {
 		h, ok := w.open[name]
 		if was := run.Hosts[name]; ok && h.title != was && !w.chosen[name] {
-			return fmt.Errorf("run %s began when the hub %s was %s, and now that is %s: it would go on with other devices", run.ID, name, was, h.title)
+			return fmt.Errorf("run %s began when the hub %s was %s, and now that is %s: it would go on with other devices; %s", run.ID, name, was, h.title, remedy(run, name))
 		}
 	}
 	return nil
+}
+
+// remedy says what to do about a hub that is no longer where it was.
+func remedy(run engine.RunStart, name string) string {
+	if name == run.Hub {
+		return "if it is the same hub at another address, --hub " + shellWord(name) + " says so"
+	}
+	return "give it the address that it had"
 }
 
 // newRunner makes the runner of runs that are kept in a journal; those that only wait leave memory.

@@ -155,11 +155,12 @@ type Run struct {
 	Ended    time.Time     // zero: under way, or left behind
 	Status   engine.Status // empty until it has ended
 	Standing Standing
-	Driver   string // the living process that drives it, in words; empty: none
-	RetryOf  string // the run whose failed steps it does again
-	Retry    string // the run that does its failed steps again; empty: none
-	Parent   string // the run it is a part of
-	Key      string // which part
+	Wish     engine.EventKind // what somebody asks for and nobody has answered: CancelRequested, or else the last; empty: nothing
+	Driver   string           // the living process that drives it, in words; empty: none
+	RetryOf  string           // the run whose failed steps it does again
+	Retry    string           // the run that does its failed steps again; empty: none
+	Parent   string           // the run it is a part of
+	Key      string           // which part
 }
 
 // What a Journal answers to a caller who is mistaken; found by errors.Is.

@@ -15,7 +15,8 @@ import (
 const lineColumns = `r.key, r.id, p.workflow, p.file, p.hash, p.hub, p.program, r.started, r.ended, r.status,
 	r.parked, r.alert, r.paused, r.wake, ` + ownerOf + `, r.retry_of, r.parent, r.child,
 	(SELECT min(device) FROM devices WHERE run = r.key), (SELECT max(device) FROM devices WHERE run = r.key),
-	(SELECT x.id FROM runs x INDEXED BY runs_retry WHERE x.retry_of != '' AND x.retry_of = r.id ORDER BY x.key DESC LIMIT 1)`
+	(SELECT x.id FROM runs x INDEXED BY runs_retry WHERE x.retry_of != '' AND x.retry_of = r.id ORDER BY x.key DESC LIMIT 1),
+	(SELECT q.kind FROM requests q WHERE q.run = r.key ORDER BY q.kind = '` + string(engine.CancelRequested) + `' DESC, q.key DESC LIMIT 1)`
 
 // A line is a run with its keys in the file.
 type line struct {
@@ -40,6 +41,8 @@ func readLine(row []driver.Value) line {
 		l.Device = first
 	}
 	l.Retry, _ = row[20].(string)
+	wish, _ := row[21].(string)
+	l.Wish = engine.EventKind(wish)
 	return l
 }
 

@@ -44,6 +44,11 @@ func (m *Memory) Runs(ctx context.Context, f Filter) ([]Run, error) {
 func (m *Memory) lineOf(run *memoryRun) Run {
 	line := run.line
 	line.Retry = m.retries[line.ID]
+	for _, r := range m.wishes {
+		if r.Run == line.ID && line.Wish != engine.CancelRequested {
+			line.Wish = r.Kind
+		}
+	}
 	return line
 }
 

@@ -106,6 +106,9 @@ func readVersion(t *testing.T, j *journal.SQLite) {
 		if id == "ended" {
 			want.Retry = "paused"
 		}
+		if id == "parked" {
+			want.Wish = engine.CancelRequested
+		}
 		want.ID, want.Workflow, want.File, want.Hash, want.Hub, want.Device = id, "w", "a.yaml", "h", "desk", "dev-1"
 		want.Program, want.Driver = got.Program, got.Driver
 		if err != nil || got != want || got.Program == "" {

@@ -18,7 +18,7 @@ import (
 func (r *Runner) Resume(ctx context.Context, run string) (*Handle, error) {
 	l := newLoop(r, ctx, run)
 	if !r.enter(l) {
-		return nil, fmt.Errorf("run %s is under way here already", run)
+		return nil, underWay(run)
 	}
 	past, err := r.claim(ctx, run)
 	if err != nil || past.ended != nil {
@@ -32,20 +32,57 @@ func (r *Runner) Resume(ctx context.Context, run string) (*Handle, error) {
 	return r.launch(l, func(ctx context.Context) (*engine.Outcome, error) { return l.goOn(ctx, past, true) }), nil
 }
 
+// A drivenError is journal.ErrDriven with the one who drives the run.
+type drivenError struct{ run, driver string }
+
+func (e *drivenError) Error() string {
+	return "run " + e.run + ": " + e.driver + " drives it, and lives"
+}
+func (e *drivenError) Unwrap() error { return journal.ErrDriven }
+
+// TakeUp is Resume for one of very many runs: what only waits for a time is not read before that has come, and the others
+// are rebuilt after TakeUp has returned, some at a time. A run that cannot go on says so to its Handle and by an Update.
+func (r *Runner) TakeUp(ctx context.Context, run string) (*Handle, error) {
+	h := &Handle{runner: r, id: run, under: ctx}
+	if err := r.own(ctx, run); errors.Is(err, journal.ErrEnded) {
+		return h, nil
+	} else if err != nil {
+		return nil, err
+	}
+	line, err := r.config.Journal.Run(ctx, run)
+	if err != nil {
+		return nil, unreadable(run, err)
+	}
+	if !r.moveIn(ctx, line) {
+		return nil, underWay(run)
+	}
+	return h, nil
+}
+
+func underWay(run string) error { return fmt.Errorf("run %s is under way here already", run) }
+
 // claim makes this process the one that drives a run, and reads the run.
 func (r *Runner) claim(ctx context.Context, run string) (history, error) {
+	if err := r.own(ctx, run); err != nil && !errors.Is(err, journal.ErrEnded) {
+		return history{}, err
+	}
+	return r.read(ctx, run)
+}
+
+// own makes this process the one that drives a run. journal.ErrDriven, journal.ErrEnded.
+func (r *Runner) own(ctx context.Context, run string) error {
 	err := r.config.Journal.Claim(ctx, run)
 	switch {
 	case errors.Is(err, journal.ErrDriven):
 		line, unread := r.config.Journal.Run(ctx, run)
 		if unread == nil && line.Driver != "" {
-			err = fmt.Errorf("run %s: %s drives it, and lives: %w", run, line.Driver, journal.ErrDriven)
+			err = &drivenError{run, line.Driver}
 		}
-		return history{}, err
+		return err
 	case err != nil && !errors.Is(err, journal.ErrEnded):
-		return history{}, fmt.Errorf("run %s could not be taken up, so nothing was done: %w", run, err)
+		return fmt.Errorf("run %s could not be taken up, so nothing was done: %w", run, err)
 	}
-	return r.read(ctx, run)
+	return err
 }
 
 // Recover goes on with all runs that no living process drives: first those that were under way, then those that

@@ -25,9 +25,10 @@ func (e *DoubtError) Error() string {
 
 // Retry begins a new run of one that failed or was cancelled, of the same sources and inputs, in which all that was
 // done and still holds is kept; see engine.Retrace. again names steps of delivery once that may be repeated
-// although they may have happened. A *DoubtError: there are others. Else the error is that the run cannot be retried, or
-// the journal's.
-func (r *Runner) Retry(ctx context.Context, run string, again []string) (*Handle, error) {
+// although they may have happened; hosts are where the hubs are now. A *DoubtError: there are others. A
+// *journal.RetriedError: the run has been tried again already. Else the error is that the run cannot be retried, or the
+// journal's.
+func (r *Runner) Retry(ctx context.Context, run string, again []string, hosts map[string]string) (*Handle, error) {
 	line, past, err := r.load(ctx, run)
 	if err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func (r *Runner) Retry(ctx context.Context, run string, again []string) (*Handle
 		return nil, err
 	}
 	began, start := eventTime(r.config.Clock.Now()), *past[0].Start
-	start.ID, start.RetryOf = journal.NewID(began), run
+	start.ID, start.RetryOf, start.Hosts = journal.NewID(began), run, hosts
 	started := engine.Event{Time: began, Kind: engine.RunStarted, Start: &start}
 	kept, doubts, err := engine.Retrace(p, started, past, again)
 	if err != nil {

@@ -192,7 +192,7 @@ func TestARunThatAnotherProcessDrives(t *testing.T) {
 	j := &broken{Journal: leftBehind(t, p, nil, []string{"r1"}), claim: journal.ErrDriven, driver: "process 4711 on desk"}
 	r := New(Config{Clock: clock.Real(), Journal: j, Do: world{}.do, Program: always(p), Park: true})
 	_, err := r.Resume(t.Context(), "r1")
-	if want := "run r1: process 4711 on desk drives it, and lives: another process drives the run"; !errors.Is(err, journal.ErrDriven) || err.Error() != want {
+	if want := "run r1: process 4711 on desk drives it, and lives"; !errors.Is(err, journal.ErrDriven) || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 	empty(t, r)

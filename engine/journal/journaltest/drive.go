@@ -167,16 +167,32 @@ func wishesAreKept(t *testing.T, j journal.Journal) {
 		}
 		return got
 	}
+	counts := func(run string, want engine.EventKind) {
+		t.Helper()
+		line, err := j.Run(t.Context(), run)
+		lines, err2 := j.Runs(t.Context(), journal.Filter{})
+		listed := slices.ContainsFunc(lines, func(l journal.Run) bool { return l.ID == run && l.Wish == want })
+		if err != nil || err2 != nil || line.Wish != want || !listed {
+			t.Errorf("what counts of %s is %q, %v, %v, want %q; list: %+v", run, line.Wish, err, err2, want, lines)
+		}
+	}
+	counts("r1", engine.ResumeRequested)
+	counts("r2", engine.CancelRequested)
+	if err := j.Ask(t.Context(), journal.Request{Run: "r2", Kind: engine.PauseRequested, Time: start}); err != nil {
+		t.Fatal(err)
+	}
+	counts("r2", engine.CancelRequested)
 	of1 := wishes("r1", engine.PauseRequested, engine.ResumeRequested)
 	if of1[0] != (journal.Request{ID: of1[0].ID, Run: "r1", Kind: engine.PauseRequested, By: "me", Reason: "look", Time: start}) || of1[0].ID == 0 {
 		t.Errorf("wish %+v", of1[0])
 	}
-	wishes("", engine.PauseRequested, engine.CancelRequested, engine.ResumeRequested)
+	wishes("", engine.PauseRequested, engine.CancelRequested, engine.ResumeRequested, engine.PauseRequested)
 	add(t, j, "r1", engine.Event{Time: start, Kind: engine.PauseRequested, Request: of1[0].ID})
 	wishes("r1", engine.ResumeRequested)
 	add(t, j, "r1", ended())
 	wishes("r1")
-	wishes("", engine.CancelRequested)
+	counts("r1", "")
+	wishes("", engine.CancelRequested, engine.PauseRequested)
 	if _, err := j.Wishes(t.Context(), "nobody"); !errors.Is(err, journal.ErrNotFound) {
 		t.Errorf("wishes about nobody: %v, want ErrNotFound", err)
 	}
