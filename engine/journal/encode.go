@@ -59,7 +59,7 @@ func (b block) decode() ([]engine.Event, error) {
 }
 
 // errDamaged is about rows that are not as they were written.
-var errDamaged = errors.New("the events are not as they were written")
+var errDamaged = errors.New("this is not as it was written")
 
 // nanos is a time as the file has it. Those of runs must lie within the range of 64 bits.
 func nanos(t time.Time) (int64, error) {

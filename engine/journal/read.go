@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql/driver"
 	"fmt"
 	"slices"
@@ -82,7 +84,7 @@ func (c *conn) chain(ctx context.Context, run string, after int64, columns strin
 			return err
 		}
 		if row == nil {
-			return refuse(run, fmt.Errorf("%w: those before %d are missing", errDamaged, expect))
+			return refuse(run, fmt.Errorf("%w: events before %d are missing", errDamaged, expect))
 		}
 		l := link{key: next, block: block{seq: row[1].(int64), n: row[2].(int64)}, more: row[3:]}
 		last := l.seq + l.n - 1
@@ -98,7 +100,7 @@ func (c *conn) chain(ctx context.Context, run string, after int64, columns strin
 		next, expect = row[0].(int64), l.seq
 	}
 	if ctx.Err() == nil && next == 0 && expect > 1 {
-		return refuse(run, fmt.Errorf("%w: those before %d are missing", errDamaged, expect))
+		return refuse(run, fmt.Errorf("%w: events before %d are missing", errDamaged, expect))
 	}
 	return context.Cause(ctx)
 }
@@ -110,14 +112,28 @@ func (s *SQLite) Sources(ctx context.Context, run string) ([]Source, error) {
 			return err
 		}
 		return c.query(ctx, func(row []driver.Value) error {
-			text, _ := row[1].([]byte)
-			sources = append(sources, Source{File: row[0].(string), Text: append([]byte{}, text...)})
+			s, err := readSource(row)
+			if err != nil {
+				return refuse(run, err)
+			}
+			sources = append(sources, s)
 			return nil
-		}, `SELECT f.file, s.text FROM runs r JOIN program_files f ON f.program = r.program JOIN sources s ON s.key = f.source
+		}, `SELECT f.file, s.text, s.hash FROM runs r JOIN program_files f ON f.program = r.program JOIN sources s ON s.key = f.source
 			WHERE r.id = ? ORDER BY f.pos`, run)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return sources, nil
+}
+
+// readSource reads a file's name, its text and the hash of that.
+func readSource(row []driver.Value) (Source, error) {
+	text, _ := row[1].([]byte)
+	hash, _ := row[2].([]byte)
+	s := Source{File: row[0].(string), Text: append([]byte{}, text...)}
+	if sum := sha256.Sum256(s.Text); !bytes.Equal(sum[:], hash) {
+		return s, fmt.Errorf("the text of %s: %w", s.File, errDamaged)
+	}
+	return s, nil
 }
