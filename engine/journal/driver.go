@@ -162,13 +162,19 @@ func (s *SQLite) living(d driverRow) bool {
 	return d.key != 0 && !d.gone && s.holds(d) && time.Since(time.Unix(0, d.beat)) <= s.options.Lease
 }
 
-// holds says whether a driver has the lock that it would lose by dying; who cannot have one may live.
+// holds says whether a driver has the lock that it would lose by dying. Who cannot have one may live, and so may one
+// whose file is not there: a process that dies leaves it.
 func (s *SQLite) holds(d driverRow) bool {
 	if d.lock == "" {
 		return true
 	}
-	held, err := filelock.Held(filepath.Join(filepath.Dir(s.file), d.lock))
-	return held || err != nil
+	file := filepath.Join(filepath.Dir(s.file), d.lock)
+	held, err := filelock.Held(file)
+	if held || err != nil {
+		return true
+	}
+	_, err = os.Lstat(file)
+	return errors.Is(err, os.ErrNotExist)
 }
 
 // describe is a driver in words; empty if it does not live.

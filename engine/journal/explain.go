@@ -37,6 +37,8 @@ func adviceFor(err error) (wrong, advice string) {
 		return "", "open it once where it can be written, which brings it up to date"
 	case errors.Is(err, errDamaged):
 		return "", "export the other runs into a new journal, or restore the file from a backup"
+	case errors.Is(err, errLinked):
+		return "", "remove the other names (hard links), or where it is mounted alone, mount the folder that it is in"
 	case errors.Is(err, errMoved):
 		return "", "start again; what goes on in this process cannot be kept"
 	case errors.Is(err, fs.ErrPermission):

@@ -46,6 +46,20 @@ func syncFolder(dir string) {
 	}
 }
 
+// resolve finds the file behind symbolic links, beside which SQLite has its log and drivers have their locks.
+func (s *SQLite) resolve() error {
+	file, err := filepath.EvalSymlinks(s.file)
+	if err == nil {
+		s.file = file
+		err = alone(file)
+	}
+	return err
+}
+
+// errLinked is about a file that can be reached by a name beside which others do not find the log: what they keep there
+// would be lost.
+var errLinked = errors.New("it has several names, and each would have a log of its own")
+
 // isFile says what is wrong if that is a folder or a device.
 func isFile(file string) error {
 	info, err := os.Stat(file)

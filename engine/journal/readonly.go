@@ -11,6 +11,9 @@ func (s *SQLite) openForReading(ctx context.Context) error {
 	if err := isFile(s.file); err != nil {
 		return err
 	}
+	if err := s.resolve(); err != nil {
+		return err
+	}
 	s.readers = newPool(s.file, "mode=ro")
 	err := s.readers.view(ctx, checkReadable)
 	if info, gone := os.Stat(s.file + "-wal"); err != nil && cannotShare(err) && (gone != nil || info.Size() == 0) {

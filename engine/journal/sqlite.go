@@ -73,7 +73,7 @@ func OpenSQLite(ctx context.Context, file string, o Options) (*SQLite, error) {
 	s.background, s.stop = context.WithCancelCause(context.Background())
 	if err := s.open(ctx); err != nil {
 		s.Close()
-		return nil, explain(file, err)
+		return nil, explain(s.file, err)
 	}
 	return s, nil
 }
@@ -83,6 +83,9 @@ func (s *SQLite) open(ctx context.Context) error {
 		return s.openForReading(ctx)
 	}
 	if err := makeFile(s.file); err != nil {
+		return err
+	}
+	if err := s.resolve(); err != nil {
 		return err
 	}
 	c, err := openForWriting(ctx, s.file, s.options.Patience)
@@ -104,7 +107,7 @@ func (s *SQLite) open(ctx context.Context) error {
 	return nil
 }
 
-// File is where the journal is, as an absolute path.
+// File is where the journal is, as an absolute path without symbolic links.
 func (s *SQLite) File() string { return s.file }
 
 // Close keeps what is waiting to be kept, and gives up the runs that this process drives: others may claim them
