@@ -70,6 +70,10 @@ func TestFilesThatAreNoJournals(t *testing.T) {
 			open(t, file, journal.Options{}).Close()
 			raw(t, file, "PRAGMA user_version = 99").Close()
 		}, []string{"a newer twinbook", "version 99", "update twinbook"}},
+		"without its version": {func(t *testing.T, file string) {
+			open(t, file, journal.Options{}).Close()
+			raw(t, file, "PRAGMA user_version = 0").Close()
+		}, []string{"version was removed", "restore it from a backup"}},
 		"a folder": {func(t *testing.T, file string) {
 			if err := os.Mkdir(file, 0o700); err != nil {
 				t.Fatal(err)
@@ -110,6 +114,8 @@ func TestPlacesWhereNoFileCanBe(t *testing.T) {
 func TestAnEmptyFileIsAnEmptyJournal(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "journal.db")
 	write(t, file, nil)
+	_, err := journal.OpenSQLite(t.Context(), file, journal.Options{ReadOnly: true})
+	wantWords(t, err, "journal "+file, "it is empty", "twinbook run")
 	begin(t, open(t, file, journal.Options{}), "r1", journal.Standing{})
 }
 
@@ -204,6 +210,32 @@ func TestLockedByAnother(t *testing.T) {
 	}
 	if events, err := j.Events(t.Context(), "r1", 2); err != nil || len(events) != 1 || events[0].At != "b" {
 		t.Errorf("events %+v, %v, want b alone", events, err)
+	}
+}
+
+// TestOpeningWaitsForNobody: who writes for long keeps nobody from looking, and from opening a file that is up to date.
+func TestOpeningWaitsForNobody(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	begin(t, open(t, file, journal.Options{}), "r1", journal.Standing{})
+	defer raw(t, file, "BEGIN IMMEDIATE").Exec("ROLLBACK")
+	for _, readOnly := range []bool{false, true} {
+		j, err := journal.OpenSQLite(t.Context(), file, journal.Options{ReadOnly: readOnly, Patience: time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := j.Run(t.Context(), "r1"); err != nil {
+			t.Error(err)
+		}
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	fresh := filepath.Join(t.TempDir(), "fresh.db")
+	defer raw(t, fresh, "PRAGMA journal_mode = WAL", "BEGIN IMMEDIATE").Exec("ROLLBACK")
+	_, err := journal.OpenSQLite(t.Context(), fresh, journal.Options{Patience: time.Millisecond})
+	wantWords(t, err, "journal "+fresh, "kept it locked", "try again later")
+	if err != nil && strings.Contains(err.Error(), ".sql") {
+		t.Errorf("%v names what only we know", err)
 	}
 }
 

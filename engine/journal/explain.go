@@ -35,6 +35,10 @@ func adviceFor(err error) (wrong, advice string) {
 		return "", "update twinbook, or " + another
 	case errors.Is(err, errOlder):
 		return "", "open it once where it can be written, which brings it up to date"
+	case errors.Is(err, errEmpty):
+		return "", "twinbook run FILE makes a journal of it"
+	case errors.Is(err, errUnnumbered):
+		return "", "restore it from a backup, or " + another
 	case errors.Is(err, errDamaged):
 		return "", "export the other runs into a new journal, or restore the file from a backup"
 	case errors.Is(err, errLinked):

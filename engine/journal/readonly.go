@@ -33,9 +33,14 @@ func checkReadable(c *conn) error {
 	if err != nil {
 		return err
 	}
-	row, err := c.first("PRAGMA user_version")
-	if err == nil && row[0].(int64) < int64(len(known)) {
-		err = errOlder
+	had, err := c.userVersion()
+	switch {
+	case err != nil:
+		return err
+	case had == 0:
+		return errEmpty
+	case had < int64(len(known)):
+		return errOlder
 	}
-	return err
+	return nil
 }

@@ -63,6 +63,8 @@ func checkFile(c *conn) error {
 		return nil
 	case id != applicationID:
 		return errForeign
+	case version < 1:
+		return errUnnumbered
 	case version > int64(len(known)):
 		return fmt.Errorf("%w (version %d; this one knows %d)", errNewer, version, len(known))
 	}
@@ -73,6 +75,9 @@ var (
 	errForeign = errors.New("it is a database of another program")
 	errNewer   = errors.New("it was written by a newer twinbook")
 	errOlder   = errors.New("it was written by an older twinbook")
+	errEmpty   = errors.New("it is empty")
+
+	errUnnumbered = errors.New("it is a journal whose version was removed")
 )
 
 // migrate carries out what the file has not had, each in a transaction together with its number.
@@ -81,12 +86,21 @@ func migrate(ctx context.Context, c *conn, patience time.Duration) error {
 	if err != nil {
 		return err
 	}
+	had, err := c.userVersion() // asked first, so that a file that needs nothing is not locked
+	if err != nil {
+		return err
+	}
 	for i, f := range files {
+		if int64(i) < had {
+			continue
+		}
 		text, err := fs.ReadFile(migrations, "migrations/"+f.Name())
 		if err != nil {
 			return err
 		}
-		if err := patiently(ctx, patience, func() error { return step(c, int64(i), string(text)) }); err != nil {
+		if err := patiently(ctx, patience, func() error { return step(c, int64(i), string(text)) }); isBusy(err) {
+			return err
+		} else if err != nil {
 			return fmt.Errorf("%s: %w", f.Name(), err)
 		}
 	}
@@ -99,17 +113,26 @@ func step(c *conn, from int64, text string) error {
 	if err := c.script("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	row, err := c.first("SELECT user_version FROM pragma_user_version")
-	if err == nil && row[0].(int64) == from {
+	had, err := c.userVersion()
+	if err == nil && had == from {
 		err = c.script(fmt.Sprintf("%s; PRAGMA user_version = %d; PRAGMA application_id = %d", text, from+1, applicationID))
 	}
 	if err == nil {
 		err = c.script("COMMIT")
 	}
 	if err != nil {
-		return errors.Join(err, c.script("ROLLBACK"))
+		c.script("ROLLBACK") // says only that there is none any more
 	}
-	return nil
+	return err
+}
+
+// userVersion is how many migrations the file has had.
+func (c *conn) userVersion() (int64, error) {
+	row, err := c.first("SELECT user_version FROM pragma_user_version")
+	if err != nil {
+		return 0, err
+	}
+	return row[0].(int64), nil
 }
 
 // patiently does something again until no other process is in its way, or patience is over.
