@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,14 +74,34 @@ func (a *app) exportRuns(ctx context.Context, j openJournal, file *journal.SQLit
 		return err
 	}
 	out := &lineWriter{out: a.out}
-	if err := file.Export(ctx, out, ids...); err != nil {
+	n := len(ids)
+	var damaged []error
+	if len(args) > 0 {
+		err = file.Export(ctx, out, ids...)
+	} else {
+		n, damaged, err = file.ExportWhole(ctx, out, ids...)
+	}
+	if err != nil {
 		return failedExport(ctx, err)
 	}
-	fmt.Fprintf(a.err, "exported %s\n", counted(len(ids), "run"))
+	fmt.Fprintf(a.err, "exported %s\n", counted(n, "run"))
 	if unfinished > 0 {
 		fmt.Fprintf(a.err, "skipped %s that %s not ended: two journals must never drive the same run\n", counted(unfinished, "run"), has(unfinished))
 	}
-	return nil
+	return leftOut(damaged)
+}
+
+// leftOut is the error of an export that lacks runs; nil: it has all.
+func leftOut(damaged []error) error {
+	if len(damaged) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "left out %s that cannot be read:", counted(len(damaged), "run"))
+	for _, err := range damaged {
+		fmt.Fprintf(&b, "\n  %s", clean(err.Error()))
+	}
+	return coded{exitFailed, errors.New(b.String())}
 }
 
 // failedExport is the error of an export whose journal could not be read. What was named wrongly is a usage error.

@@ -40,7 +40,7 @@ func adviceFor(err error) (wrong, advice string) {
 	case errors.Is(err, errUnnumbered):
 		return "", "restore it from a backup, or " + another
 	case errors.Is(err, errDamaged):
-		return "", "export the other runs into a new journal, or restore the file from a backup"
+		return "", "twinbook runs export --all has the other runs for a new journal; or restore the file from a backup"
 	case errors.Is(err, errLinked):
 		return "", "remove the other names (hard links), or where it is mounted alone, mount the folder that it is in"
 	case errors.Is(err, errMoved):
@@ -67,7 +67,7 @@ func adviceForCode(code int, another string) (wrong, advice string) {
 	case lib.SQLITE_PERM, lib.SQLITE_AUTH:
 		return "this user may not use it", another
 	case lib.SQLITE_CORRUPT:
-		return "it is damaged", "export what can be read into a new journal, or restore it from a backup"
+		return "it is damaged", "twinbook runs export --all has what can be read for a new journal; or restore it from a backup"
 	case lib.SQLITE_NOTADB:
 		return "it is no journal", another
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
@@ -119,6 +119,11 @@ func isAbout(err error) bool {
 		return true
 	}
 	return false
+}
+
+// isDamage says whether something cannot be read as it was written, in the file or in a run.
+func isDamage(err error) bool {
+	return errors.Is(err, errDamaged) || codeOf(err) == lib.SQLITE_CORRUPT
 }
 
 // cannotShare says whether a file could not be read only because nothing can be written beside it.

@@ -51,17 +51,52 @@ type fileRecord struct {
 // one of them has not ended; then nothing is written.
 func (s *SQLite) Export(ctx context.Context, w io.Writer, runs ...string) error {
 	for _, id := range runs {
-		err := s.read(ctx, func(c *conn) error { return c.removable(ctx, id, 0) })
-		if errors.Is(err, ErrUnfinished) {
-			err = fmt.Errorf("%w, so it cannot be exported: two journals must never drive the same run", err)
-		}
-		if err != nil {
+		if err := s.exportable(ctx, id); err != nil {
 			return err
 		}
 	}
+	e := s.newExporter(w)
+	return e.all(ctx, runs)
+}
+
+// ExportWhole is Export for as many runs as can be read: one that is damaged is left out, with its child runs, and so is
+// one that was removed meanwhile. It gives how many of runs were written, and what is wrong with those left out.
+func (s *SQLite) ExportWhole(ctx context.Context, w io.Writer, runs ...string) (n int, damaged []error, err error) {
+	var good []string
+	for _, id := range runs {
+		switch err := s.exportable(ctx, id); {
+		case isDamage(err):
+			damaged = append(damaged, refuse(id, err))
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			return 0, nil, err
+		default:
+			good = append(good, id)
+		}
+	}
+	e := s.newExporter(w)
+	e.leavesOut = true
+	err = e.all(ctx, good)
+	return e.tops, append(damaged, e.damaged...), err
+}
+
+// exportable says what is wrong if a run, or one below it, has not ended.
+func (s *SQLite) exportable(ctx context.Context, id string) error {
+	err := s.read(ctx, func(c *conn) error { return c.removable(ctx, id, 0) })
+	if errors.Is(err, ErrUnfinished) {
+		err = fmt.Errorf("%w, so it cannot be exported: two journals must never drive the same run", err)
+	}
+	return err
+}
+
+func (s *SQLite) newExporter(w io.Writer) *exporter {
 	out := bufio.NewWriter(w)
-	e := &exporter{journal: s, coder: json.NewEncoder(out), written: map[[32]byte]bool{}}
+	e := &exporter{journal: s, out: out, coder: json.NewEncoder(out), written: map[[32]byte]bool{}}
 	e.coder.SetEscapeHTML(false)
+	return e
+}
+
+func (e *exporter) all(ctx context.Context, runs []string) error {
 	err := e.write(record{Version: exportVersion})
 	for _, id := range runs {
 		if err == nil {
@@ -71,21 +106,38 @@ func (s *SQLite) Export(ctx context.Context, w io.Writer, runs ...string) error 
 	if err != nil {
 		return err
 	}
-	return out.Flush()
+	return e.out.Flush()
 }
 
 type exporter struct {
 	journal *SQLite
+	out     *bufio.Writer
 	coder   *json.Encoder
 	written map[[32]byte]bool // sources
+
+	leavesOut bool    // what cannot be read
+	damaged   []error // what was left out
+	tops      int     // runs written that are no children
 }
 
 func (e *exporter) write(r record) error { return e.coder.Encode(r) }
 
 func (e *exporter) run(ctx context.Context, id string, depth int) error {
 	sources, err := e.journal.Sources(ctx, id)
-	if err != nil {
+	if err == nil && e.leavesOut {
+		err = e.readable(ctx, id)
+	}
+	switch {
+	case e.leavesOut && isDamage(err):
+		e.damaged = append(e.damaged, err)
+		return nil
+	case e.leavesOut && errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
 		return err
+	}
+	if depth == 0 {
+		e.tops++
 	}
 	r := runRecord{ID: id, Files: []fileRecord{}}
 	for _, s := range sources {
@@ -140,8 +192,25 @@ func newSourceRecord(hash [32]byte, text []byte) *sourceRecord {
 	return s
 }
 
-// events writes those of a run, a block at a time: the chain leads from the last to the first, so the keys are found first.
+// readable says what is wrong with a run's events before any of them is written.
+func (e *exporter) readable(ctx context.Context, id string) error {
+	return e.eachBlock(ctx, id, func([]engine.Event) error { return nil })
+}
+
 func (e *exporter) events(ctx context.Context, id string) error {
+	return e.eachBlock(ctx, id, func(events []engine.Event) error {
+		for i := range events {
+			if err := e.write(record{Event: &events[i]}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// eachBlock calls each with the events of a run, a block at a time: the chain leads from the last to the first, so the
+// keys are found first.
+func (e *exporter) eachBlock(ctx context.Context, id string, each func([]engine.Event) error) error {
 	var keys []int64
 	err := e.journal.read(ctx, func(c *conn) error {
 		return c.chain(ctx, id, 0, "", func(l link) error {
@@ -153,12 +222,15 @@ func (e *exporter) events(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		err = e.block(ctx, id, key)
+		var events []engine.Event
+		if events, err = e.block(ctx, id, key); err == nil {
+			err = each(events)
+		}
 	}
 	return err
 }
 
-func (e *exporter) block(ctx context.Context, id string, key int64) error {
+func (e *exporter) block(ctx context.Context, id string, key int64) ([]engine.Event, error) {
 	var b block
 	err := e.journal.read(ctx, func(c *conn) error {
 		row, err := c.first("SELECT seq, n, sum, body FROM events WHERE key = ?", key)
@@ -173,16 +245,11 @@ func (e *exporter) block(ctx context.Context, id string, key int64) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	events, err := b.decode()
 	if err != nil {
-		return explain(e.journal.file, refuse(id, err))
+		return nil, explain(e.journal.file, refuse(id, err))
 	}
-	for i := range events {
-		if err := e.write(record{Event: &events[i]}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return events, nil
 }

@@ -128,6 +128,37 @@ func TestExportRefuses(t *testing.T) {
 	}
 }
 
+// TestExportOfWhatIsWhole: runs that are damaged, here by their events, their workflow and their place in the chain, do not keep
+// the others from being exported. A child run is one of them.
+func TestExportOfWhatIsWhole(t *testing.T) {
+	j, to := memoryFile(t), memoryFile(t)
+	someRuns(t, j)
+	begin(t, j, "source", journal.Standing{})
+	if err := j.Append(t.Context(), "source", ended(), journal.Standing{}); err != nil {
+		t.Fatal(err)
+	}
+	raw(t, j.File(),
+		"UPDATE events SET body = CAST(replace(CAST(body AS TEXT), 'succeeded', 'suceeeded') AS BLOB) WHERE run = (SELECT key FROM runs WHERE id = 'c1')",
+		"DELETE FROM events WHERE seq = 1 AND run = (SELECT key FROM runs WHERE id = 'r3')",
+		"UPDATE sources SET text = x'00' WHERE text = CAST('version: 1' || char(10) || 'workflow: reboot' || char(10) AS BLOB)",
+	).Close()
+	var b bytes.Buffer
+	n, damaged, err := j.ExportWhole(t.Context(), &b, "r1", "r2", "r3", "source", "removed")
+	if err != nil || n != 2 || len(damaged) != 3 {
+		t.Fatalf("%d written, %q left out, %v, want r1 and r2; c1, r3 and source", n, damaged, err)
+	}
+	for i, id := range []string{"c1", "r3", "source"} {
+		wantWords(t, damaged[i], "run "+id, "not as it was written")
+	}
+	if got, err := to.Import(t.Context(), &b); err != nil || got.Runs != 2 {
+		t.Errorf("%+v, %v, want the 2", got, err)
+	}
+	same(t, j, to, "r2")
+	if err := j.Export(t.Context(), &b, "r1", "r3"); err == nil {
+		t.Error("a damaged run that was named was exported without an error")
+	}
+}
+
 func TestImportRefuses(t *testing.T) {
 	from := memoryFile(t)
 	someRuns(t, from)
