@@ -43,6 +43,7 @@ type importer struct {
 	line    int
 	done    Imported
 	sources map[string]int64 // keys by hash
+	place   int64            // a key among the remains, which keeps sources from being swept up; 0: there are none
 
 	run *stagedRun // nil: none is open
 }
@@ -126,38 +127,49 @@ func (im *importer) source(s sourceRecord) error {
 	if hex.EncodeToString(sum[:]) != s.Hash {
 		return errors.New("the text of this source is not the one its hash is of")
 	}
-	k := &keeping{text: text}
-	err := im.journal.write(im.ctx, k)
-	im.sources[s.Hash] = k.key
-	return err
+	k := &keeping{text: text, place: im.place}
+	if err := im.journal.write(im.ctx, k); err != nil {
+		return err
+	}
+	im.sources[s.Hash], im.place = k.key, k.place
+	return nil
 }
 
 // keeping keeps a source.
 type keeping struct {
-	text []byte
-	key  int64 // out
+	text  []byte
+	place int64 // of the import; 0: it gets one
+	key   int64 // out
 }
 
-func (*keeping) seated() bool { return false }
+func (*keeping) seated() bool { return true }
 
 func (k *keeping) do(t *transaction) (err error) {
+	if k.place == 0 {
+		if k.place, err = t.stage(); err != nil {
+			return err
+		}
+	}
 	k.key, err = t.c.keepSource(k.text)
 	return err
 }
 
-// dropUnused removes sources of the import that no run of it had.
+// dropUnused removes sources of the import that no run of it had, and its place.
 func (im *importer) dropUnused() error {
-	if len(im.sources) == 0 {
+	if im.place == 0 {
 		return nil
 	}
-	d := &dropping{}
+	d := &dropping{place: im.place}
 	for _, key := range im.sources {
 		d.sources = append(d.sources, key)
 	}
 	return im.journal.write(context.WithoutCancel(im.ctx), d)
 }
 
-type dropping struct{ sources []int64 }
+type dropping struct {
+	place   int64
+	sources []int64
+}
 
 func (*dropping) seated() bool { return false }
 
@@ -167,7 +179,8 @@ func (d *dropping) do(t *transaction) error {
 			return err
 		}
 	}
-	return nil
+	_, err := t.c.exec("DELETE FROM remains WHERE run = ?", d.place)
+	return err
 }
 
 func (im *importer) begin(r runRecord) error {

@@ -77,11 +77,17 @@ type staging struct{ run *stagedRun }
 func (*staging) seated() bool { return true }
 
 func (g *staging) do(t *transaction) (err error) {
-	if g.run.key, err = t.nextRun(); err != nil {
-		return err
-	}
-	_, err = t.c.exec("INSERT INTO remains VALUES (?, ?)", g.run.key, t.seat())
+	g.run.key, err = t.stage()
 	return err
+}
+
+// stage is a key that belongs to this process until it becomes that of a run, or is swept up.
+func (t *transaction) stage() (int64, error) {
+	key, err := t.nextRun()
+	if err == nil {
+		_, err = t.c.exec("INSERT INTO remains VALUES (?, ?)", key, t.seat())
+	}
+	return key, err
 }
 
 // staged refuses if others have declared this process dead meanwhile, and may have swept up.

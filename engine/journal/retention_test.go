@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"crypto/sha256"
 	"database/sql/driver"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -188,6 +190,47 @@ func TestLeftovers(t *testing.T) {
 	j.sweep(t.Context())
 	if n := rows(t, j, "remains") + rows(t, j, "heads"); n != 0 {
 		t.Errorf("%d rows remain of an import whose process is gone", n)
+	}
+}
+
+// TestAfterADeath: a process that was killed in an import leaves nothing behind, though no run was under way.
+func TestAfterADeath(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	j, err := OpenSQLite(t.Context(), file, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	im := &importer{journal: j, line: 1, ctx: t.Context(), sources: map[string]int64{}}
+	if err := im.take([]byte(`{"twinbookRuns":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"one", "another"} {
+		sum := sha256.Sum256([]byte(text))
+		if err := im.source(sourceRecord{Hash: hex.EncodeToString(sum[:]), Text: text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other, err := OpenSQLite(t.Context(), file, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	other.sweep(t.Context())
+	if n := rows(t, other, "sources"); n != 2 {
+		t.Errorf("%d sources during the import, want 2", n)
+	}
+	if err := j.writer.seat.lock.Close(); err != nil { // as a death does
+		t.Fatal(err)
+	}
+	other.sweep(t.Context())
+	for _, table := range []string{"sources", "drivers", "remains"} {
+		if n := rows(t, other, table); n != 0 {
+			t.Errorf("%d rows of %s remain", n, table)
+		}
+	}
+	if locks, err := filepath.Glob(file + "-driver-*"); err != nil || len(locks) != 0 {
+		t.Errorf("locks %v, %v", locks, err)
 	}
 }
 

@@ -11,13 +11,49 @@ import (
 
 // sweep removes rows that nothing refers to.
 func (s *SQLite) sweep(ctx context.Context) {
+	if s.buryDead(ctx) != nil {
+		return
+	}
 	for {
 		w := &sweeping{}
 		if s.write(ctx, w) != nil || w.over || !sleep(ctx, breath) {
 			break
 		}
 	}
+	s.sweepSources(ctx)
 	s.sweepLocks(ctx)
+}
+
+// buryDead declares those drivers dead that have lost their lock. Those whose heartbeat alone is late keep what they
+// drive until somebody wants it.
+func (s *SQLite) buryDead(ctx context.Context) error {
+	b := &burying{}
+	err := s.read(ctx, func(c *conn) error {
+		all, err := c.drivers()
+		for _, d := range all {
+			if d.key != s.seated.Load() && !s.holds(d) {
+				b.dead = append(b.dead, d)
+			}
+		}
+		return err
+	})
+	if err == nil && len(b.dead) > 0 {
+		err = s.write(ctx, b)
+	}
+	return err
+}
+
+type burying struct{ dead []driverRow }
+
+func (*burying) seated() bool { return false }
+
+func (b *burying) do(t *transaction) error {
+	for _, d := range b.dead {
+		if _, err := t.bury(b.dead, d.key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sweeping removes a slice of them.
@@ -84,6 +120,43 @@ func (t *transaction) sweepPrograms() (bool, error) {
 func (t *transaction) dropSource(key int64) error {
 	_, err := t.c.exec("DELETE FROM sources WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM program_files WHERE source = ?1)", key)
 	return err
+}
+
+// ofNoProgram chooses sources that an import has left: no program has them, and no import is under way that may want them.
+const ofNoProgram = ` NOT EXISTS (SELECT 1 FROM program_files WHERE source = sources.key)
+	AND NOT EXISTS (SELECT 1 FROM remains r JOIN drivers d ON d.key = r.driver WHERE d.gone = 0)`
+
+// sweepSources removes what imports have left whose process died. They are looked for by a reader, since there may be
+// many sources, and seldom one to be removed.
+func (s *SQLite) sweepSources(ctx context.Context) {
+	for {
+		w := &sweepingSources{}
+		err := s.read(ctx, func(c *conn) error {
+			return c.query(ctx, func(row []driver.Value) error {
+				w.keys = append(w.keys, row[0].(int64))
+				return nil
+			}, "SELECT key FROM sources WHERE"+ofNoProgram+" LIMIT ?", int64(slice))
+		})
+		if err != nil || len(w.keys) == 0 || s.write(ctx, w) != nil || len(w.keys) < slice || !sleep(ctx, breath) {
+			return
+		}
+	}
+}
+
+type sweepingSources struct{ keys []int64 }
+
+func (*sweepingSources) seated() bool { return false }
+
+func (w *sweepingSources) do(t *transaction) error {
+	if err := t.flush(); err != nil {
+		return err
+	}
+	for _, key := range w.keys {
+		if _, err := t.c.exec("DELETE FROM sources WHERE key = ? AND"+ofNoProgram, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sweepDrivers removes drivers that are gone and have left nothing.
