@@ -87,7 +87,7 @@ func (l *lines) verdict(s summary) string {
 // failure is an error as a block: where, what, what is known of the effect, what to do.
 func (l *lines) failure(e *engine.Error) string {
 	var b strings.Builder
-	head := string(e.Kind)
+	head := clean(string(e.Kind))
 	if e.Device != "" {
 		head += " on " + clean(e.Device)
 	}

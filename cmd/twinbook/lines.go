@@ -127,7 +127,7 @@ func failureText(e *engine.Error) string {
 	if e == nil {
 		return ""
 	}
-	return string(e.Kind) + ": " + clean(e.Message)
+	return clean(string(e.Kind)) + ": " + clean(e.Message)
 }
 
 func (l *lines) logLine(t *tracker, n *engine.Note) string {

@@ -222,3 +222,14 @@ func TestRunCompletions(t *testing.T) {
 		}
 	}
 }
+
+// TestOddWordsOfRecords: a journal that somebody else made does nothing to a terminal.
+func TestOddWordsOfRecords(t *testing.T) {
+	const odd = "\x1b[2Jodd"
+	state, _ := stateWords(journal.Run{Status: odd}, time.Now())
+	for _, text := range []string{state, failureText(&engine.Error{Kind: odd, Message: odd})} {
+		if strings.ContainsRune(text, 0x1b) || !strings.Contains(text, "odd") {
+			t.Errorf("%q", text)
+		}
+	}
+}

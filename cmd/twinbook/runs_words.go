@@ -46,9 +46,9 @@ func stateWords(r journal.Run, now time.Time) (string, style) {
 		return "paused", yellow
 	default:
 		if r.Retry != "" {
-			return string(state) + ", retried as " + shortEnd(r.Retry), statusStyle(r.Status)
+			return clean(string(state)) + ", retried as " + shortEnd(r.Retry), statusStyle(r.Status)
 		}
-		return string(state), statusStyle(r.Status)
+		return clean(string(state)), statusStyle(r.Status)
 	}
 }
 

@@ -53,7 +53,23 @@ func (s *SQLite) Begin(ctx context.Context, b Beginning) error {
 	return nil
 }
 
+// there says whether a run is there that others are to be a part of.
+func (t *transaction) there(parent string) (bool, error) {
+	if parent == "" {
+		return true, nil
+	}
+	row, err := t.c.first("SELECT 1 FROM runs WHERE id = ?", parent)
+	return row != nil, err
+}
+
 func (b *beginning) do(t *transaction) error {
+	there, err := t.there(b.line.Parent)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return refuse(b.line.ID, noParent(b.line.Parent))
+	}
 	if err := t.untried(b.line.RetryOf); err != nil {
 		return err
 	}

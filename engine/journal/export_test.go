@@ -183,25 +183,37 @@ func TestImportRefuses(t *testing.T) {
 		words []string
 		runs  int
 	}{
-		"no JSON":           {edit(9, "{\n"), []string{"line 9", "no line of an export"}, 1},
-		"unknown field":     {edit(9, `{"evnt":{}}`+"\n"), []string{"line 9", "evnt"}, 1},
-		"two values":        {edit(9, "{} {}\n"), []string{"line 9", "follows"}, 1},
-		"nothing":           {edit(9, "{}\n"), []string{"line 9", "neither"}, 1},
-		"no version":        {lines[1:], []string{"line 1", `{"twinbookRuns":1}`}, 0},
-		"other version":     {edit(1, `{"twinbookRuns":2}`+"\n"), []string{"line 1"}, 0},
-		"a gap":             {append(slices.Clone(lines[:8]), lines[9:]...), []string{"line 9", "run r2", "event 4 stands where 3 should be"}, 1},
-		"doubled":           {edit(9, lines[7]), []string{"line 9", "run r2"}, 1},
-		"unfinished":        {lines[:20], []string{"line 20", "run r2", "the run has not ended", "RunEnded", "two journals"}, 1},
-		"unfinished, more":  {append(slices.Clone(lines[:20]), lines[1]), []string{"line 21", "run r2", "the run has not ended"}, 1},
-		"no beginning":      {append(slices.Clone(lines[:6]), lines[7]), []string{"line 7", "run r2"}, 1},
-		"another's events":  {edit(7, strings.Replace(lines[6], `"id":"r2"`, `"id":"r9"`, 1)), []string{"line 7", "run r9"}, 1},
-		"no run":            {append([]string{lines[0]}, lines[2:]...), []string{"line 2", "belongs to no run"}, 0},
-		"no source":         {append(slices.Clone(lines[:4]), lines[5:]...), []string{"line 5", "run r2", "a.yaml"}, 1},
-		"another text":      {swap(5, "version", "Version"), []string{"line 5", "hash"}, 1},
-		"unknown kind":      {swap(9, `"kind":"`, `"kind":"x`), []string{"line 9", "run r2", "xstepDone"}, 1},
-		"beyond all clocks": {swap(7, `"time":"2026`, `"time":"0026`), []string{"line 7", "run r2"}, 1},
-		"an end without":    {swap(308, `,"end":{"status":"succeeded"}`, ""), []string{"line 308", "RunEnded"}, 1},
-		"ended again":       {append(slices.Clone(lines[:308]), lines[307]), []string{"line 309", "belongs to no run"}, 2},
+		"no JSON":                  {edit(9, "{\n"), []string{"line 9", "no line of an export"}, 1},
+		"unknown field":            {edit(9, `{"evnt":{}}`+"\n"), []string{"line 9", "evnt"}, 1},
+		"two values":               {edit(9, "{} {}\n"), []string{"line 9", "follows"}, 1},
+		"nothing":                  {edit(9, "{}\n"), []string{"line 9", "neither"}, 1},
+		"no version":               {lines[1:], []string{"line 1", `{"twinbookRuns":1}`}, 0},
+		"a blank line, no version": {append([]string{"\n"}, lines[1:]...), []string{"line 2", `{"twinbookRuns":1}`}, 0},
+		"other version behind":     {append(slices.Clone(lines[:308]), `{"twinbookRuns":2}`+"\n"), []string{"line 309", `{"twinbookRuns":1}`}, 2},
+		"a brace":                  {edit(9, strings.TrimSpace(lines[8])+"}\n"), []string{"line 9", "follows"}, 1},
+		"no id":                    {edit(6, strings.Replace(lines[5], `"r2"`, `""`, 1)), []string{"line 6", "no id"}, 1},
+		"a flag":                   {edit(6, strings.Replace(lines[5], `"r2"`, `"--all"`, 1)), []string{"line 6", `"--all" is no id`}, 1},
+		"a terminal's id":          {edit(6, strings.Replace(lines[5], `"r2"`, `"r\u001b[2J"`, 1)), []string{"line 6", `"r\x1b[2J" is no id`}, 1},
+		"a big id":                 {edit(6, strings.Replace(lines[5], `"r2"`, `"R2"`, 1)), []string{"line 6", "no id"}, 1},
+		"retried oddly":            {swap(7, `"retryOf":"old"`, `"retryOf":"o l d"`), []string{"line 7", "no id"}, 1},
+		"no status":                {swap(308, `"status":"succeeded"`, `"status":""`), []string{"line 308", `no run ends as ""`}, 1},
+		"an odd status":            {swap(308, `"succeeded"`, `"\u001b]0;x"`), []string{"line 308", "no run ends as"}, 1},
+		"an odd error":             {swap(9, `"kind":"failed"`, `"kind":"\u001b[31mfailed"`), []string{"line 9", "no kind of error"}, 1},
+		"a long line":              {edit(9, strings.Repeat(" ", 8<<20)+lines[8]), []string{"line 9", "longer than 8 MiB"}, 1},
+		"other version":            {edit(1, `{"twinbookRuns":2}`+"\n"), []string{"line 1"}, 0},
+		"a gap":                    {append(slices.Clone(lines[:8]), lines[9:]...), []string{"line 9", "run r2", "event 4 stands where 3 should be"}, 1},
+		"doubled":                  {edit(9, lines[7]), []string{"line 9", "run r2"}, 1},
+		"unfinished":               {lines[:20], []string{"line 20", "run r2", "the run has not ended", "RunEnded", "two journals"}, 1},
+		"unfinished, more":         {append(slices.Clone(lines[:20]), lines[1]), []string{"line 21", "run r2", "the run has not ended"}, 1},
+		"no beginning":             {append(slices.Clone(lines[:6]), lines[7]), []string{"line 7", "run r2"}, 1},
+		"another's events":         {edit(7, strings.Replace(lines[6], `"id":"r2"`, `"id":"r9"`, 1)), []string{"line 7", "run r9"}, 1},
+		"no run":                   {append([]string{lines[0]}, lines[2:]...), []string{"line 2", "belongs to no run"}, 0},
+		"no source":                {append(slices.Clone(lines[:4]), lines[5:]...), []string{"line 5", "run r2", "a.yaml"}, 1},
+		"another text":             {swap(5, "version", "Version"), []string{"line 5", "hash"}, 1},
+		"unknown kind":             {swap(9, `"kind":"`, `"kind":"x`), []string{"line 9", "run r2", "xstepDone"}, 1},
+		"beyond all clocks":        {swap(7, `"time":"2026`, `"time":"0026`), []string{"line 7", "run r2"}, 1},
+		"an end without":           {swap(308, `,"end":{"status":"succeeded"}`, ""), []string{"line 308", "RunEnded"}, 1},
+		"ended again":              {append(slices.Clone(lines[:308]), lines[307]), []string{"line 309", "belongs to no run"}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			to := memoryFile(t)
@@ -215,6 +227,34 @@ func TestImportRefuses(t *testing.T) {
 				t.Errorf("the whole afterwards: %+v, %v", got, err)
 			}
 		})
+	}
+}
+
+// TestImportOfSeveral: exports may follow each other, as cat has them.
+func TestImportOfSeveral(t *testing.T) {
+	from, to := memoryFile(t), memoryFile(t)
+	someRuns(t, from)
+	got, err := to.Import(t.Context(), strings.NewReader(exported(t, from, "r1")+exported(t, from, "r2")+exported(t, from, "r1")))
+	if err != nil || got != (journal.Imported{Runs: 3, Skipped: 1}) {
+		t.Errorf("%+v, %v, want r1, r2 and c1, and r1 skipped", got, err)
+	}
+}
+
+// TestImportOfPartsAlone: a run whose parent is not there is listed like any other one, also if it says that it is its own.
+func TestImportOfPartsAlone(t *testing.T) {
+	from, to := memoryFile(t), memoryFile(t)
+	someRuns(t, from)
+	part := exported(t, from, "c1")
+	own := strings.ReplaceAll(strings.ReplaceAll(part, `"id":"c1"`, `"id":"own"`), `"parent":"r2"`, `"parent":"own"`)
+	if got, err := to.Import(t.Context(), strings.NewReader(part+own)); err != nil || got.Runs != 2 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	runs, err := to.Runs(t.Context(), journal.Filter{})
+	if err != nil || len(runs) != 2 {
+		t.Errorf("%+v, %v, want both", runs, err)
+	}
+	if err := to.Remove(t.Context(), "c1", "own"); err != nil {
+		t.Error(err)
 	}
 }
 

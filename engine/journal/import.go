@@ -20,8 +20,8 @@ type Imported struct {
 	Skipped int // those that were there already
 }
 
-// longestLine is how long a line of an import may be, in bytes.
-const longestLine = 64 << 20
+// longestLine is how long a line of an import may be, in bytes: several times the greatest text that a step may give.
+const longestLine = 8 << 20
 
 // Import reads runs that Export wrote. Each is kept whole or, if something is wrong with it, not at all; then the error says
 // in which line, what was imported before stays, and the rest is not read. A run that is there already is left as it is.
@@ -41,6 +41,7 @@ type importer struct {
 	journal *SQLite
 	ctx     context.Context
 	line    int
+	begun   bool // the version was there
 	done    Imported
 	sources map[string]int64 // keys by hash
 	place   int64            // a key among the remains, which keeps sources from being swept up; 0: there are none
@@ -91,21 +92,22 @@ func (im *importer) take(text []byte) error {
 	if err := coder.Decode(&r); err != nil {
 		return fmt.Errorf("this is no line of an export: %w", err)
 	}
-	if coder.More() {
+	if _, err := coder.Token(); err != io.EOF {
 		return errors.New("this is no line of an export: something follows the object")
 	}
-	if im.line == 1 && r.Version != exportVersion {
+	if (!im.begun || r.Version != 0) && r.Version != exportVersion {
 		return fmt.Errorf(`an export of this version begins with {"twinbookRuns":%d}`, exportVersion)
 	}
+	im.begun = true
 	switch {
+	case r.Version != 0: // or an export behind another one
+		return im.between()
 	case r.Event != nil:
 		return im.event(*r.Event, len(text))
 	case r.Source != nil:
 		return im.source(*r.Source)
 	case r.Run != nil:
 		return im.begin(*r.Run)
-	case im.line == 1:
-		return nil
 	}
 	return errors.New("this is neither a source nor a run nor an event")
 }
@@ -185,6 +187,9 @@ func (d *dropping) do(t *transaction) error {
 
 func (im *importer) begin(r runRecord) error {
 	if err := im.between(); err != nil {
+		return err
+	}
+	if err := checkID(r.ID); err != nil {
 		return err
 	}
 	s := &stagedRun{id: r.ID}

@@ -52,7 +52,11 @@ func (s *stagedRun) check(e engine.Event) error {
 	case (e.Kind == engine.RunEnded) != (e.End != nil):
 		return fmt.Errorf("event %d: RunEnded, and no other one, says how the run ended", e.Seq)
 	}
-	if _, err := nanos(e.Time); err != nil {
+	_, err := nanos(e.Time)
+	if err == nil {
+		err = checkWords(e)
+	}
+	if err != nil {
 		return fmt.Errorf("event %d: %w", e.Seq, err)
 	}
 	if e.Kind == engine.RunStarted {
@@ -186,6 +190,13 @@ func (f *finishing) do(t *transaction) error {
 	}
 	if row != nil {
 		return refuse(line.ID, ErrExists)
+	}
+	there, err := t.there(line.Parent)
+	if err != nil {
+		return err
+	}
+	if !there { // else it would be in no list
+		line.Parent = ""
 	}
 	program, err := t.program(markOf(line), line, f.sources)
 	if err != nil {

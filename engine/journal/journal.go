@@ -27,6 +27,7 @@ type Journal interface {
 	// Begin keeps a new run, which this process drives from now on, in one commit. ErrExists: the id is taken. A
 	// *RetriedError: the run that it tries again has been tried again already; two retries would both do what
 	// failed, and neither know of the other.
+	// ErrNotFound: it is to be a part of a run that is not there.
 	Begin(ctx context.Context, b Beginning) error
 
 	// Append numbers events in place, from the run's last number on, and keeps all of them or, with
@@ -191,6 +192,11 @@ func NewRun(b Beginning) (Run, error) {
 		Started: b.Events[0].Time, RetryOf: s.RetryOf, Parent: s.Parent, Key: s.Key,
 	}
 	return run, run.accept(b.Events[1:])
+}
+
+// noParent is about a run whose parent was removed, or never there: it would be in no list.
+func noParent(parent string) error {
+	return fmt.Errorf("the run that it is a part of, %s: %w", parent, ErrNotFound)
 }
 
 // programOf is the same for the same files and texts.

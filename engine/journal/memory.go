@@ -44,6 +44,9 @@ func (m *Memory) Begin(ctx context.Context, b Beginning) error {
 	if retry := m.retries[line.RetryOf]; retry != "" {
 		return &RetriedError{Run: line.RetryOf, Retry: retry}
 	}
+	if line.Parent != "" && m.runs[line.Parent] == nil {
+		return fmt.Errorf("run %s: %w", line.ID, noParent(line.Parent))
+	}
 	line.Driver, line.Standing = memoryDriver, b.Standing
 	run := &memoryRun{
 		line: line, sources: make([]memorySource, len(b.Sources)), devices: map[string]bool{}, sights: map[engine.Address]Sight{},

@@ -245,6 +245,11 @@ func childrenAreCounted(t *testing.T, j journal.Journal) {
 	if got, err := j.Run(t.Context(), "c3"); err != nil || got.Parent != "p" || got.Key != "dev-3" {
 		t.Errorf("child %+v, %v", got, err)
 	}
+	orphan := begun("orphan")
+	orphan.Start.Parent, orphan.Start.Key = "gone", "dev-9"
+	if err := j.Begin(t.Context(), beginning(orphan)); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("a child of a run that is not there: %v, want ErrNotFound", err)
+	}
 	want(t, j, journal.Filter{}, "p")
 	want(t, j, journal.Filter{Parent: "p"}, "c4 c3 c2 c1 c0")
 	want(t, j, journal.Filter{Parent: "p", Unfinished: true}, "c4 c3")
