@@ -71,12 +71,20 @@ func (w *writer) sit() error {
 func (w *writer) lockFile() (*os.File, error) {
 	var chance [4]byte
 	rand.Read(chance[:])
-	f, err := filelock.Acquire(w.journal.file + "-driver-" + hex.EncodeToString(chance[:]))
+	file := w.journal.file + "-driver-" + hex.EncodeToString(chance[:])
+	f, err := filelock.Acquire(file)
+	if err == nil {
+		return f, nil
+	}
+	os.Remove(file) // which may have been made, but not been written; what stays is only litter
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil, nil
 	}
-	return f, err
+	return nil, fmt.Errorf("%w: %w", errNoLock, err)
 }
+
+// errNoLock is about the file beside the journal that a driver holds locked.
+var errNoLock = errors.New("no run can be driven without a lock beside it")
 
 func (s *seat) unlock() {
 	if s.lock != nil {

@@ -107,8 +107,25 @@ func TestPlacesWhereNoFileCanBe(t *testing.T) {
 	write(t, filepath.Join(dir, "file"), nil)
 	_, err := journal.OpenSQLite(t.Context(), filepath.Join(dir, "file", "below", "journal.db"), journal.Options{})
 	wantWords(t, err, "journal "+dir, "not a directory", "choose another file")
+	_, err = journal.OpenSQLite(t.Context(), filepath.Join(dir, strings.Repeat("long", 70)), journal.Options{})
+	wantWords(t, err, "journal "+dir, "choose another file")
+	loop := filepath.Join(dir, "loop")
+	if os.Symlink(loop, loop) == nil {
+		_, err = journal.OpenSQLite(t.Context(), loop, journal.Options{})
+		wantWords(t, err, "journal "+loop, "choose another file")
+	}
 	_, err = journal.OpenSQLite(t.Context(), filepath.Join(dir, "nothing"), journal.Options{ReadOnly: true})
 	wantWords(t, err, "no such file", "choose another file")
+}
+
+// TestNoLock: a driver that cannot have its lock is told why and what to do, and leaves nothing.
+func TestNoLock(t *testing.T) {
+	name := "journal" + strings.Repeat("l", 240) // to which nothing fits but -wal and -shm
+	file := filepath.Join(t.TempDir(), name)
+	j := open(t, file, journal.Options{})
+	start := engine.Event{Time: time.Now(), Kind: engine.RunStarted, Start: &engine.RunStart{ID: "r1"}}
+	err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{start}})
+	wantWords(t, err, "journal "+file, "lock beside it", "choose another file")
 }
 
 func TestAnEmptyFileIsAnEmptyJournal(t *testing.T) {

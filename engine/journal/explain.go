@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"syscall"
 
 	"modernc.org/sqlite"
@@ -15,6 +16,9 @@ func explain(file string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if codeOf(err) == lib.SQLITE_CANTOPEN {
+		err = withCause(err)
+	}
 	wrong, advice := adviceFor(err)
 	if wrong != "" {
 		return fmt.Errorf("journal %s: %s; %s (%w)", file, wrong, advice, err)
@@ -23,6 +27,17 @@ func explain(file string, err error) error {
 		return fmt.Errorf("journal %s: %w; %s", file, err, advice)
 	}
 	return fmt.Errorf("journal %s: %w", file, err)
+}
+
+// withCause adds to an error of SQLite, which does not say why a file cannot be opened, that none can be. The journal
+// itself must not be opened to find out.
+func withCause(err error) error {
+	f, cause := os.Open(os.DevNull)
+	if cause == nil {
+		f.Close()
+		return err
+	}
+	return fmt.Errorf("%w: %w", cause, err)
 }
 
 // adviceFor is what an error means, in case it does not say so itself, and what to do.
@@ -45,11 +60,14 @@ func adviceFor(err error) (wrong, advice string) {
 		return "", "remove the other names (hard links), or where it is mounted alone, mount the folder that it is in"
 	case errors.Is(err, errMoved):
 		return "", "start again; what goes on in this process cannot be kept"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "", "raise the limit (ulimit -n), or end programs that have many files open"
 	case errors.Is(err, fs.ErrPermission):
 		return "", "this user may not read and write there; " + another
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS),
+		errors.Is(err, syscall.ENAMETOOLONG), errors.Is(err, syscall.ELOOP):
 		return "", another
-	case errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "", "make room on the disk"
 	}
 	return adviceForCode(codeOf(err), another)
@@ -86,7 +104,7 @@ func adviceForCode(code int, another string) (wrong, advice string) {
 
 // explainTask explains what is about the file, and leaves what is about a run or the caller.
 func explainTask(file string, err error) error {
-	for _, about := range []error{errDamaged, errClosed, errMoved, fs.ErrNotExist} {
+	for _, about := range []error{errDamaged, errClosed, errMoved, errNoLock, fs.ErrNotExist} {
 		if errors.Is(err, about) {
 			return explain(file, err)
 		}
