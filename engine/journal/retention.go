@@ -30,6 +30,20 @@ func (s *SQLite) tidy(ctx context.Context) {
 	}
 }
 
+// atLast is how long a process tidies up when it ends.
+const atLast = 50 * time.Millisecond
+
+// tidyAtLast has processes that are shorter than tidy's waits remove what is too much, too: where all are, nobody else
+// would. Those that have driven nothing have added nothing.
+func (s *SQLite) tidyAtLast() {
+	if s.seated.Load() == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(s.background, atLast)
+	defer cancel()
+	s.retain(ctx) // as in tidy
+}
+
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -154,6 +154,30 @@ func TestRemovingLongRuns(t *testing.T) {
 	}
 }
 
+// TestShortProcesses: where all processes end before the first look in the background, the journal does not grow for ever.
+func TestShortProcesses(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	const processes = 8
+	for i := range processes {
+		j, err := OpenSQLite(t.Context(), file, Options{Keep: Retention{Runs: 2}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		aged(t, j, fmt.Sprint("r", i), "", processes-i, false)
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j, err := OpenSQLite(t.Context(), file, Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if n := rows(t, j, "runs"); n < 2 || n > processes/2 { // since the time is bounded, some may stay on a slow disk
+		t.Errorf("%d runs, want about the latest 2", n)
+	}
+}
+
 // TestLeftovers: what processes leave that die early is swept up.
 func TestLeftovers(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "journal.db")

@@ -113,6 +113,7 @@ func (s *SQLite) File() string { return s.file }
 // Close keeps what is waiting to be kept, and gives up the runs that this process drives: others may claim them
 // at once. Nothing may be asked of the journal afterwards.
 func (s *SQLite) Close() error {
+	s.tidyAtLast()
 	s.stop(errClosed)
 	var err error
 	if s.writer != nil {
