@@ -133,7 +133,13 @@ func TestAnEmptyFileIsAnEmptyJournal(t *testing.T) {
 	write(t, file, nil)
 	_, err := journal.OpenSQLite(t.Context(), file, journal.Options{ReadOnly: true})
 	wantWords(t, err, "journal "+file, "it is empty", "twinbook run")
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	begin(t, open(t, file, journal.Options{}), "r1", journal.Standing{})
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
+		t.Errorf("mode %v, %v, want it for this user only", info.Mode(), err)
+	}
 }
 
 func TestTheFileIsForItsUserOnly(t *testing.T) {

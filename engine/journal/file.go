@@ -14,7 +14,10 @@ func makeFile(file string) error {
 	}
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return isFile(file)
+		if err = isFile(file); err == nil {
+			protect(file)
+		}
+		return err
 	}
 	if err != nil {
 		return err
@@ -59,6 +62,14 @@ func (s *SQLite) resolve() error {
 // errLinked is about a file that can be reached by a name beside which others do not find the log: what they keep there
 // would be lost.
 var errLinked = errors.New("it has several names, and each would have a log of its own")
+
+// protect takes an empty file, of which a journal is about to be made, from all but its user. Where that is not
+// possible, as with one of another user, it is as private as that user wanted it.
+func protect(file string) {
+	if info, err := os.Stat(file); err == nil && info.Size() == 0 {
+		os.Chmod(file, 0o600)
+	}
+}
 
 // isFile says what is wrong if that is a folder or a device.
 func isFile(file string) error {
