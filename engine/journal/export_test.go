@@ -195,7 +195,7 @@ func TestImportRefuses(t *testing.T) {
 		"a flag":                   {edit(6, strings.Replace(lines[5], `"r2"`, `"--all"`, 1)), []string{"line 6", `"--all" is no id`}, 1},
 		"a terminal's id":          {edit(6, strings.Replace(lines[5], `"r2"`, `"r\u001b[2J"`, 1)), []string{"line 6", `"r\x1b[2J" is no id`}, 1},
 		"a big id":                 {edit(6, strings.Replace(lines[5], `"r2"`, `"R2"`, 1)), []string{"line 6", "no id"}, 1},
-		"retried oddly":            {swap(7, `"retryOf":"old"`, `"retryOf":"o l d"`), []string{"line 7", "no id"}, 1},
+		"retried oddly":            {swap(7, `"retryOf":"old-r2"`, `"retryOf":"o l d"`), []string{"line 7", "no id"}, 1},
 		"no status":                {swap(308, `"status":"succeeded"`, `"status":""`), []string{"line 308", `no run ends as ""`}, 1},
 		"an odd status":            {swap(308, `"succeeded"`, `"\u001b]0;x"`), []string{"line 308", "no run ends as"}, 1},
 		"an odd error":             {swap(9, `"kind":"failed"`, `"kind":"\u001b[31mfailed"`), []string{"line 9", "no kind of error"}, 1},
