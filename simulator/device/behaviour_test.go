@@ -30,6 +30,7 @@ func TestBehaviour(t *testing.T) {
 		{"a method it does not have", behaviours, unknownMethod},
 		{"responds once", behaviours, respondsOnce},
 		{"responds to nobody", behaviours, respondsToNobody},
+		{"responds and reconnects at once", behaviours, reboots},
 		{"reports while it is off", behaviours, reportsWhileOff},
 		{"gives up reporting", behaviours, givesUp},
 		{"reports what cannot be", behaviours, badReport},
@@ -72,6 +73,11 @@ profiles:
         - disconnect: {}
         - sleep: ${{ payload }}
         - reconnect: {}
+      reboot:
+        - respond: {}
+        - disconnect: {}
+        - reconnect: {}
+        - report: { boots: "${{ payload }}" }
       later:
         - sleep: 1s
         - respond: {}
@@ -210,6 +216,13 @@ func reportsWhileOff(w *world) {
 	w.untilReported("d", "later", "later")
 	if away := w.clock.Now().Sub(off); away < 9*time.Second {
 		w.Errorf("reported after %v, while it was off", away)
+	}
+}
+
+func reboots(w *world) {
+	for boot := range 25 {
+		w.answer("d", "reboot", boot)
+		w.untilReported("d", "boots", float64(boot))
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	keepAlive    = 60 * time.Second
 	mqttPatience = 10 * time.Second // to connect, and for an acknowledgement
 	writeTime    = 3 * time.Second  // also how long a publish hangs in paho when the connection is lost under it
+	partingTime  = 3 * time.Second  // for the hub to close its end after DISCONNECT
 )
 
 // DialMQTT connects devices over real MQTT 3.1.1 at address ("127.0.0.1:1883"), without TLS, with the client that
@@ -59,6 +60,7 @@ func DialMQTTOver(c clock.Clock, open func(ctx context.Context) (net.Conn, error
 type mqttConn struct {
 	id       wire.Identity
 	client   mqtt.Client
+	socket   *parting
 	present  bool
 	receiver wire.Receiver
 
@@ -91,11 +93,13 @@ func (c *mqttConn) connect(ctx context.Context, options *mqtt.ClientOptions, ope
 	address := "the hub" // until there is one
 	options.SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) {
 		conn, err := open(ctx)
-		if err == nil {
-			address = conn.RemoteAddr().String()
-			giveUp = context.AfterFunc(ctx, func() { conn.Close() })
+		if err != nil {
+			return nil, err
 		}
-		return conn, err
+		address = conn.RemoteAddr().String()
+		giveUp = context.AfterFunc(ctx, func() { conn.Close() })
+		c.socket = newParting(conn)
+		return c.socket, nil
 	})
 	c.client = mqtt.NewClient(options)
 	t := c.client.Connect().(*mqtt.ConnectToken)
@@ -144,12 +148,14 @@ func (c *mqttConn) end(reason error) {
 // SessionPresent says whether the hub had kept the subscriptions.
 func (c *mqttConn) SessionPresent() bool { return c.present }
 
-// Close sends DISCONNECT and ends everything, in a goroutine of its own: it may be called by the
-// receiver, in the very goroutine that has to end.
+// Close sends DISCONNECT and ends everything once the hub has taken what was sent before, or partingTime is over, in a
+// goroutine of its own: it may be called by the receiver, in the very goroutine that has to end.
 func (c *mqttConn) Close() error {
 	go func() {
 		if c.beginClosing() {
-			c.client.Disconnect(uint(writeTime.Milliseconds()))
+			c.socket.leave(partingTime)
+			c.client.Disconnect(uint(partingTime.Milliseconds()))
+			<-c.socket.gone
 			c.end(nil)
 		}
 	}()
