@@ -1,15 +1,11 @@
 package engine
 
 import (
-	"encoding/json"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // ShortestSecret is how many characters a secret needs to be masked. Shorter texts stand in ordinary
@@ -17,54 +13,62 @@ import (
 const ShortestSecret = 4
 
 // A Masker puts *** in place of secrets: a server or a device may echo what it was sent, also
-// escaped for a URL or for JSON, or as a number. It may be used from many goroutines.
+// escaped for a URL, for JSON or for HTML, or as a number. It may be used from many goroutines.
 type Masker struct {
-	texts   []string // what secrets look like
-	numbers map[float64]bool
+	texts    []string // what secrets look like
+	blended  []string // the same for queries
+	shortest int      // of their lengths in bytes
+	numbers  map[float64]bool
 }
 
 // NewMasker makes the masker of a run's secrets, which are given by name.
 func NewMasker(secrets map[string]string) *Masker {
 	m := &Masker{numbers: map[float64]bool{}}
-	for _, name := range slices.Sorted(maps.Keys(secrets)) {
-		secret := secrets[name]
-		if utf8.RuneCountInString(secret) < ShortestSecret {
-			continue
-		}
-		m.texts = append(m.texts, forms(secret)...)
-		if n, err := strconv.ParseFloat(secret, 64); err == nil {
-			m.numbers[n] = true
+	for _, secret := range secrets {
+		for _, text := range forms(secret) {
+			if utf8.RuneCountInString(text) < ShortestSecret {
+				continue
+			}
+			m.texts = append(m.texts, text)
+			m.blended = append(m.blended, blend(text))
+			if n, err := strconv.ParseFloat(text, 64); err == nil {
+				m.numbers[n] = true
+			}
 		}
 	}
-	slices.Sort(m.texts)
-	m.texts = slices.Compact(m.texts)
+	m.texts, m.blended = sorted(m.texts), sorted(m.blended)
+	for i, text := range m.texts {
+		if i == 0 || len(text) < m.shortest {
+			m.shortest = len(text)
+		}
+	}
 	return m
 }
 
-// forms are the ways in which a secret is written.
+func sorted(texts []string) []string {
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
+// forms are the ways in which a secret is written where nothing is escaped: as it is, without the blanks around it,
+// which a header loses, and as JSON has it, which is UTF-8.
 func forms(secret string) []string {
-	html, _ := json.Marshal(secret) // text always has a JSON
-	plain := expr.CompactJSON(secret)
-	return []string{
-		secret, url.PathEscape(secret), url.QueryEscape(secret), escapeQueryPart(secret),
-		string(html[1 : len(html)-1]), plain[1 : len(plain)-1],
-	}
+	valid := string([]rune(secret))
+	return []string{secret, strings.TrimSpace(secret), valid, strings.TrimSpace(valid)}
 }
 
 // Text is text with *** in place of each secret. Where secrets overlap, all of them go.
 func (m *Masker) Text(text string) string {
-	found := m.find(text)
+	found := m.find(text, maxLayers, false)
 	if len(found) == 0 {
 		return text
 	}
 	var b strings.Builder
 	end := 0
 	for _, s := range found {
-		if s.start >= end {
-			b.WriteString(text[end:s.start])
-			b.WriteString("***")
-		}
-		end = max(end, s.end)
+		b.WriteString(text[end:s.start])
+		b.WriteString("***")
+		end = s.end
 	}
 	b.WriteString(text[end:])
 	return b.String()
@@ -73,10 +77,38 @@ func (m *Masker) Text(text string) string {
 // A span is a place in a text, from start to before end.
 type span struct{ start, end int }
 
-// find gives the places of secrets in a text in their order.
-func (m *Masker) find(text string) []span {
-	var found []span
-	for _, secret := range m.texts {
+// find gives the places of secrets in a text, also of those that are escaped, in their order. They do not overlap.
+// In what was a query, + and blanks are the same.
+func (m *Masker) find(text string, layers int, query bool) []span {
+	if len(text) < m.shortest {
+		return nil // as it would be without its escapes: none is shorter than what it stands for
+	}
+	secrets := m.texts
+	if query {
+		text, secrets = blend(text), m.blended
+	}
+	found := places(text, secrets)
+	if layers == 0 {
+		return merge(found)
+	}
+	for _, e := range escapings {
+		inner, ok := e.decode(text)
+		if !ok {
+			continue
+		}
+		if hidden := m.find(inner, layers-1, query || e.isQuery); len(hidden) > 0 {
+			found = append(found, e.origins(text, hidden)...)
+		}
+	}
+	return merge(found)
+}
+
+// blend removes what nobody can tell who does not know whether a text was a query: there + is a blank.
+func blend(text string) string { return strings.ReplaceAll(text, "+", " ") }
+
+// places are where secrets stand as they are.
+func places(text string, secrets []string) (found []span) {
+	for _, secret := range secrets {
 		for from := 0; ; {
 			i := strings.Index(text[from:], secret)
 			if i < 0 {
@@ -86,36 +118,82 @@ func (m *Masker) find(text string) []span {
 			from += i + len(secret)
 		}
 	}
-	slices.SortFunc(found, func(a, b span) int { return a.start - b.start })
 	return found
 }
 
-// Value is JSON with *** in place of each secret, in names as well; value itself is not changed.
+// merge puts spans in order and makes one of those that overlap.
+func merge(spans []span) []span {
+	slices.SortFunc(spans, func(a, b span) int { return a.start - b.start })
+	merged := spans[:0]
+	for _, s := range spans {
+		if last := len(merged) - 1; last >= 0 && s.start < merged[last].end {
+			merged[last].end = max(merged[last].end, s.end)
+		} else {
+			merged = append(merged, s)
+		}
+	}
+	return merged
+}
+
+// Value is JSON with *** in place of each secret, in names as well. The value itself is not changed, and is what is
+// returned if there is none in it.
 func (m *Masker) Value(value any) any {
 	if len(m.texts) == 0 {
 		return value
 	}
+	masked, _ := m.value(value)
+	return masked
+}
+
+// value also says whether there was a secret. What holds none is not copied.
+func (m *Masker) value(value any) (masked any, found bool) {
 	switch value := value.(type) {
 	case string:
-		return m.Text(value)
+		if text := m.Text(value); text != value {
+			return text, true
+		}
 	case float64:
 		if m.numbers[value] {
-			return "***"
+			return "***", true
 		}
 	case map[string]any:
-		object := make(map[string]any, len(value))
-		for k, v := range value {
-			object[m.Text(k)] = m.Value(v)
-		}
-		return object
+		return m.object(value)
 	case []any:
-		list := make([]any, len(value))
-		for i, v := range value {
-			list[i] = m.Value(v)
-		}
-		return list
+		return m.list(value)
 	}
-	return value
+	return value, false
+}
+
+func (m *Masker) object(value map[string]any) (masked any, found bool) {
+	object := value
+	for name, member := range value {
+		shown := m.Text(name)
+		member, hidden := m.value(member)
+		if shown == name && !hidden {
+			continue
+		}
+		if !found {
+			object, found = maps.Clone(value), true
+		}
+		delete(object, name)
+		object[shown] = member
+	}
+	return object, found
+}
+
+func (m *Masker) list(value []any) (masked any, found bool) {
+	list := value
+	for i, item := range value {
+		item, hidden := m.value(item)
+		if !hidden {
+			continue
+		}
+		if !found {
+			list, found = slices.Clone(value), true
+		}
+		list[i] = item
+	}
+	return list, found
 }
 
 // Error is an error whose text holds no secret; nil stays nil.
