@@ -46,7 +46,9 @@ func journalShape() *engine.Shape {
 func (c *configuration) journalOf(d *engine.Decoded) journalConfig {
 	j := usualJournal
 	if j.file = d.Get("file").Text(); j.file != inMemory {
-		j.file = c.beside(j.file)
+		if j.file = c.beside(j.file); j.file == inMemory { // it was ./memory, which is a file
+			j.file = "." + string(filepath.Separator) + inMemory
+		}
 	}
 	if long, err := expr.ParseDuration(d.Get("keepFor").Text()); err == nil {
 		j.keepFor = long

@@ -33,6 +33,27 @@ func TestStateFolder(t *testing.T) {
 	}
 }
 
+// The file of a journal is beside the configuration; only the bare word memory is none.
+func TestWhereAConfigurationPutsTheJournal(t *testing.T) {
+	for _, c := range []struct{ config, file, want string }{
+		{"twinbook.yaml", "memory", inMemory},
+		{"twinbook.yaml", "./memory", "." + string(filepath.Separator) + "memory"},
+		{"twinbook.yaml", "a/../memory", "." + string(filepath.Separator) + "memory"},
+		{"twinbook.yaml", "runs.db", "runs.db"},
+		{"ops/twinbook.yaml", "memory", inMemory},
+		{"ops/twinbook.yaml", "./memory", filepath.Join("ops", "memory")},
+	} {
+		source := "version: 1\nhubs: { desk: { type: simulator, file: s.yaml } }\njournal: { file: " + c.file + " }\n"
+		config, problems := decodeConfig(c.config, []byte(source))
+		if problems != nil {
+			t.Fatal(problems.Text())
+		}
+		if config.journal.file != c.want {
+			t.Errorf("%s of %s: %q, want %q", c.file, c.config, config.journal.file, c.want)
+		}
+	}
+}
+
 // The command that repeats steps can be pasted into a shell, and names each step once.
 func TestAgainFlags(t *testing.T) {
 	doubts := []engine.Doubt{
