@@ -50,9 +50,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, err io.Writer, e
 }
 
 // looks says whether a command only shows something: a reader that has seen enough of it, such as head, loses
-// nothing. What the others print is the only word of what they did.
+// nothing. What the others print is the only word of what they did, or was to be kept.
 func looks(c *cobra.Command) bool {
-	return !slices.Contains([]string{"run", "call", "simulate", "resume", "cancel", "retry"}, c.Name())
+	return !slices.Contains([]string{"run", "call", "simulate", "resume", "cancel", "retry", "export"}, c.Name())
 }
 
 // explain says what went wrong, unless that has been said.

@@ -84,6 +84,9 @@ func (a *app) exportRuns(ctx context.Context, j openJournal, file *journal.SQLit
 	if err != nil {
 		return failedExport(ctx, err)
 	}
+	if a.flush(ctx) != nil {
+		return coded{code: exitFailed} // run says why
+	}
 	fmt.Fprintf(a.err, "exported %s\n", counted(n, "run"))
 	if unfinished > 0 {
 		fmt.Fprintf(a.err, "skipped %s that %s not ended: two journals must never drive the same run\n", counted(unfinished, "run"), has(unfinished))

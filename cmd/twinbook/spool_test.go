@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -55,12 +56,46 @@ func TestAReaderThatHasSeenEnough(t *testing.T) {
 	}
 }
 
+// A part of an export is not what was asked for, and nobody else could tell that it is a part.
+func TestAnExportThatIsCutOff(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "export.yaml")
+	workflow := "version: 1\nworkflow: w\nsteps:\n  - log: done\n"
+	if err := os.WriteFile(file, []byte(workflow), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	state := t.TempDir()
+	env := func(name string) (string, bool) {
+		value, ok := map[string]string{"XDG_STATE_HOME": state}[name]
+		return value, ok
+	}
+	var says bytes.Buffer
+	if code := run(t.Context(), []string{"--config", "../../twinbook.yaml", "run", file}, nil, io.Discard, &says, env); code != exitOK {
+		t.Fatalf("exit code %d, %s", code, &says)
+	}
+	for _, lost := range []error{nil, syscall.EPIPE, syscall.ENOSPC} {
+		says.Reset()
+		code := run(t.Context(), []string{"runs", "export", "--all"}, nil, &failing{err: lost}, &says, env)
+		switch exported := strings.Contains(says.String(), "exported 1 run"); {
+		case lost == nil && (code != exitOK || !exported):
+			t.Errorf("exit code %d, %q", code, &says)
+		case lost != nil && (code != exitFailed || exported || !strings.Contains(says.String(), "could not be written: "+lost.Error())):
+			t.Errorf("%v: exit code %d, %q", lost, code, &says)
+		}
+	}
+}
+
 type failing struct {
 	err   error
 	calls int
 }
 
-func (f *failing) Write([]byte) (int, error) { f.calls++; return 0, f.err }
+func (f *failing) Write(b []byte) (int, error) {
+	f.calls++
+	if f.err != nil {
+		return 0, f.err
+	}
+	return len(b), nil
+}
 
 // A reader that never reads holds up neither who writes nor, after a signal, the end.
 func TestASpoolDoesNotWaitForAReaderThatSleeps(t *testing.T) {
