@@ -204,17 +204,19 @@ func (r *Run) drain() {
 	r.stopTimer(turn)
 }
 
-// command gives a command and remembers who gets its answer.
-func (r *Run) command(c Command, answer func(Event)) {
+// command gives a command and remembers who gets its answer. It says whether that is kept from another run.
+func (r *Run) command(c Command, answer func(Event)) (kept bool) {
 	r.issued++
 	p := &pending{command: c, number: r.issued, answer: answer}
 	r.pending[c.At] = p
 	if r.tracer != nil {
 		r.tracer.issued(c)
 	}
-	if !r.recognise(p) {
-		r.decision.Commands = append(r.decision.Commands, c)
+	if r.recognise(p) {
+		return true
 	}
+	r.decision.Commands = append(r.decision.Commands, c)
+	return false
 }
 
 // timer asks to be told when it is due.

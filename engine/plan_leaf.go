@@ -89,8 +89,9 @@ func (l *leafRun) wait(t *StepType, params resolved) {
 		due = limit
 		res = result{status: Failed, err: &Error{Kind: KindTimeout, Message: "did not end within " + expr.FormatDuration(timeout)}}
 	}
-	l.s.r.note(Note{Kind: NoteStepWaits, At: l.s.path, Step: l.s.step, Title: l.s.title, Device: l.s.scope.device(), Due: due})
-	l.s.r.command(Command{Kind: CommandTimer, At: l.at, Due: due}, func(e Event) { l.done(l.keep(e, res)) })
+	if kept := l.s.r.command(Command{Kind: CommandTimer, At: l.at, Due: due}, func(e Event) { l.done(l.keep(e, res)) }); !kept {
+		l.s.r.note(Note{Kind: NoteStepWaits, At: l.s.path, Step: l.s.step, Title: l.s.title, Device: l.s.scope.device(), Due: due})
+	}
 }
 
 // timeout is that of one attempt: the step's, else its type's.

@@ -245,6 +245,8 @@ func parseEvent(line string, now *time.Time, p *Program) (Event, error) {
 		e.Kind, e.At = TimerFired, Address(words[1])
 	case "cancel":
 		e.Kind, e.Reason = CancelRequested, rest(1)
+	case "cancelBy":
+		e.Kind, e.By, e.Reason = CancelRequested, words[1], rest(2)
 	case "pause", "resume":
 		e.Kind = map[string]EventKind{"pause": PauseRequested, "resume": ResumeRequested}[words[0]]
 		if len(words) > 1 {
