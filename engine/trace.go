@@ -11,13 +11,14 @@ type Traced struct {
 	End      *Outcome  // nil: it has not
 	Deadline time.Time // of one that has not: when its own timeout ends it; zero: never
 	Paused   *Request  // nil: it is not
-	Cancel   *Request  // the first one; nil: nobody asked
+	Requests []Request // that changed its course: pauses, what ended them, and a cancel, which ends one, too
 	Latest   time.Time // of the events
 	Parts    []*TracedPart
 }
 
 // A Request is what somebody wanted of a run.
 type Request struct {
+	Kind   EventKind // CancelRequested, PauseRequested or ResumeRequested
 	Time   time.Time
 	By     string
 	Reason string
@@ -97,6 +98,9 @@ type TracedAttempt struct {
 
 	delivery Delivery
 }
+
+// MayRepeat says whether it may happen twice.
+func (a *TracedAttempt) MayRepeat() bool { return a.delivery != Once }
 
 // A TracedRetry is a failure after which a step was tried again.
 type TracedRetry struct {

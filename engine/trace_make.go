@@ -1,5 +1,7 @@
 package engine
 
+import "time"
+
 // Trace says what the events of a run of p tell, from the first one on, wherever they stop. They come in
 // the order in which they were applied, which is that of the journal.
 func Trace(p *Program, events []Event) *Traced { return trace(p, events).out }
@@ -11,6 +13,8 @@ type tracer struct {
 	steps map[Address]*TracedStep
 	parts map[Address]*TracedPart
 	heard []heard
+
+	cancelled bool
 }
 
 // heard is the answer to a command.
@@ -50,9 +54,10 @@ func (t *tracer) apply(e Event) {
 			a.Sent = e.Time
 		}
 	case CancelRequested:
-		if t.out.Cancel == nil {
-			t.out.Cancel = &Request{Time: e.Time, By: e.By, Reason: e.Reason}
+		if !t.cancelled {
+			t.requested(e.Kind, e.Time, e.By, e.Reason)
 		}
+		t.cancelled = true
 	case RunEnded:
 		t.out.Ended, t.out.End = e.Time, e.End
 	}
@@ -95,9 +100,12 @@ func (t *tracer) answered(c Command, e Event) {
 func (t *tracer) note(n Note) {
 	switch n.Kind {
 	case NotePaused:
-		t.out.Paused = &Request{Time: n.Time, By: n.By, Reason: n.Reason}
+		t.out.Paused = t.requested(PauseRequested, n.Time, n.By, n.Reason)
 	case NoteResumed:
 		t.out.Paused = nil
+		if !t.run.cancelled {
+			t.requested(ResumeRequested, n.Time, n.By, n.Reason)
+		}
 	case NoteItemStarted:
 		t.part(n.At).Item = n.Value
 	case NoteItemEnded:
@@ -120,6 +128,13 @@ func (t *tracer) note(n Note) {
 		s.Ended, s.Status, s.Tolerated, s.Error, s.Value = n.Time, n.Status, n.Tolerated, n.Error, n.Value
 		s.Tries = n.Attempt
 	}
+}
+
+// requested keeps what somebody wanted.
+func (t *tracer) requested(kind EventKind, at time.Time, by, reason string) *Request {
+	r := Request{Kind: kind, Time: at, By: by, Reason: reason}
+	t.out.Requests = append(t.out.Requests, r)
+	return &r
 }
 
 func (t *tracer) begin(n Note) *TracedStep {

@@ -25,8 +25,8 @@ func printTraced(run *Traced, began time.Time) string {
 	if run.Paused != nil {
 		text += fmt.Sprintf(" paused by %s at %s: %s", run.Paused.By, p.at(run.Paused.Time), run.Paused.Reason)
 	}
-	if run.Cancel != nil {
-		text += " cancelled: " + run.Cancel.Reason
+	for _, r := range run.Requests {
+		text += strings.TrimRight(fmt.Sprintf(" · %s at %s by %s: %s", r.Kind, p.at(r.Time), r.By, r.Reason), ": ")
 	}
 	p.line(0, text)
 	p.parts(1, run.Parts)
