@@ -46,11 +46,22 @@ func (l *loop) kept(batch []engine.Event, s journal.Standing, durable bool) {
 
 func (l *loop) unwritten(err error) error {
 	if errors.Is(err, journal.ErrLost) {
-		const why = "another process may have taken it over after this one was silent for too long"
-		return fmt.Errorf("run %s: nothing further was done here, since %s: %w", l.id, why, err)
+		return lost{l.id, err}
 	}
 	return fmt.Errorf("run %s: the journal could not be written, so nothing further was done: %w", l.id, err)
 }
+
+// lost is the journal's ErrLost, in words of its own.
+type lost struct {
+	run string
+	err error
+}
+
+func (e lost) Error() string {
+	return fmt.Sprintf("run %s: nothing further was done here, since another process may have taken it over after this one was silent for too long", e.run)
+}
+
+func (e lost) Unwrap() error { return e.err }
 
 // asks says whether somebody waits to see a request kept.
 func asks(events []engine.Event) bool {

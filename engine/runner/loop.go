@@ -35,8 +35,9 @@ type loop struct {
 	loose     bool             // the latest events were not waited for
 	told      journal.Standing // what the journal knows
 	answered  map[int64]bool   // requests
-	asked     time.Time        // when the latest one was made
+	asked     time.Time        // when the latest one was heard; the next is later
 	cancelled bool             // one of them was a cancel
+	ended     time.Time        // what RunEnded has
 	quiet     func() bool      // stops the timer after which a long run has been quiet; nil: none
 	rested    bool             // it has been
 }
@@ -153,7 +154,7 @@ func (l *loop) carryOut(ctx context.Context, w work) *engine.Outcome {
 	}
 	l.observeNotes(w.notes)
 	if w.end != nil {
-		l.observe(Update{Time: l.now(), End: w.end})
+		l.observe(Update{Time: l.ended, End: w.end})
 	}
 	return w.end
 }

@@ -140,7 +140,11 @@ func (l *loop) goOn(ctx context.Context, past history, fresh bool) (*engine.Outc
 		l.note(e)
 	}
 	if fresh {
-		l.observe(Update{Time: l.now(), Start: &l.info, Resumed: true})
+		now := l.now()
+		if now.After(l.asked) { // what came before it is heard now
+			l.asked = now
+		}
+		l.observe(Update{Time: now, Start: &l.info, Resumed: true})
 	}
 	return l.follow(ctx, nil, l.pickUp(past))
 }

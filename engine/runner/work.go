@@ -64,7 +64,8 @@ func (l *loop) batch(events []engine.Event, w work) []engine.Event {
 		})
 	}
 	if w.end != nil {
-		events = append(events, engine.Event{Time: l.now(), Kind: engine.RunEnded, End: w.end})
+		l.ended = l.now()
+		events = append(events, engine.Event{Time: l.ended, Kind: engine.RunEnded, End: w.end})
 	}
 	return events
 }
