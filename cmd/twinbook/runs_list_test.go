@@ -23,7 +23,7 @@ type line struct {
 
 func journalOf(t *testing.T, runs ...line) openJournal {
 	t.Helper()
-	j := openJournal{Journal: journal.NewMemory()}
+	j := openJournal{Journal: journal.NewMemory(), command: new(app).command}
 	for _, r := range runs {
 		start := &engine.RunStart{ID: r.id, Workflow: r.workflow, File: r.workflow + ".yaml", Hub: "desk"}
 		events := []engine.Event{{Time: r.began, Kind: engine.RunStarted, Start: start}}

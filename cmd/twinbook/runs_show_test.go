@@ -30,7 +30,7 @@ func recorded(t testing.TB, source string, limit time.Duration, do act) (openJou
 	if len(problems) > 0 {
 		t.Fatal(problems.Text())
 	}
-	j := openJournal{Journal: journal.NewMemory()}
+	j := openJournal{Journal: journal.NewMemory(), command: new(app).command}
 	const id = "1dwvr0800xyg7k"
 	loop := clock.NewLoop(time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC))
 	err := loop.Run(t.Context(), func(ctx context.Context) {
@@ -316,7 +316,7 @@ func TestShowOfWhatIsNotKnown(t *testing.T) {
 			engine.Event{Time: at("10:00:03"), Kind: engine.RunEnded, End: &engine.Outcome{Status: engine.Failed, Error: &engine.Error{Kind: engine.KindOffline, Message: "too far"}}}),
 		"unread-event": beginning("version: 1\nworkflow: w\nsteps: [ { sleep: 1h } ]\n", engine.Event{Time: at("10:00:01"), Kind: "stepDelegated", At: "sleep@1"}),
 	} {
-		j := openJournal{Journal: journal.NewMemory()}
+		j := openJournal{Journal: journal.NewMemory(), command: new(app).command}
 		if err := j.Begin(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
