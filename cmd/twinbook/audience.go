@@ -19,10 +19,11 @@ type audience struct {
 	mu      sync.Mutex         // guards what follows: the runs tell at the same time
 	courses map[string]*course // of runs that have not ended
 	shown   map[string]*viewed // those of them that have told something lately
+	most    int                // how many may be in shown
 	order   []string           // of those in shown, and some that have ended, as they came
 }
 
-// mostShown is of how many runs at the same time it is kept what their lines need. Those of which nothing was heard for
+// mostShown is, unless a test says otherwise, of how many runs at the same time it is kept what their lines need. Those of which nothing was heard for
 // longest are looked up in the journal when they tell something again.
 const mostShown = 1000
 
@@ -36,7 +37,7 @@ type viewed struct {
 }
 
 func newAudience(a *app, ctx context.Context, d drive) *audience {
-	v := &audience{app: a, ctx: ctx, drive: d, courses: map[string]*course{}, shown: map[string]*viewed{}}
+	v := &audience{app: a, ctx: ctx, drive: d, most: mostShown, courses: map[string]*course{}, shown: map[string]*viewed{}}
 	for i := range d.runs {
 		v.courses[d.runs[i].id] = &d.runs[i]
 	}
@@ -58,7 +59,7 @@ func (v *audience) of(u runner.Update) *viewed {
 	s = &viewed{course: c, reporter: v.drive.show(*c), again: u.Start == nil}
 	v.shown[u.Run] = s
 	v.order = append(v.order, u.Run)
-	for len(v.order) > mostShown {
+	for len(v.order) > v.most {
 		delete(v.shown, v.order[0])
 		v.order = v.order[1:]
 	}

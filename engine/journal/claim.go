@@ -52,6 +52,9 @@ func (m *claiming) do(t *transaction) error {
 	if s.ended {
 		return refuse(m.run, ErrEnded)
 	}
+	if s.standing.Parked { // of very many that are claimed, most only wait
+		t.over = append(t.over, m.run)
+	}
 	delete(t.writer.gaps, m.run) // whoever claims a run reads it anew
 	if s.ours {
 		return nil
