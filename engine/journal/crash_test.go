@@ -61,15 +61,15 @@ func record(t *testing.T) recorded {
 				id := fmt.Sprint("run-", i, "-", n)
 				begin(t, j, id, journal.Standing{})
 				acknowledge(id, 2)
-				for k := range 8 {
+				for k := range 6 {
 					events := done(fmt.Sprint(id, "/", k))
-					if k == 7 && n == 0 {
+					if k == 5 && n == 0 {
 						events = ended()
 					}
-					if k == 4 {
+					if k == 2 {
 						events = append(events, big(k)...)
 					}
-					if err := j.Append(t.Context(), id, events, journal.Standing{Parked: k == 5, Alert: k == 5}); err != nil {
+					if err := j.Append(t.Context(), id, events, journal.Standing{Parked: k == 3, Alert: k == 3}); err != nil {
 						t.Error(err)
 						return
 					}
@@ -160,7 +160,7 @@ func TestCutAnywhere(t *testing.T) {
 		}
 		end := walHeader + i*frameSize
 		r.check(t, fmt.Sprint("cut after frame ", i), r.main, r.wal[:end], int64(end))
-		if i == frames || i%3 != 0 {
+		if i == frames || i%12 != 0 {
 			continue
 		}
 		within := end + 1 + chance.IntN(frameSize-1)

@@ -268,7 +268,7 @@ func TestDamage(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "journal.db")
 	j := open(t, file, journal.Options{})
 	want := map[string][]engine.Event{}
-	for i := range 30 {
+	for i := range 20 {
 		id := fmt.Sprint("r", i)
 		begin(t, j, id, journal.Standing{})
 		for k := range 6 {
@@ -290,7 +290,7 @@ func TestDamage(t *testing.T) {
 	const page = 4096
 	chance, silent := rand.New(rand.NewPCG(1, 2)), 0
 	for p := range len(whole) / page {
-		for range 3 {
+		for range 2 {
 			damaged := bytes.Clone(whole)
 			for range 8 {
 				damaged[p*page+chance.IntN(page)] ^= byte(1 + chance.IntN(255))

@@ -182,7 +182,7 @@ func TestProcessesShareAJournal(t *testing.T) {
 	}
 	workers := []*process{start(t, "worker", file), start(t, "worker", file), start(t, "worker", file)}
 	for kill := range 4 {
-		for range 250 { // so that all are at work
+		for range 150 { // so that all are at work
 			for _, w := range workers {
 				select {
 				case line := <-w.lines:
