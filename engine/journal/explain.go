@@ -52,6 +52,8 @@ func adviceFor(err error) (wrong, advice string) {
 		return "", "open it once where it can be written, which brings it up to date"
 	case errors.Is(err, errEmpty):
 		return "", "twinbook run FILE makes a journal of it"
+	case errors.Is(err, errLogUnread):
+		return "", "copy the file, and the one whose name ends in -wal with it, to where this user may write, and use the copy"
 	case errors.Is(err, errUnnumbered):
 		return "", "restore it from a backup, or " + another
 	case errors.Is(err, errDamaged):

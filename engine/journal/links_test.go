@@ -91,6 +91,26 @@ func TestMountedAlone(t *testing.T) {
 	begin(t, open(t, file, journal.Options{}), "r1", journal.Standing{})
 }
 
+// TestALogOnAReadOnlyDisk needs the rights to mount: what a killed process left is not read without its log.
+func TestALogOnAReadOnlyDisk(t *testing.T) {
+	from, dir := t.TempDir(), t.TempDir()
+	j := open(t, filepath.Join(from, "journal.db"), journal.Options{})
+	begin(t, j, "r1", journal.Standing{})
+	killed := filepath.Join(dir, "journal.db")
+	for _, end := range []string{"", "-wal"} {
+		write(t, killed+end, read(t, j.File()+end))
+	}
+	if out, err := exec.Command("mount", "--bind", dir, dir).CombinedOutput(); err != nil {
+		t.Skipf("%v: %s", err, out)
+	}
+	defer exec.Command("umount", dir).Run()
+	if out, err := exec.Command("mount", "-o", "remount,ro,bind", dir).CombinedOutput(); err != nil {
+		t.Skipf("%v: %s", err, out)
+	}
+	_, err := journal.OpenSQLite(t.Context(), killed, journal.Options{ReadOnly: true})
+	wantWords(t, err, "journal "+killed, "log beside it", "copy the file")
+}
+
 // TestAChangedSource: a workflow that is not the one a run was begun with must not go on as if it were.
 func TestAChangedSource(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "journal.db")

@@ -2,6 +2,8 @@ package journal
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 )
 
@@ -16,13 +18,19 @@ func (s *SQLite) openForReading(ctx context.Context) error {
 	}
 	s.readers = newPool(s.file, "mode=ro")
 	err := s.readers.view(ctx, checkReadable)
-	if info, gone := os.Stat(s.file + "-wal"); err != nil && cannotShare(err) && (gone != nil || info.Size() == 0) {
+	if err != nil && cannotShare(err) {
+		if info, gone := os.Stat(s.file + "-wal"); gone == nil && info.Size() > 0 {
+			return fmt.Errorf("%w: %w", errLogUnread, err)
+		}
 		s.readers.close()
 		s.readers = newPool(s.file, "mode=ro&immutable=1")
 		err = s.readers.view(ctx, checkReadable)
 	}
 	return err
 }
+
+// errLogUnread is about a file whose log is not empty, as a process left it that was killed.
+var errLogUnread = errors.New("its latest changes stand in a log beside it, which cannot be read where nothing can be written")
 
 // checkReadable says whether the file can be read as it is.
 func checkReadable(c *conn) error {
