@@ -131,11 +131,21 @@ func writeRuns(ctx context.Context, j openJournal, s screen, runs []journal.Run,
 	return nil
 }
 
+// longList is from how many runs on a list has their whole ids: to hold each against the journal would take minutes.
+const longList = 1000
+
 // shortIDsIn are the ends of the runs' ids that mean them and no other run of the journal.
 func shortIDsIn(ctx context.Context, j journal.Journal, runs []journal.Run) (map[string]string, error) {
 	ids := make([]string, len(runs))
 	for i, run := range runs {
 		ids[i] = run.ID
+	}
+	if len(ids) >= longList {
+		whole := make(map[string]string, len(ids))
+		for _, id := range ids {
+			whole[id] = id
+		}
+		return whole, nil
 	}
 	all := shortIDs(ids)
 	for id, short := range all {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -220,6 +221,33 @@ func TestRunCompletions(t *testing.T) {
 		if err != nil || strings.Join(got, "|") != c.want {
 			t.Errorf("%q after %q: %q, %v, want %q", c.begun, c.args, got, err, c.want)
 		}
+	}
+}
+
+// finds counts how often it is asked for ids.
+type finds struct {
+	journal.Journal
+	n int
+}
+
+func (f *finds) Find(ctx context.Context, short string) ([]string, error) {
+	f.n++
+	return f.Journal.Find(ctx, short)
+}
+
+// TestLongLists: a list of very many runs does not ask the journal about each of them.
+func TestLongLists(t *testing.T) {
+	j := &finds{Journal: journal.NewMemory()}
+	runs := make([]journal.Run, longList)
+	for i := range runs {
+		runs[i].ID = journal.NewID(time.Unix(int64(i), 0))
+	}
+	short, err := shortIDsIn(t.Context(), j, runs)
+	if err != nil || j.n != 0 || len(short) != len(runs) || short[runs[7].ID] != runs[7].ID {
+		t.Errorf("%d asked, %d ids, %v", j.n, len(short), err)
+	}
+	if short, err = shortIDsIn(t.Context(), j, runs[:2]); err != nil || j.n != 2 || len(short[runs[1].ID]) >= len(runs[1].ID) {
+		t.Errorf("two: %d asked, %q, %v", j.n, short, err)
 	}
 }
 
