@@ -158,16 +158,23 @@ func (w *writer) leave() error {
 	return err
 }
 
-// removeLock removes the file of a driver that is gone.
+// removeLock removes the file of a driver that is gone and has been silent for a lease. Who looks at the file as it was
+// before takes a driver whose lock is not there for one that lives, unless it has been silent.
 func (s *SQLite) removeLock(d driverRow) {
-	if d.lock != "" {
+	if d.lock != "" && s.silent(d) {
 		os.Remove(filepath.Join(filepath.Dir(s.file), d.lock)) // as above
 	}
 }
 
+// silent says whether a driver's heartbeat is too old.
+func (s *SQLite) silent(d driverRow) bool { return d.beat < s.silence() }
+
+// silence is the time of the latest heartbeat that is too old.
+func (s *SQLite) silence() int64 { return time.Now().Add(-s.options.Lease).UnixNano() }
+
 // living says whether a driver lives, as far as can be said at once.
 func (s *SQLite) living(d driverRow) bool {
-	return d.key != 0 && !d.gone && s.holds(d) && time.Since(time.Unix(0, d.beat)) <= s.options.Lease
+	return d.key != 0 && !d.gone && s.holds(d) && !s.silent(d)
 }
 
 // holds says whether a driver has the lock that it would lose by dying. Who cannot have one may live, and so may one

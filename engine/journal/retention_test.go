@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -201,6 +202,7 @@ func TestLeftovers(t *testing.T) {
 	if err := s.flush(t.Context(), j); err != nil {
 		t.Fatal(err)
 	}
+	silence(t, j)
 	j.sweep(t.Context())
 	if n := rows(t, j, "remains"); n != 1 {
 		t.Errorf("%d rows remain, want that of the import under way", n)
@@ -248,6 +250,16 @@ func TestAfterADeath(t *testing.T) {
 		t.Fatal(err)
 	}
 	other.sweep(t.Context())
+	locks, err := filepath.Glob(file + "-driver-*")
+	if err != nil || len(locks) != 1 || rows(t, other, "drivers") != 1 {
+		t.Errorf("locks %v, %v, and %d drivers: somebody may still look at the file as it was before", locks, err, rows(t, other, "drivers"))
+	}
+	silence(t, other)
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(locks[0], old, old); err != nil {
+		t.Fatal(err)
+	}
+	other.sweep(t.Context())
 	for _, table := range []string{"sources", "drivers", "remains"} {
 		if n := rows(t, other, table); n != 0 {
 			t.Errorf("%d rows of %s remain", n, table)
@@ -255,6 +267,14 @@ func TestAfterADeath(t *testing.T) {
 	}
 	if locks, err := filepath.Glob(file + "-driver-*"); err != nil || len(locks) != 0 {
 		t.Errorf("locks %v, %v", locks, err)
+	}
+}
+
+// silence has drivers that are gone be so for long.
+func silence(t *testing.T, j *SQLite) {
+	t.Helper()
+	if err := j.write(t.Context(), sqlText("UPDATE drivers SET beat = 0 WHERE gone = 1")); err != nil {
+		t.Fatal(err)
 	}
 }
 

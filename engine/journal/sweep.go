@@ -159,16 +159,17 @@ func (w *sweepingSources) do(t *transaction) error {
 	return nil
 }
 
-// sweepDrivers removes drivers that are gone and have left nothing.
+// sweepDrivers removes drivers that are gone and have left nothing, when they have been silent for as long as their
+// lock files stay.
 func (t *transaction) sweepDrivers() (bool, error) {
-	n, err := t.c.exec(`DELETE FROM drivers WHERE gone = 1
+	n, err := t.c.exec(`DELETE FROM drivers WHERE gone = 1 AND beat < ?
 		AND NOT EXISTS (SELECT 1 FROM runs INDEXED BY runs_driver WHERE ended IS NULL AND driver = drivers.key)
-		AND NOT EXISTS (SELECT 1 FROM drivers d WHERE d.heir = drivers.key)`)
+		AND NOT EXISTS (SELECT 1 FROM drivers d WHERE d.heir = drivers.key)`, t.writer.journal.silence())
 	return n > 0, err
 }
 
-// sweepLocks removes lock files of drivers that the journal does not know: their processes died early. One that is
-// younger than a minute may belong to a process that is about to make itself known.
+// sweepLocks removes lock files of drivers that are gone, and of those that the journal does not know: their processes
+// died early. One that is younger than a minute may belong to a process that is about to make itself known.
 func (s *SQLite) sweepLocks(ctx context.Context) {
 	dir := filepath.Dir(s.file)
 	files, _ := os.ReadDir(dir) // what cannot be read is not swept
@@ -179,7 +180,7 @@ func (s *SQLite) sweepLocks(ctx context.Context) {
 		}
 		known := true
 		err = s.read(ctx, func(c *conn) error {
-			row, err := c.first("SELECT 1 FROM drivers WHERE lock = ? AND gone = 0", f.Name())
+			row, err := c.first("SELECT 1 FROM drivers WHERE lock = ? AND (gone = 0 OR beat >= ?)", f.Name(), s.silence())
 			known = row != nil
 			return err
 		})

@@ -45,13 +45,13 @@ func (l *loop) kept(batch []engine.Event, s journal.Standing, durable bool) {
 }
 
 func (l *loop) unwritten(err error) error {
-	if errors.Is(err, journal.ErrLost) {
+	if errors.Is(err, journal.ErrLost) || errors.Is(err, journal.ErrEnded) { // whoever took it over has ended it
 		return lost{l.id, err}
 	}
 	return fmt.Errorf("run %s: the journal could not be written, so nothing further was done: %w", l.id, err)
 }
 
-// lost is the journal's ErrLost, in words of its own.
+// lost is the journal's ErrLost or ErrEnded, in words of its own.
 type lost struct {
 	run string
 	err error
