@@ -49,9 +49,9 @@ func (g *guard) catchDone(res result) {
 	g.effect = g.effect || res.effect
 	switch {
 	case res.end != nil && res.end.Failed:
-		res.fail(res.end.failure.with(g.caught))
+		res.fail(res.end.failure.with(RoleCause, g.caught))
 	case res.end == nil && res.err != nil && !res.tolerated:
-		res.err = res.err.with(g.caught)
+		res.err = res.err.with(RoleCause, g.caught)
 	}
 	g.finish(res)
 }
@@ -114,11 +114,11 @@ func joinFinally(res, last result) result {
 	}
 	switch {
 	case res.end != nil && res.end.Failed:
-		res.fail(res.end.failure.with(failure))
+		res.fail(res.end.failure.with(RoleEnding, failure))
 	case res.end != nil:
 		res.fail(failure)
 	case res.err != nil:
-		res.err = res.err.with(failure)
+		res.err = res.err.with(RoleEnding, failure)
 	default:
 		res = result{status: Failed, err: failure}
 	}

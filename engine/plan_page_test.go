@@ -314,12 +314,18 @@ func printNote(n Note) string {
 
 func printError(e *Error) string {
 	text := string(e.Kind)
-	if e.MaybeDone {
+	switch {
+	case e.Elsewhere:
+		text += " (maybe done elsewhere)"
+	case e.MaybeDone:
 		text += " (maybe done)"
 	}
 	text += ": " + e.Message
 	for _, also := range e.Also {
-		text += " [also " + printError(also) + "]"
+		text += fmt.Sprintf(" [%s %s]", also.Role, printError(also))
+	}
+	if e.More > 0 {
+		text += fmt.Sprintf(" [and %d more]", e.More)
 	}
 	return text
 }

@@ -56,7 +56,7 @@ func (q *seqRun) stepDone(res result) {
 	switch {
 	case q.cut != nil && res.status == Failed && res.end == nil:
 		cut := q.cut.result()
-		cut.err = cut.err.with(res.err)
+		cut.err = cut.err.with(RoleEnding, res.err)
 		q.end(cut)
 	case res.stops():
 		res.outputs = nil // those are the step's, not the list's

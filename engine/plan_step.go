@@ -188,7 +188,7 @@ func (s *stepRun) bodyDone(res result) {
 		if again {
 			return
 		}
-		res.err = res.err.with(err)
+		res.err = res.err.with(RoleEnding, err)
 	}
 	s.outputs = res.outputs
 	s.guard.after(res)

@@ -1,7 +1,5 @@
 package engine
 
-import "slices"
-
 // sum puts the results of branches or items together: an end first, then a cut from outside, then
 // the first failure in the order of the file. What others leave behind stands beside it.
 type sum struct {
@@ -10,6 +8,7 @@ type sum struct {
 	failed *Error
 	cutErr *Error
 	beside []*Error
+	more   int // errors that are left out of beside
 	effect bool
 	maybe  bool // some part may have had an effect of which nothing is known
 }
@@ -32,32 +31,34 @@ func (s *sum) add(res result, who func() string) {
 		s.failed = &e
 	case res.status == Cancelled && s.cut != nil && s.cutErr == nil:
 		s.cutErr = res.err
-	case res.status == Cancelled:
+	case res.status == Cancelled || res.status == Failed && !res.tolerated && res.err.MaybeDone:
 		s.leftBehind(res.err)
 	}
 }
 
-// leftBehind keeps what a part that was ended says beside that: an effect of its own that may have
-// happened, and what its finally failed with.
+// leftBehind keeps what a part that does not decide says beside that it ended: an effect of its own that
+// may have happened, and what its finally failed with.
 func (s *sum) leftBehind(err *Error) {
-	if err.MaybeDone && !slices.ContainsFunc(err.Also, func(e *Error) bool { return e.MaybeDone }) {
-		own := *err
-		own.Also = nil
-		s.keep(&own)
+	if err.Unsure() {
+		s.keep(err.alone(RoleBeside))
 	}
 	s.keep(err.Also...)
+	s.more += err.More
 }
 
 // keep has errors shown beside the first one.
 func (s *sum) keep(errs ...*Error) {
-	s.beside = append(s.beside, errs[:min(len(errs), mostBeside-len(s.beside))]...)
+	room := min(len(errs), mostBeside-len(s.beside))
+	s.beside = append(s.beside, errs[:room]...)
+	s.more += len(errs) - room
 }
 
 func (s *sum) result(outputs map[string]any) result {
 	res := s.first()
 	if res.err != nil {
-		joined := res.err.with(s.beside...)
-		joined.MaybeDone = joined.MaybeDone || s.maybe
+		joined := res.err.with(RoleBeside, s.beside...)
+		joined.More += s.more
+		joined.mayBeDoneBeside(s.maybe)
 		res.err = joined
 		if res.end != nil {
 			res.fail(joined)
@@ -78,7 +79,7 @@ func (s *sum) first() result {
 			res.err = s.cutErr
 		}
 		if s.failed != nil {
-			res.err = res.err.with(s.failed)
+			res.err = res.err.with(RoleBeside, s.failed)
 		}
 		return res
 	case s.failed != nil:
@@ -100,7 +101,9 @@ func (s *sum) ended() result {
 		for i, e := range s.beside {
 			if e.Kind != KindCancelled {
 				s.beside = append(s.beside[:i:i], s.beside[i+1:]...)
-				res.fail(e)
+				decides := *e
+				decides.Role = ""
+				res.fail(&decides)
 				break
 			}
 		}

@@ -49,16 +49,42 @@ func (l *lines) leaving(t *tracker, s summary, why error) {
 	}
 }
 
-// failures shows the error of a run and those that its finally blocks added. A run that was
-// cancelled says so in its last line, so only what came on top needs words.
+// failures shows the error of a run and those beside it. A run that was cancelled says so in its last
+// line, so only what may have happened and what stands beside it needs words.
 func (l *lines) failures(status engine.Status, e *engine.Error) {
-	if status == engine.Failed || e.MaybeDone {
+	if status == engine.Failed || e.Unsure() {
 		l.write("\n" + l.failure(e))
 	}
-	for _, also := range e.Also {
-		l.write("\n" + l.paint(bold, "On top of that, while ending:") + "\n" + l.failure(also))
+	l.write(l.beside(e) + "\n")
+}
+
+// beside is what stands beside an error, each part under what it is to it.
+func (l *lines) beside(e *engine.Error) string {
+	var b strings.Builder
+	for i, also := range e.Also {
+		b.WriteString("\n")
+		if i == 0 || also.Role != e.Also[i-1].Role {
+			b.WriteString(l.paint(bold, roleText(also.Role)) + "\n")
+		}
+		b.WriteString(l.failure(also))
 	}
-	l.write("\n")
+	if e.More > 0 {
+		fmt.Fprintf(&b, "\n%s\n", l.paint(bold, "And "+counted(e.More, "error")+" more beside these."))
+	}
+	return b.String()
+}
+
+// roleText says what the errors below it are to the one above.
+func roleText(role engine.Role) string {
+	switch role {
+	case engine.RoleCause:
+		return "What went wrong first:"
+	case engine.RoleBeside:
+		return "Beside that:"
+	case engine.RoleEnding:
+		return "On top of that, while ending:"
+	}
+	return "On top of that:"
 }
 
 // verdict is the last line without the hub.
@@ -102,7 +128,7 @@ func (l *lines) failure(e *engine.Error) string {
 	for _, check := range e.Failed {
 		l.check(&b, check)
 	}
-	if e.MaybeDone {
+	if e.Unsure() {
 		fmt.Fprintf(&b, "  %s %s\n", l.paint(yellow, "known:"), maybeDone(e))
 	}
 	if what := advice(e); what != "" {
@@ -138,25 +164,36 @@ func (l *lines) check(b *strings.Builder, c engine.CheckFailure) {
 	}
 }
 
-// maybeDone says what an error without a verdict means for the device.
+// maybeDone says what an error of a step that may have had its effect means for the device.
 func maybeDone(e *engine.Error) string {
 	who := "the other side"
 	if e.Device != "" {
 		who = clean(e.Device)
 	}
-	if e.Kind == engine.KindRejected {
+	switch e.Kind {
+	case engine.KindTimeout, engine.KindInterrupted, engine.KindCancelled:
+		return who + " may have acted on it: the request was sent, and no verdict came back"
+	case engine.KindRejected:
 		return who + " answered, so it may have acted on the request"
 	}
-	return who + " may have acted on it: the request was sent, and no verdict came back"
+	return who + " may have acted on it: the request was sent"
 }
 
 // advice says what to do about a kind of error; empty where the message says it all.
 func advice(e *engine.Error) string {
-	if e.MaybeDone && (e.Kind == engine.KindTimeout || e.Kind == engine.KindInterrupted) {
-		return "look at the device before you repeat the step; a longer timeout: gives it more time"
+	look := "look at the device before you repeat the step"
+	if e.Device == "" {
+		look = "see whether it took effect before you repeat the step"
 	}
 	switch e.Kind {
+	case engine.KindInterrupted, engine.KindCancelled:
+		if e.Unsure() {
+			return look
+		}
 	case engine.KindTimeout:
+		if e.Unsure() {
+			return look + "; a longer timeout: gives it more time"
+		}
 		return "look at what the device says now, or give it more time with timeout:"
 	case engine.KindOffline:
 		return "see that the device is connected; deliverWithin: 1m in invokeMethod waits for it"

@@ -138,16 +138,14 @@ func (a *app) showEnd(p *picture, r record) {
 	}
 }
 
-// errors shows what went wrong, and what came on top of it.
+// errors shows what went wrong, and what stands beside it.
 func (p *picture) errors(end *engine.Outcome) {
-	if end.Status == engine.Cancelled && !end.Error.MaybeDone {
+	if end.Status == engine.Cancelled && !end.Error.Unsure() {
 		fmt.Fprintf(p.out, "\n%s: %s\n", p.paint(yellow, "cancelled"), clean(end.Error.Message))
 	} else {
 		io.WriteString(p.out, "\n"+p.failure(end.Error))
 	}
-	for _, also := range end.Error.Also {
-		io.WriteString(p.out, "\n"+p.paint(bold, "On top of that, while ending:")+"\n"+p.failure(also))
-	}
+	io.WriteString(p.out, p.beside(end.Error))
 }
 
 // whatNext is what can be done about a run that has not succeeded.
