@@ -71,13 +71,15 @@ func (r *Run) cancel(e Event) {
 	r.resume(e)
 }
 
-// whyCancelled is never empty: of a cancel without a reason it says who asked for it.
+// whyCancelled says who asked for a cancel, and why, as far as that is known; it is never empty.
 func whyCancelled(e Event) string {
 	switch {
-	case e.Reason != "":
+	case e.By == "" && e.Reason == "":
+		return "asked for"
+	case e.By == "":
 		return e.Reason
-	case e.By != "":
+	case e.Reason == "":
 		return "asked for by " + e.By
 	}
-	return "asked for"
+	return "asked for by " + e.By + ": " + e.Reason
 }
