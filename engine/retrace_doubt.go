@@ -44,7 +44,7 @@ func (r *retracing) doubts(left future, again []string) ([]Doubt, error) {
 	var doubts []Doubt
 	for _, s := range r.order {
 		if at := s.At.instance(); todo[at] == s && !waived[at] {
-			doubts = append(doubts, s.doubt(s.happened()))
+			doubts = append(doubts, s.doubt(r.happened(s)))
 		}
 	}
 	return doubts, nil
@@ -55,7 +55,7 @@ func (r *retracing) doubts(left future, again []string) ([]Doubt, error) {
 func (r *retracing) todo(left future) map[Address]*TracedStep {
 	todo := map[Address]*TracedStep{}
 	for _, s := range r.order {
-		if s.happened() != nil && !r.places[s].own && left.comesTo(s.At.instance()) {
+		if r.happened(s) != nil && left.comesTo(s.At.instance()) {
 			todo[s.At.instance()] = s
 		}
 	}
@@ -63,12 +63,17 @@ func (r *retracing) todo(left future) map[Address]*TracedStep {
 }
 
 // happened is the last attempt of something that must not be repeated of which it is not certain that it
-// had no effect; nil: there is none.
-func (s *TracedStep) happened() *TracedAttempt {
-	for i := len(s.Attempts) - 1; i >= 0; i-- {
+// had no effect; nil: there is none. A catch or finally that each run has for itself does again what it did,
+// but not what nobody knows of.
+func (r *retracing) happened(s *TracedStep) *TracedAttempt {
+	own := r.places[s].own
+	for i := len(s.Attempts) - 1; i >= 0 && !(own && s.Status == Succeeded); i-- {
 		a := s.Attempts[i]
+		if !s.Step.Do.Type.runs || a.delivery != Once {
+			continue
+		}
 		failure := s.failure(a)
-		if s.Step.Do.Type.runs && a.delivery == Once && (failure == nil || failure.MaybeDone || a.Ended.IsZero()) {
+		if unknown := a.Ended.IsZero() || failure != nil && failure.Unsure(); unknown || failure == nil && !own {
 			return a
 		}
 	}

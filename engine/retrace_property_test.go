@@ -108,12 +108,18 @@ func onceOnly(rec, next *recording, doubts []Doubt) error {
 	}
 	for _, c := range slices.Concat(next.commands...) {
 		at := c.At.owner()
-		bySelf := at.instance() != at || strings.Contains(string(at), "catch/") || strings.Contains(string(at), "finally/")
+		bySelf := at.instance() != at || inOwn(at)
 		if c.Kind == CommandDo && c.Delivery == Once && happened[at.instance()] && !bySelf {
 			return fmt.Errorf("%s is done again, and may have happened", c.At)
 		}
 	}
 	return nil
+}
+
+// inOwn says whether a step is in a catch or finally, which each run has for itself: whether it comes to that step
+// is known only when it is there.
+func inOwn(at Address) bool {
+	return strings.Contains(string(at), "catch/") || strings.Contains(string(at), "finally/")
 }
 
 // startsWhatIsLeft holds the first commands of a retry against what is outstanding, also if the kept
@@ -169,7 +175,7 @@ func TestARetryEndsAsIfNothingHadFailed(t *testing.T) {
 				t.Fatalf("seed %d: %v\n%s", seed, err, source)
 			}
 			for _, doubt := range doubts {
-				if !got.does(doubt.At) {
+				if !got.does(doubt.At) && !inOwn(doubt.At) {
 					t.Errorf("seed %d: there is a doubt about %s, which is not done again\n%s", seed, doubt.At, source)
 				}
 			}
