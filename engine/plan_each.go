@@ -122,9 +122,14 @@ func (p *eachRun) finish() {
 			p.results[i] = p.itemRecord(i, result{status: Skipped}, map[string]any{})
 			continue
 		}
-		sum.add(p.outcome[i], func() string { return fmt.Sprintf("item %d (%s)", i, expr.Shorten(expr.CompactJSON(p.items[i]), 60)) })
+		sum.add(p.outcome[i], func() string { return itemText(i, p.items[i]) })
 	}
 	p.done(sum.result(map[string]any{"results": p.results}))
+}
+
+// itemText is how an item of a loop is named to people.
+func itemText(i int, item any) string {
+	return fmt.Sprintf("item %d (%s)", i, expr.Shorten(expr.CompactJSON(item), 60))
 }
 
 func (p *eachRun) cancel(why cause) {

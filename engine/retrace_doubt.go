@@ -2,23 +2,30 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
 // A Doubt is a step that must not happen twice, that a retry would do again, and that may have happened.
 type Doubt struct {
-	At     Address   // without the numbers of attempts
-	Step   string    // its id, or its action where it has none
-	Title  string    // what people see
-	Device string    // empty: none in scope
-	Error  *Error    // nil: it succeeded, or nobody knows
-	Sent   time.Time // when it was begun
-	Known  string    // what is known of it
+	At       Address   // without the numbers of attempts
+	Step     string    // its id, or its action where it has none
+	Title    string    // what people see
+	Around   []string  // the items, passes and branches that it is in, from outside: `item 1 ("b")`
+	Device   string    // empty: none in scope
+	Error    *Error    // nil: it succeeded, or nobody knows
+	Sent     time.Time // when it was begun
+	Answered bool      // there is an answer to it
+	NoDevice bool      // it does not talk to a device
+	Allowed  bool      // its own retry: says that it may be repeated after such an error
 }
 
 // String is one line that says what is known of which step.
-func (d Doubt) String() string {
+func (d Doubt) String() string { return d.Known(d.Sent.UTC().Format("15:04:05 UTC on 2006-01-02")) }
+
+// Known is one line that says what is known of which step; sent is its time in words.
+func (d Doubt) Known(sent string) string {
 	text := string(d.At)
 	if d.Device != "" {
 		text += " on " + d.Device
@@ -31,7 +38,17 @@ func (d Doubt) String() string {
 		}
 		text += "; "
 	}
-	return text + d.Known
+	switch {
+	case d.Answered && d.Error == nil:
+		return text + "it was done at " + sent + ", and what is around or before it is to be done again"
+	case d.Answered && d.NoDevice:
+		return text + "the request was sent at " + sent + " and answered so; it may have taken effect all the same"
+	case d.Answered:
+		return text + "the request was sent at " + sent + " and answered so; the device may have acted all the same"
+	case d.NoDevice:
+		return text + "the request was sent at " + sent + "; whether it took effect is unknown"
+	}
+	return text + "the request was sent at " + sent + "; whether the device acted is unknown"
 }
 
 // doubts are those that again does not name.
@@ -93,21 +110,38 @@ func (s *TracedStep) failure(a *TracedAttempt) *Error {
 }
 
 func (s *TracedStep) doubt(a *TracedAttempt) Doubt {
-	d := Doubt{At: s.At.instance(), Step: s.Step.ID, Title: s.Title, Device: s.Device, Error: s.failure(a), Sent: a.Sent}
-	if d.Step == "" {
+	d := Doubt{
+		At: s.At.instance(), Title: s.Title, Around: s.around(), Device: s.Device,
+		Error: s.failure(a), Sent: a.Sent, NoDevice: s.Step.Do.Type.NoDevice,
+	}
+	if d.Step = s.Step.ID; d.Step == "" {
 		d.Step = s.Step.Action
 	}
 	if d.Sent.IsZero() {
 		d.Sent = a.Started
 	}
-	sent := d.Sent.UTC().Format("15:04:05 UTC on 2006-01-02")
-	switch {
-	case d.Error == nil && !a.Ended.IsZero():
-		d.Known = "it was done at " + sent + ", and what is around it is to be done again"
-	case s.Step.Do.Type.NoDevice:
-		d.Known = "the request was sent at " + sent + "; whether it took effect is unknown"
-	default:
-		d.Known = "the request was sent at " + sent + "; whether the device acted is unknown"
+	d.Answered = !a.Ended.IsZero() && (a.Error == nil || a.Error.Kind == KindRejected)
+	if rule := s.Step.Retry; rule != nil && d.Error != nil {
+		d.Allowed = rule.OnGiven && slices.Contains(rule.On, d.Error.Kind)
 	}
 	return d
+}
+
+// around says in which items, passes and branches a step is, from outside.
+func (s *TracedStep) around() []string {
+	var all []string
+	for part := s.in; ; part = part.of.in {
+		switch part.Kind {
+		case PartItem:
+			all = append(all, itemText(part.Index, part.Item))
+		case PartPass:
+			all = append(all, fmt.Sprintf("pass %d", part.Index))
+		case PartBranch:
+			all = append(all, "branch "+part.Branch)
+		}
+		if part.of == nil {
+			slices.Reverse(all)
+			return all
+		}
+	}
 }

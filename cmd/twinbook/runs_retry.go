@@ -151,10 +151,31 @@ func (k control) retraced(ctx context.Context, run journal.Run, again []string) 
 func (k control) showDoubts(run journal.Run, doubts []engine.Doubt, again []string) {
 	l := lines{screen: k.screenOf(k.err, k.errScreen)}
 	l.write(fmt.Sprintf("run %s is not tried again, and nothing was touched: %s must not happen twice, and may have happened.\n\n", run.ID, counted(len(doubts), "step")))
+	now := time.Now()
 	for _, d := range doubts {
-		l.write(l.paint(red, clean(d.Title)) + l.paint(dim, "  "+clean(d.Step)) + "\n  " + l.paint(yellow, "known:") + " " + clean(d.String()) + "\n")
+		l.write(l.paint(red, clean(d.Title)) + l.paint(dim, clean(doubtPlace(d))) + "\n")
+		l.write("  " + l.paint(yellow, "known:") + " " + clean(d.Known(whenExactly(d.Sent, now))) + "\n")
+		if d.Allowed {
+			l.write("  its retry: on: allows to repeat it within one run; a new run does so only with --again\n")
+		}
 	}
 	io.WriteString(k.err, "\nLook at the devices. If it is safe to do it again:\n\n  "+k.command("runs retry "+run.ID+againFlags(doubts, again))+"\n")
+}
+
+// doubtPlace is where a doubtful step stands, behind its title: its id if that is another word, the items and
+// branches around it, and its device.
+func doubtPlace(d engine.Doubt) string {
+	text := ""
+	if d.Step != d.Title {
+		text = "  " + d.Step
+	}
+	for _, part := range d.Around {
+		text += " · " + part
+	}
+	if d.Device != "" {
+		text += " · on " + d.Device
+	}
+	return text
 }
 
 // againFlags are the flags that let all doubts pass, with those that were given.
