@@ -49,7 +49,8 @@ type Error struct {
 	Role       Role           `json:"role,omitempty"`       // in Also: what it is to the error it stands beside
 	RetryAfter float64        `json:"retryAfter,omitempty"` // seconds, as the hub asked
 
-	kept bool // it happened in the run that this one retries
+	kept      bool // it happened in the run that this one retries
+	exhausted bool // a repeat came to its max
 }
 
 // A Role is what an error is to the one beside which it stands.

@@ -102,7 +102,7 @@ func (p *repeatRun) exhausted() *Error {
 	if p.repeat.While != nil {
 		text = "while " + condition(p.repeat.While)
 	}
-	return &Error{Kind: KindTimeout, Message: fmt.Sprintf("repeated %d times, the most allowed, and still: %s", p.iteration, text)}
+	return &Error{Kind: KindTimeout, exhausted: true, Message: fmt.Sprintf("repeated %d times, the most allowed, and still: %s", p.iteration, text)}
 }
 
 func condition(e *Expression) string {

@@ -23,25 +23,44 @@ import (
 //   - Where a run failed in something that follows from values (assert, fail, an expression), it would fail
 //     again with the same ones. So the reads before it are done again, back to the last effect or sleep.
 //   - Kept events have the time of started, so that timeouts are not used up by what is past.
+//   - A repeat that came to its max begins anew with its first pass: what its passes came to is used up.
 //
 // Everything else is done again. doubts are the steps of delivery once among that of which it is not certain
 // that they had no effect; again names those, by id or address, that may be repeated all the same. An id or
-// address of something around them stands for all inside.
+// address of something around them stands for all inside. Where again names what would be kept, that is done
+// again, with all that came after it: behind it in its list, and behind what is around it.
 //
-// It is an error that past has not ended, or has succeeded, or that again names what is not to be done again.
+// It is an error that past has not ended, or has succeeded, that again names what no run does again because
+// somebody says so, or that the new run would fail at once, in the same way: a *HopelessError, beside which kept
+// is what it would fail with.
 func Retrace(p *Program, started Event, past []Event, again []string) (kept []Event, doubts []Doubt, err error) {
 	if err := canRetry(past); err != nil {
 		return nil, nil, err
 	}
-	r := &retracing{
-		program: p, started: started, past: trace(p, past),
-		places: map[*TracedStep]place{}, others: map[Address]bool{}, forgotten: map[Address]bool{}, beside: map[Address]bool{},
+	r := &retracing{program: p, started: started, past: trace(p, past)}
+	kept, left := r.decide()
+	waived, anew, err := r.named(again, r.todo(left))
+	if err != nil {
+		return nil, nil, err
 	}
+	if len(anew) > 0 {
+		r.doAnew(anew)
+		kept, left = r.decide()
+	}
+	if doubts = r.doubts(left, waived); len(doubts) == 0 {
+		err = r.hopeless(kept)
+	}
+	return kept, doubts, err
+}
+
+// decide finds what is kept, and what that comes to.
+func (r *retracing) decide() (kept []Event, left future) {
+	r.places, r.order, r.items = map[*TracedStep]place{}, nil, nil
+	r.others, r.forgotten, r.beside = map[Address]bool{}, map[Address]bool{}, map[Address]bool{}
+	r.decisive = nil
 	r.placeAll()
 	r.lookAgain()
-	kept, left := r.settle()
-	doubts, err = r.doubts(left, again)
-	return kept, doubts, err
+	return r.settle()
 }
 
 // canRetry says why a run cannot be retried.
@@ -70,19 +89,27 @@ type retracing struct {
 	others    map[Address]bool // items in the new run that are others than they were
 	forgotten map[Address]bool // answers of the past, by their addresses there, that are not kept
 	beside    map[Address]bool // attempts of loops and parallels in which all that was read is forgotten
+	decisive  []*TracedStep    // effects and sleeps before what failed because of values
+	anew      map[*TracedStep]anew
 }
 
 // A place is what becomes of a step of the past.
 type place struct {
-	state placeState
-	at    Address // in the new run
-	own   bool    // it is in a catch or finally that each run has for itself
+	state  placeState
+	at     Address // in the new run
+	own    bool    // it is in a catch or finally that each run has for itself: what it did is not kept
+	idle   bool    // it is in such a finally, which ended well: that changed nothing in how the run ended
+	after  bool    // it came after something that is done anew
+	passes int     // of a repeat that is open: how many of its first passes count
 }
+
+// isKept says whether what a step did is kept.
+func (p place) isKept() bool { return p.state == held && !p.own }
 
 type placeState int
 
 const (
-	lost placeState = iota // of another attempt, or in a catch or finally: it is not looked at
+	lost placeState = iota // of another attempt, or done anew: it is not looked at
 	open                   // it did not end well: what did inside it is kept
 	held                   // it, or what is around it, ended well
 )
@@ -106,18 +133,22 @@ func (r *retracing) placePart(part *TracedPart, around place, attempts int) {
 	case around.state == held && part.of != nil:
 		in.at += part.address[len(part.of.At):]
 	case part.Kind == PartCatch || part.Kind == PartFinally:
-		in.state, in.own = lost, true
+		in.at, in.own = around.at.child(string(part.Kind)), true
+		in.idle = part.Kind == PartFinally && (!around.own || around.idle) && part.well()
 	default:
 		in.at = part.within(around.at)
-		if part.Attempt != attempts {
+		if part.Attempt != attempts || part.Kind == PartPass && part.Index >= around.passes {
 			in.state = lost
 		}
 	}
-	if part.Kind == PartItem && in.state != lost {
+	if part.Kind == PartItem && in.state != lost && !in.own {
 		r.items = append(r.items, item{in.at, part.Item})
 	}
 	for _, s := range part.Steps {
 		r.placeStep(s, in, around)
+		if r.anew[s] != notAnew {
+			in.state, in.after = lost, true
+		}
 	}
 }
 
@@ -128,9 +159,13 @@ func (r *retracing) placeStep(s *TracedStep, in, around place) {
 		at.state = around.state
 	}
 	at.at = in.at.child(name.name)
-	if at.state == open && s.well() {
+	switch {
+	case r.anew[s] == wholeAnew:
+		at.state = lost
+	case at.state == open && r.anew[s] == notAnew && s.well():
 		at.state = held
 	}
+	at.passes = r.passes(s)
 	r.places[s] = at
 	r.order = append(r.order, s)
 	for _, inner := range s.Parts {
@@ -151,6 +186,11 @@ func (p *TracedPart) within(around Address) Address {
 	return around
 }
 
+// well says whether all steps of a part that began ended well.
+func (p *TracedPart) well() bool {
+	return !slices.ContainsFunc(p.Steps, func(s *TracedStep) bool { return !s.well() })
+}
+
 // well says whether what comes after the step was begun.
 func (s *TracedStep) well() bool {
 	return s.Status == Succeeded || s.Status == Skipped || s.Tolerated
@@ -158,10 +198,11 @@ func (s *TracedStep) well() bool {
 
 // keep is what is kept, in the order in which it happened; but that somebody waited before another attempt
 // comes first, see plan_kept.go.
-func (r *retracing) keep() []Event {
+// With idle, that goes for every finally that changed nothing, too.
+func (r *retracing) keep(idle bool) []Event {
 	var delays, rest []Event
 	for _, h := range r.past.heard {
-		at, ok := r.translate(h.command.At)
+		at, ok := r.translate(h.command.At, idle)
 		if !ok || r.ofOtherItem(at) {
 			continue
 		}
@@ -179,11 +220,15 @@ func (r *retracing) keep() []Event {
 			rest = append(rest, e)
 		}
 	}
-	return slices.Concat(delays, rest)
+	kept := slices.Concat(delays, rest)
+	for i := range kept {
+		kept[i].Seq = int64(i) + 2 // RunStarted is the first
+	}
+	return kept
 }
 
 // translate gives the address in the new run of what was answered in the past, if that is kept.
-func (r *retracing) translate(at Address) (Address, bool) {
+func (r *retracing) translate(at Address, idle bool) (Address, bool) {
 	in, last := at.last()
 	owner := in.child(last.name)
 	if last.timer == "timeout" && last.name == "finally" {
@@ -195,8 +240,10 @@ func (r *retracing) translate(at Address) (Address, bool) {
 	}
 	to, rest := r.places[s], at[len(owner):]
 	switch {
+	case to.own && !(idle && to.idle):
+		return "", false
 	case last.timer == "every" && to.state == open:
-		return to.at.item(last.item) + "!every", last.attempt == s.Tries
+		return to.at.item(last.item) + "!every", last.attempt == s.Tries && last.item < to.passes
 	case to.state != held || last.timer == "retry" && s.Step.Do != nil:
 		return "", false
 	case last.timer == "":
@@ -217,7 +264,8 @@ func (r *retracing) carry(at Address) (Address, bool) {
 		if s := r.past.steps[around.owner()]; s != nil {
 			_, name := inner.last()
 			ownGuard := name.name == "catch" || name.name == "finally"
-			return r.places[s].at + at[len(s.At):], r.places[s].state == open && s.Tries <= 1 && !ownGuard
+			to := r.places[s]
+			return to.at + at[len(s.At):], (to.state == open || to.after) && !to.own && s.Tries <= 1 && !ownGuard
 		}
 	}
 	return at, true

@@ -51,20 +51,16 @@ func (d Doubt) Known(sent string) string {
 	return text + "the request was sent at " + sent + "; whether the device acted is unknown"
 }
 
-// doubts are those that again does not name.
-func (r *retracing) doubts(left future, again []string) ([]Doubt, error) {
-	todo := r.todo(left)
-	waived, err := r.named(again, todo)
-	if err != nil {
-		return nil, err
-	}
+// doubts are those that are not waived.
+func (r *retracing) doubts(left future, waived map[Address]bool) []Doubt {
 	var doubts []Doubt
+	todo := r.todo(left)
 	for _, s := range r.order {
 		if at := s.At.instance(); todo[at] == s && !waived[at] {
 			doubts = append(doubts, s.doubt(r.happened(s)))
 		}
 	}
-	return doubts, nil
+	return doubts
 }
 
 // todo are the steps that would be done again although they may have happened, by their instances; of

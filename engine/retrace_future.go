@@ -3,7 +3,7 @@ package engine
 // A future is what a new run does with the answers that are kept. Addresses in it are without attempts.
 type future struct {
 	parts  map[Address]*TracedPart // by their whole addresses
-	over   bool                    // the run ends at once
+	end    *Outcome                // the run ends at once
 	begins map[Address]bool        // what the new run begins to do now
 	again  map[Address]bool        // blocks that wait for another attempt
 	seen   map[Address]bool        // steps that have begun; true: that have ended, too
@@ -14,7 +14,7 @@ func (r *retracing) foresee(kept []Event) future {
 	t := newTracer(r.program)
 	d := t.run.Next(append([]Event{r.started}, kept...)...)
 	f := future{
-		parts: t.parts, over: d.End != nil,
+		parts: t.parts, end: d.End,
 		begins: map[Address]bool{}, again: map[Address]bool{}, seen: map[Address]bool{}, kept: map[Address]bool{},
 	}
 	for at, s := range t.steps {
@@ -45,7 +45,7 @@ func (r *retracing) foresee(kept []Event) future {
 // comesTo says whether a step is done in what is left of the run, or may be as far as can be known now.
 func (f future) comesTo(at Address) bool {
 	switch {
-	case f.over:
+	case f.end != nil:
 		return false
 	case f.begins[at]:
 		return true

@@ -5,7 +5,7 @@ import "slices"
 // lookAgain forgets the reads before every place in which the run failed because of values that it had.
 func (r *retracing) lookAgain() {
 	out := r.past.out
-	if r.lookIn(out.Parts) || out.End.Status != Failed {
+	if r.lookIn(out.Parts) || out.End.Status != Failed || len(r.anew) > 0 {
 		return
 	}
 	for _, part := range out.Parts {
@@ -21,7 +21,11 @@ func (r *retracing) lookIn(parts []*TracedPart) (failed bool) {
 	for _, part := range parts {
 		for _, s := range part.Steps {
 			to := r.places[s]
-			failed = failed || to.own && !s.well() || to.state == open
+			if to.own {
+				failed = failed || !s.well()
+				continue
+			}
+			failed = failed || to.state == open
 			if to.state == open && !r.lookIn(s.Parts) && s.failedByValue() {
 				r.forgetBefore(s)
 			}
@@ -88,7 +92,7 @@ func (r *retracing) forgetBeside(part *TracedPart) (stop bool) {
 func (r *retracing) didAnything(parts []*TracedPart) bool {
 	for _, part := range parts {
 		for _, s := range part.Steps {
-			if r.places[s].state == held && s.acts() || r.didAnything(s.Parts) {
+			if r.places[s].isKept() && s.acts() || r.didAnything(s.Parts) {
 				return true
 			}
 		}
@@ -114,10 +118,11 @@ func (r *retracing) forgetSteps(steps []*TracedStep) (stop bool) {
 
 // forgetAnswer forgets what a step has read; stop says that it did something else.
 func (r *retracing) forgetAnswer(s *TracedStep) (stop bool) {
-	if r.places[s].state != held {
+	if !r.places[s].isKept() {
 		return false // it is done again anyway, or not looked at
 	}
 	if s.acts() {
+		r.decisive = append(r.decisive, s)
 		return true
 	}
 	for _, a := range s.Attempts {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -51,7 +52,8 @@ func retryRecorded(p *Program, before *driver, rec *recording) ([]Doubt, error) 
 	past := rec.log()
 	started := Event{Seq: 1, Time: before.now, Kind: RunStarted, Start: &RunStart{ID: "again", Inputs: map[string]any{}}}
 	kept, doubts, err := Retrace(p, started, past, nil)
-	if err != nil {
+	hopeless := errors.As(err, new(*HopelessError))
+	if err != nil && !hopeless {
 		return nil, err
 	}
 	keptAgain, doubtsAgain, _ := Retrace(p, started, past, nil)
@@ -63,7 +65,7 @@ func retryRecorded(p *Program, before *driver, rec *recording) ([]Doubt, error) 
 		again = append(again, string(doubt.At))
 	}
 	waived, none, err := Retrace(p, started, past, again)
-	if err != nil || len(none) > 0 || !reflect.DeepEqual(kept, waived) {
+	if hopeless = errors.As(err, new(*HopelessError)); err != nil && !hopeless || len(none) > 0 || !reflect.DeepEqual(kept, waived) {
 		return nil, fmt.Errorf("with --again %s: %v, doubts %v", again, err, none)
 	}
 	d := newDriver(before.r)
@@ -73,19 +75,86 @@ func retryRecorded(p *Program, before *driver, rec *recording) ([]Doubt, error) 
 	if err != nil {
 		return nil, fmt.Errorf("the retry: %w", err)
 	}
+	if hopeless && next.end.Status != Failed {
+		return nil, fmt.Errorf("nothing was left to do in a retry that %s", printOutcome(next.end))
+	}
 	if err := onceOnly(rec, next, doubts); err != nil {
 		return nil, err
 	}
 	if err := startsWhatIsLeft(p, next); err != nil {
 		return nil, err
 	}
-	return doubts, next.replay(p, before.r)
+	if err := next.replay(p, before.r); err != nil {
+		return nil, err
+	}
+	return doubts, redoRecorded(p, before, rec, kept)
+}
+
+// redoRecorded retries a recorded run with something of what would be kept named: that is done again, and all for
+// which there is then a doubt; nothing else that must not happen twice is.
+func redoRecorded(p *Program, before *driver, rec *recording, kept []Event) error {
+	happened := rec.happened()
+	kept = slices.DeleteFunc(slices.Clone(kept), func(e Event) bool { return !happened[e.At.owner().instance()] })
+	if len(kept) == 0 || before.r.IntN(2) == 0 {
+		return nil
+	}
+	past := rec.log()
+	started := Event{Seq: 1, Time: before.now, Kind: RunStarted, Start: &RunStart{ID: "again", Inputs: map[string]any{}}}
+	again := []string{string(kept[before.r.IntN(len(kept))].At.owner().instance())}
+	_, doubts, err := Retrace(p, started, past, again)
+	waived := append(doubts, Doubt{At: Address(again[0])})
+	for _, doubt := range doubts {
+		again = append(again, string(doubt.At))
+	}
+	if err == nil {
+		kept, doubts, err = Retrace(p, started, past, again)
+	}
+	if err != nil && !errors.As(err, new(*HopelessError)) || len(doubts) > 0 {
+		return fmt.Errorf("with --again %s of what is kept: %v, doubts %v", again, err, doubts)
+	}
+	d := newDriver(before.r)
+	d.now, d.calm, d.good = before.now, true, true
+	d.first = append([]Event{started}, kept...)
+	next, err := playRandom(p, d)
+	if err != nil {
+		return fmt.Errorf("with --again %s of what is kept: %w", again, err)
+	}
+	if err := onceOnly(rec, next, waived); err != nil {
+		return fmt.Errorf("with --again %s of what is kept: %w", again, err)
+	}
+	return next.replay(p, before.r)
 }
 
 // onceOnly holds that what may have happened in one run is not done in the next, unless it is doubtful. A
 // catch and a finally belong to each run, and what the file itself has done again (retry of a block) is
 // what the file says.
 func onceOnly(rec, next *recording, doubts []Doubt) error {
+	happened := rec.happened()
+	for _, doubt := range doubts {
+		if !happened[doubt.At] {
+			return fmt.Errorf("there is a doubt, and it did not happen: %s", doubt)
+		}
+		delete(happened, doubt.At)
+	}
+	for _, batch := range next.commands {
+		for _, c := range batch {
+			at := c.At.owner()
+			bySelf := at.instance() != at || inOwn(at)
+			if c.Kind == CommandDo && c.Delivery == Once && happened[at.instance()] && !bySelf && !stoppedIn(batch, c.At) {
+				return fmt.Errorf("%s is done again, and may have happened", c.At)
+			}
+		}
+	}
+	return nil
+}
+
+// stoppedIn says whether what a decision begins is stopped in it: that never begins.
+func stoppedIn(decision []Command, at Address) bool {
+	return slices.ContainsFunc(decision, func(c Command) bool { return c.Kind == CommandStop && c.At == at })
+}
+
+// happened are the steps of delivery once that may have had their effect.
+func (rec *recording) happened() map[Address]bool {
 	happened := map[Address]bool{}
 	given := map[Address]Command{}
 	for i, batch := range rec.batches {
@@ -100,20 +169,7 @@ func onceOnly(rec, next *recording, doubts []Doubt) error {
 			}
 		}
 	}
-	for _, doubt := range doubts {
-		if !happened[doubt.At] {
-			return fmt.Errorf("there is a doubt, and it did not happen: %s", doubt)
-		}
-		delete(happened, doubt.At)
-	}
-	for _, c := range slices.Concat(next.commands...) {
-		at := c.At.owner()
-		bySelf := at.instance() != at || inOwn(at)
-		if c.Kind == CommandDo && c.Delivery == Once && happened[at.instance()] && !bySelf {
-			return fmt.Errorf("%s is done again, and may have happened", c.At)
-		}
-	}
-	return nil
+	return happened
 }
 
 // inOwn says whether a step is in a catch or finally, which each run has for itself: whether it comes to that step
@@ -164,7 +220,8 @@ func TestARetryEndsAsIfNothingHadFailed(t *testing.T) {
 			retried++
 			started := Event{Seq: 1, Time: d.now, Kind: RunStarted, Start: &RunStart{ID: "again", Inputs: map[string]any{}}}
 			kept, doubts, err := Retrace(program, started, rec.log(), nil)
-			if err != nil {
+			hopeless := errors.As(err, new(*HopelessError))
+			if err != nil && !hopeless {
 				t.Fatalf("seed %d: %v\n%s", seed, err, source)
 			}
 			next := newDriver(d.r)
@@ -178,6 +235,9 @@ func TestARetryEndsAsIfNothingHadFailed(t *testing.T) {
 				if !got.does(doubt.At) && !inOwn(doubt.At) {
 					t.Errorf("seed %d: there is a doubt about %s, which is not done again\n%s", seed, doubt.At, source)
 				}
+			}
+			if hopeless && got.end.Status != Failed {
+				t.Errorf("seed %d: nothing was left to do in a retry that %s\n%s", seed, printOutcome(got.end), source)
 			}
 			if !reflect.DeepEqual(got.end, want.end) {
 				t.Errorf("seed %d: the retry ended %s, without failures it was %s\n%s", seed, printOutcome(got.end), printOutcome(want.end), source)
@@ -218,7 +278,7 @@ func TestRetraceOfForeignEvents(t *testing.T) {
 		for _, past := range [][]Event{events, some} {
 			for _, program := range []*Program{one, other} {
 				kept, _, err := Retrace(program, started, past, nil)
-				if err != nil || len(kept) > len(past) {
+				if err != nil && !errors.As(err, new(*HopelessError)) || len(kept) > len(past) {
 					t.Errorf("seed %d: %d events kept, %v", seed, len(kept), err)
 				}
 				NewRun(program).Next(append([]Event{started}, kept...)...)

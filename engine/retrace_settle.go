@@ -7,10 +7,7 @@ import "reflect"
 // says nothing about another in its place.
 func (r *retracing) settle() (kept []Event, left future) {
 	for {
-		kept = r.keep()
-		for i := range kept {
-			kept[i].Seq = int64(i) + 2 // RunStarted is the first
-		}
+		kept = r.keep(false)
 		left = r.foresee(kept)
 		if !r.forgetOtherItems(left) {
 			return kept, left

@@ -23,7 +23,8 @@ func (a *app) runsRetry(f *runsFlags) *cobra.Command {
 		Short: "Try a run again from the step that failed",
 		Long: "Makes a new run of one that failed or was cancelled, with the same workflow, inputs and hub, and follows it to its\n" +
 			"end. What was done before the step that failed is kept. A step that must not happen twice and may have happened is\n" +
-			"not done again unless --again names it.\n\n" +
+			"not done again unless --again names it. Where --again names a step that would be kept, that is done again, with all\n" +
+			"that came after it.\n\n" +
 			"Exit codes: 0 succeeded; 1 failed; 2 a bad run, flag or configuration, or a step that may have happened: nothing was\n" +
 			"touched; 3 the hub could not be reached or refused us before the first effect; 130, 143 interrupted.",
 		Args:              exactly("one RUN"),
@@ -38,7 +39,7 @@ func (a *app) runsRetry(f *runsFlags) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringArrayVar(&again, "again", nil, "a step that may be done again although it may have happened, by its id or address; may be repeated")
+	c.Flags().StringArrayVar(&again, "again", nil, "a step to do again although it may have happened, or was done, by its id or address; may be repeated")
 	a.controlHubFlag(c, &hub)
 	return c
 }
