@@ -276,3 +276,49 @@ func TestAParkedRunThatCannotBeRead(t *testing.T) {
 		empty(t, r)
 	})
 }
+
+func TestTakeUp(t *testing.T) {
+	p := program(sleep("nap", "1h"), do("a", once))
+	asleep := journal.Standing{Parked: true, Wake: start.Add(time.Hour)}
+	j := leftBehind(t, p, map[string]journal.Standing{"asleep": asleep}, []string{"asleep", "ended"})
+	end := engine.Event{Time: start, Kind: engine.RunEnded, End: &engine.Outcome{Status: engine.Failed}}
+	if err := j.Journal.Append(t.Context(), "ended", []engine.Event{end}, journal.Standing{}); err != nil {
+		t.Fatal(err)
+	}
+	virtual(t, start.Add(time.Minute), func(ctx context.Context, c *clock.Loop) {
+		told := 0
+		r := New(Config{
+			Clock: c, Journal: j, Do: world{}.do, Program: always(p), Park: true,
+			Observe: func(u Update) {
+				if u.Start != nil && u.Resumed {
+					told++
+				}
+			},
+		})
+		h, err := r.TakeUp(ctx, "asleep")
+		if err != nil {
+			t.Fatal(err)
+		}
+		clock.Sleep(ctx, c, time.Minute)
+		if j.reads != 0 || told != 0 {
+			t.Errorf("read %d times and told %d times of a run that sleeps", j.reads, told)
+		}
+		if _, err := r.TakeUp(ctx, "asleep"); err == nil || !strings.Contains(err.Error(), "under way here already") {
+			t.Errorf("taken up what is here: %v", err)
+		}
+		if outcome, err := h.Wait(ctx); err != nil || outcome.Status != engine.Succeeded || c.Now() != asleep.Wake || told != 1 {
+			t.Errorf("%+v, %v at %v, told %d times", outcome, err, c.Now(), told)
+		}
+		h, err = r.TakeUp(ctx, "ended")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if outcome, err := h.Wait(ctx); err != nil || outcome.Status != engine.Failed {
+			t.Errorf("what had ended: %+v, %v", outcome, err)
+		}
+		if _, err := r.TakeUp(ctx, "nobody"); !errors.Is(err, journal.ErrNotFound) {
+			t.Errorf("taken up nobody: %v", err)
+		}
+		empty(t, r)
+	})
+}
