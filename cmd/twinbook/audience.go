@@ -99,6 +99,9 @@ func (v *audience) update(u runner.Update) {
 	}
 	switch {
 	case u.Start != nil:
+		if added := s.course.added; len(added) > 0 { // with which it goes on
+			u.Time = added[0].Time
+		}
 		v.begin(s, u)
 	case s.again:
 		v.recall(s, u)

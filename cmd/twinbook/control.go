@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -199,11 +200,8 @@ func (k control) shower(w *world, several bool) func(course) reporter {
 
 // over says how a run ended that has.
 func (k control) over(run journal.Run) {
-	fmt.Fprintf(k.err, "run %s has ended already: %s at %s\n", run.ID, run.Status, run.Ended.Format(timeLayout))
+	fmt.Fprintf(k.err, "run %s has ended already: %s %s\n", run.ID, run.Status, whenExactly(run.Ended, time.Now()))
 }
-
-// timeLayout is how a time is said that may lie on another day.
-const timeLayout = "2006-01-02 15:04:05 UTC"
 
 // first is the first of two errors; a mere code gives way to words.
 func first(a, b error) error {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/expr"
+	"github.com/twinbook/twinbook/engine/journal"
 )
 
 // ending shows how a run ended: outputs as results, then what went wrong, then the last line.
@@ -40,11 +42,18 @@ func (l *lines) hints(command func(string) string, id string, pairs ...string) {
 
 // leaving shows a run that stops where it is: why, what is known of what was under way, and how to go on with it.
 func (l *lines) leaving(t *tracker, s summary, why error) {
-	l.write("\n" + l.paint(red, "left unfinished") + " after " + elapsed(s.ended.Sub(s.began)) + ": " + clean(why.Error()) + "\n")
+	how, taken := "left unfinished", errors.Is(why, journal.ErrLost)
+	if taken {
+		how = "driven here no more"
+	}
+	l.write("\n" + l.paint(red, how) + " after " + elapsed(s.ended.Sub(s.began)) + ": " + clean(why.Error()) + "\n")
 	for _, step := range t.unsure() {
 		l.write("  " + l.paint(yellow, "known:") + " " + l.title(t, step.at, step.title, step.device) + " was under way; whether it took effect is unknown\n")
 	}
-	if s.recorded {
+	switch {
+	case taken:
+		l.hints(s.command, s.start.ID, "show", "shows how it stands, and who drives it")
+	case s.recorded:
 		l.hints(s.command, s.start.ID, "resume", "goes on with it", "show", "shows all of it")
 	}
 }
@@ -105,7 +114,7 @@ func (l *lines) verdict(s summary) string {
 		if why == "" && s.outcome.Error != nil {
 			why = clean(s.outcome.Error.Message)
 		}
-		return l.paint(yellow, "cancelled") + " after " + took + ": " + why
+		return strings.TrimSuffix(l.paint(yellow, "cancelled")+" after "+took+": "+why, ": ")
 	}
 	return l.paint(red, "failed") + " after " + took
 }
@@ -122,7 +131,7 @@ func (l *lines) failure(e *engine.Error) string {
 		b.WriteString(l.paint(dim, "  "+place(e)))
 	}
 	b.WriteString("\n")
-	if len(e.Failed) == 0 {
+	if len(e.Failed) == 0 && e.Message != "" {
 		fmt.Fprintf(&b, "  %s\n", clean(e.Message))
 	}
 	for _, check := range e.Failed {

@@ -22,7 +22,7 @@ func (m *oneOfMany) begin(h header) {
 	if h.again {
 		return
 	}
-	m.write(fmt.Sprintf("goes on: %s · %s, began %s, run %s\n", clean(h.program.Workflow.Name), clean(hubTitle(h.hubs)), h.began.Format(timeLayout), h.start.ID))
+	m.write(fmt.Sprintf("goes on: %s · %s, began %s, run %s\n", clean(h.program.Workflow.Name), clean(hubTitle(h.hubs)), whenExactly(h.began, h.resumed.Local()), h.start.ID))
 	m.standing(h)
 }
 

@@ -29,8 +29,8 @@ func (h header) name() string {
 func (h header) history() (all []string) {
 	switch {
 	case !h.resumed.IsZero():
-		all = append(all, fmt.Sprintf("goes on: it began at %s, and %s had ended",
-			h.began.Format("15:04:05 UTC on 2006-01-02"), counted(stepsEnded(h.past), "step")))
+		all = append(all, fmt.Sprintf("goes on: it began %s, and %s had ended",
+			whenExactly(h.began, h.resumed.Local()), counted(stepsEnded(h.past), "step")))
 	case h.start.RetryOf != "":
 		all = append(all, fmt.Sprintf("tries run %s again; %s of it %s kept", h.start.RetryOf, counted(h.kept, "answer"), isOrAre(h.kept)))
 	default:

@@ -31,11 +31,13 @@ func (p *plainReporter) begin(h header) {
 	p.standing(h)
 }
 
-// standing says what a run waits for when it goes on; the answer to what is done once is not waited for any more.
+// standing says what a run waits for when it goes on. The answer to what is done once is not waited for any more, nor
+// a time that has come meanwhile.
 func (p *plainReporter) standing(h header) {
 	lost := p.tracker.unsure()
 	for _, s := range p.tracker.order {
-		if !s.ended && s.why != "" && !slices.Contains(lost, s) {
+		over := !s.due.IsZero() && !s.due.After(h.resumed)
+		if !s.ended && s.why != "" && !over && !slices.Contains(lost, s) {
 			p.say(h.resumed, "waiting", p.path(s.at)+p.title(p.tracker, s.at, s.title, s.device)+": "+s.why)
 		}
 	}
@@ -59,7 +61,7 @@ func (p *plainReporter) update(u runner.Update) {
 }
 
 func (p *plainReporter) say(at time.Time, word, text string) {
-	p.write(fmt.Sprintf("%s %-9s  %s\n", at.UTC().Format("15:04:05.000"), word, text))
+	p.write(fmt.Sprintf("%s %-9s  %s\n", at.Local().Format(toTheMillisecond), word, text))
 }
 
 func (p *plainReporter) note(n *engine.Note) {
@@ -69,11 +71,11 @@ func (p *plainReporter) note(n *engine.Note) {
 	title := p.path(n.At) + p.title(p.tracker, n.At, n.Title, n.Device)
 	switch n.Kind {
 	case engine.NoteStepStarted:
-		if n.Step.Do == nil || n.Step.Do.Type.TalksToWorld() {
+		if n.Step.Do == nil && !groups(n.Step) || n.Step.Do != nil && n.Step.Do.Type.TalksToWorld() {
 			p.say(n.Time, "started", title)
 		}
 	case engine.NoteStepWaits:
-		p.say(n.Time, "waiting", title+": until "+n.Due.UTC().Format("15:04:05.000"))
+		p.say(n.Time, "waiting", title+": until "+clockTime(n.Due, n.Time, toTheMillisecond))
 	case engine.NoteStepRetry:
 		p.say(n.Time, "retry", fmt.Sprintf("%s: attempt %d: %s; the next in %s", title, n.Attempt, failureText(n.Error), elapsed(n.Due.Sub(n.Time))))
 	case engine.NoteLog:
@@ -88,29 +90,36 @@ func (p *plainReporter) note(n *engine.Note) {
 }
 
 func (p *plainReporter) ended(n *engine.Note, title string) {
-	took := " (" + elapsed(n.Time.Sub(n.Started)) + ")"
+	word, text, took := string(n.Status), "", ""
 	switch n.Status {
 	case engine.Succeeded:
-		if n.Step.Action == "log" {
+		if n.Step.Action == "log" || groups(n.Step) {
 			return
 		}
-		if what := gave(n.Step, n.Value); what != "" {
-			title += ": " + fit(what, 100)
-		}
-		word := "succeeded"
-		if n.Kept {
-			word, took = "kept", ""
-		}
-		p.say(n.Time, word, title+took)
+		text, took = fit(gave(n.Step, n.Value), 100), elapsed(n.Time.Sub(n.Started))
 	case engine.Failed:
-		word := "failed"
+		text, took = failureText(n.Error), elapsed(n.Time.Sub(n.Started))
 		if n.Tolerated {
 			word = "tolerated"
 		}
-		p.say(n.Time, word, title+": "+failureText(n.Error)+took)
-	default:
-		p.say(n.Time, string(n.Status), title)
+	case engine.Cancelled:
+		if text = cancelledText(n.Error); text == word {
+			text = ""
+		}
 	}
+	if n.Kept {
+		if n.Status == engine.Failed {
+			text = word + ": " + text
+		}
+		word, took = "kept", ""
+	}
+	if text != "" {
+		title += ": " + text
+	}
+	if took != "" {
+		title += " (" + took + ")"
+	}
+	p.say(n.Time, word, title)
 }
 
 // progress tells what a waiting step sees, but not each time it looks.
@@ -127,7 +136,7 @@ func (p *plainReporter) progress(u runner.Update) {
 // path names the blocks around an address, since lines of a log stand alone.
 func (p *plainReporter) path(at engine.Address) string {
 	text := ""
-	for _, s := range p.tracker.around(at) {
+	for _, s := range p.tracker.shownAround(at) {
 		text += p.title(p.tracker, s.at, s.title, s.device) + " › "
 	}
 	return text

@@ -109,7 +109,7 @@ func severalFit(ctx context.Context, j openJournal, short string, ids []string) 
 			return err
 		}
 		state, _ := stateWords(run, time.Now())
-		fmt.Fprintf(&b, "\n  %s  %s  %s  began %s", run.ID, clean(run.Workflow), state, run.Started.Format(timeLayout))
+		fmt.Fprintf(&b, "\n  %s  %s  %s  began %s", run.ID, clean(run.Workflow), state, whenExactly(run.Started, time.Now()))
 	}
 	return errors.New(b.String())
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
 )
 
 // showHead says what run it is and how it stands.
@@ -29,8 +30,8 @@ func (a *app) showHead(s screen, r record, now time.Time) {
 		row("ends", "at the latest "+whenExactly(r.traced.Deadline, now))
 	}
 	showRequests(row, r, now)
-	row("retry of", r.run.RetryOf)
-	row("retried", strings.Join(r.retries, ", "))
+	row("retry of", r.retryOf())
+	row("retried", retriesText(r.retries))
 	row("part of", joined(r.run.Parent, r.run.Key))
 	row("parts", counts(r.children).String())
 	fmt.Fprintln(a.out)
@@ -39,28 +40,25 @@ func (a *app) showHead(s screen, r record, now time.Time) {
 // showRequests says who asked for what: first what was heard, then what nobody has answered yet.
 func showRequests(row func(label, text string), r record, now time.Time) {
 	paused := ""
-	for _, e := range r.events {
-		text := requestText(e.Time, e.By, e.Reason, now)
-		switch {
-		case e.Kind == engine.PauseRequested && paused == "":
+	for _, q := range r.requests() {
+		text := requestText(q.Time, "+"+elapsed(q.Time.Sub(r.run.Started)), q.By, q.Reason, now)
+		switch q.Kind {
+		case engine.PauseRequested:
 			paused = text
-		case e.Kind == engine.PauseRequested || e.Kind == engine.ResumeRequested && paused == "":
-		case e.Kind == engine.ResumeRequested:
+		case engine.ResumeRequested:
 			row("paused", paused+", until "+text)
 			paused = ""
-		case e.Kind == engine.CancelRequested:
+		case engine.CancelRequested:
 			if paused != "" {
 				row("paused", paused+", until the cancel")
+				paused = ""
 			}
 			row("cancelled", text)
-			return
 		}
 	}
-	if paused != "" {
-		row("paused", paused)
-	}
+	row("paused", paused)
 	for _, w := range r.wishes {
-		row("asked", "to "+wishWord(w.Kind)+", "+requestText(w.Time, w.By, w.Reason, now))
+		row("asked", "to "+wishWord(w.Kind)+", "+requestText(w.Time, "", w.By, w.Reason, now))
 	}
 }
 
@@ -74,9 +72,12 @@ func wishWord(kind engine.EventKind) string {
 	return "go on"
 }
 
-// requestText says when somebody asked for something, who, and why.
-func requestText(t time.Time, by, reason string, now time.Time) string {
+// requestText says when somebody asked for something, who, and why; offset is that time as the steps have theirs.
+func requestText(t time.Time, offset, by, reason string, now time.Time) string {
 	text := whenExactly(t, now)
+	if offset != "" {
+		text += " (" + offset + ")"
+	}
 	if by != "" {
 		text += " by " + by
 	}
@@ -102,7 +103,7 @@ func headline(s screen, r record, now time.Time) string {
 	case r.run.Status != "":
 		return s.paint(look, words) + " after " + took
 	case stateOf(r.run) == runLeft:
-		return s.paint(look, words) + ": it has not ended, and no process drives it"
+		return s.paint(look, words) + ": it has not ended, and the process that drove it is gone or silent"
 	}
 	return s.paint(look, words) + ", began " + took + " ago"
 }
@@ -113,6 +114,23 @@ func inputsText(inputs map[string]any) string {
 		parts = append(parts, m.name+": "+m.short())
 	}
 	return strings.Join(parts, ", ")
+}
+
+// retriesText names the runs that tried a run again, and says how those ended that have.
+func retriesText(retries []journal.Run) string {
+	parts := make([]string, len(retries))
+	for i, run := range retries {
+		parts[i] = retryText(run.ID, run)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// retryText is a run that tried another one again, and how it ended if it has.
+func retryText(name string, run journal.Run) string {
+	if run.Status == "" {
+		return name
+	}
+	return name + ": " + string(run.Status)
 }
 
 func triggerText(trigger any) string {

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -118,17 +121,52 @@ func writeRuns(ctx context.Context, j openJournal, s screen, runs []journal.Run,
 	if err != nil {
 		return err
 	}
+	name := func(id string) (string, error) { // of a run that may be on the list, or not
+		if short[id] != "" || len(runs) >= longList {
+			return cmp.Or(short[id], id), nil
+		}
+		return shortIn(ctx, j, id, shortEnd(id))
+	}
 	for i, run := range runs {
 		state, look := stateWords(run, now)
+		retry, err := retryWords(ctx, j, run, name)
+		if err != nil {
+			return err
+		}
 		rows[i] = []cell{
-			{short[run.ID], bold}, {clean(run.Workflow), plain}, {clean(run.Device), plain}, {state, look},
-			{when(run.Started, now), plain}, {elapsed(tookUntil(run, now)), dim},
+			{text: short[run.ID], style: bold}, {text: clean(run.Workflow)}, {text: clean(run.Device)}, {text: state, style: look},
+			{text: when(run.Started, now), short: shortWhen(run.Started, now)}, {text: elapsed(tookUntil(run, now)), style: dim}, {text: retry},
 		}
 	}
 	io.WriteString(s.w, s.table([]column{
-		{title: "RUN"}, {title: "WORKFLOW", least: 8}, {title: "DEVICE", least: 8}, {title: "STATE", least: len("left behind")}, {title: "BEGAN"}, {title: "TOOK"},
+		{title: "RUN"}, {title: "WORKFLOW", least: 6, goes: 6}, {title: "DEVICE", least: 8, goes: 3}, {title: "STATE", least: len("left behind"), goes: 5},
+		{title: "BEGAN", goes: 4}, {title: "TOOK", goes: 2}, {title: "RETRY", goes: 1},
 	}, rows))
 	return nil
+}
+
+// retryWords say which run a run tries again, and which tried it again and how that ended.
+func retryWords(ctx context.Context, j journal.Journal, run journal.Run, name func(id string) (string, error)) (string, error) {
+	var words []string
+	if run.RetryOf != "" {
+		other, err := name(run.RetryOf)
+		if err != nil {
+			return "", err
+		}
+		words = append(words, "of "+other)
+	}
+	if run.Retry != "" {
+		other, err := name(run.Retry)
+		if err != nil {
+			return "", err
+		}
+		retry, err := j.Run(ctx, run.Retry)
+		if err != nil && !errors.Is(err, journal.ErrNotFound) { // it is removed just now
+			return "", err
+		}
+		words = append(words, retryText("as "+other, retry))
+	}
+	return strings.Join(words, ", "), nil
 }
 
 // longList is from how many runs on a list has their whole ids: to hold each against the journal would take minutes.
@@ -136,10 +174,7 @@ const longList = 1000
 
 // shortIDsIn are the ends of the runs' ids that mean them and no other run of the journal.
 func shortIDsIn(ctx context.Context, j journal.Journal, runs []journal.Run) (map[string]string, error) {
-	ids := make([]string, len(runs))
-	for i, run := range runs {
-		ids[i] = run.ID
-	}
+	ids := idsOf(runs)
 	if len(ids) >= longList {
 		whole := make(map[string]string, len(ids))
 		for _, id := range ids {

@@ -19,6 +19,7 @@ type line struct {
 	began                time.Time
 	took                 time.Duration // of one that has ended
 	status               engine.Status
+	retryOf              string
 	standing             journal.Standing
 }
 
@@ -26,7 +27,7 @@ func journalOf(t *testing.T, runs ...line) openJournal {
 	t.Helper()
 	j := openJournal{Journal: journal.NewMemory(), command: new(app).command}
 	for _, r := range runs {
-		start := &engine.RunStart{ID: r.id, Workflow: r.workflow, File: r.workflow + ".yaml", Hub: "desk"}
+		start := &engine.RunStart{ID: r.id, Workflow: r.workflow, File: r.workflow + ".yaml", Hub: "desk", RetryOf: r.retryOf}
 		events := []engine.Event{{Time: r.began, Kind: engine.RunStarted, Start: start}}
 		if r.device != "" {
 			events = append(events, engine.Event{Time: r.began, Kind: engine.StepStarted, At: "a#1", Device: r.device})
@@ -82,13 +83,35 @@ func TestListFitsTheTerminal(t *testing.T) {
 		{id: "01kq8w3xk2bbbb", workflow: "rollout-of-the-new-firmware", began: at("09:00:00"), took: 614 * time.Millisecond, status: engine.Failed},
 		{id: "01kq8w3xk3cccc", workflow: "soak", began: at("10:00:00"), standing: journal.Standing{Parked: true, Wake: at("10:00:00").AddDate(0, 0, 1)}},
 	}
-	for name, columns := range map[string]int{"list-narrow": 72, "list-phone": 45} {
+	for name, columns := range map[string]int{"list-narrow": 72, "list-phone": 45, "list-watch": 24} {
 		text := listedRuns(t, columns, lines...)
 		golden(t, name, text)
 		for row := range strings.Lines(text) {
 			if w := width(strings.TrimSuffix(row, "\n")); w >= columns {
 				t.Errorf("%d columns: %s", w, row)
 			}
+		}
+	}
+}
+
+func TestListOfRetries(t *testing.T) {
+	lines := []line{
+		{id: "1dwvmn400vf7sn", workflow: "reboot", device: "gateway-1", began: at("09:00:00"), took: 614 * time.Millisecond, status: engine.Cancelled},
+		{id: "1dwvr0800w5td2", workflow: "reboot", device: "gateway-1", began: at("09:10:00"), took: time.Second, status: engine.Failed, retryOf: "1dwvmn400vf7sn"},
+		{id: "1dwvr2k80hx91g", workflow: "reboot", device: "gateway-1", began: at("09:20:00"), took: time.Second, status: engine.Succeeded, retryOf: "1dwvr0800w5td2"},
+		{id: "1dwvr4x80b2nqe", workflow: "reboot", device: "gateway-1", began: at("09:30:00"), took: time.Second, status: engine.Succeeded, retryOf: "1dwv0000000000"},
+		{id: "1dwvr7780tk4mp", workflow: "soak", began: at("10:03:00")},
+	}
+	golden(t, "list-retries", listedRuns(t, 0, lines...))
+	golden(t, "list-retries-narrow", listedRuns(t, 60, lines...))
+	var out bytes.Buffer
+	a := &app{out: &out, err: &out}
+	if err := a.listRuns(t.Context(), journalOf(t, lines...), listFlags{all: true, filterFlags: filterFlags{outcomes: []string{"failed"}}}, "json"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"retryOf": "1dwvmn400vf7sn"`, `"retry": "1dwvr2k80hx91g"`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s is not in %s", want, out.String())
 		}
 	}
 }

@@ -17,6 +17,7 @@ type picture struct {
 	state  runState
 	all    bool   // items of long loops, and all attempts
 	values string // valuesShort, valuesFull or valuesNone
+	kept   string // marks what the run did not do itself
 	sights map[engine.Address]journal.Sight
 	drawn  []drawn
 }
@@ -202,14 +203,14 @@ func (p *picture) head(s *engine.TracedStep, a around) drawn {
 			l.mark, l.text, l.style = p.paint(yellow, "!"), "tolerated: "+l.text, yellow
 		}
 	case engine.Cancelled:
-		l.text, l.style = "cancelled", yellow
+		l.text, l.style = cancelledText(s.Error), yellow
 	case engine.Succeeded:
 		if s.Step.Do == nil || p.values == valuesNone {
 			l.text = gave(s.Step, s.Value)
 		}
 	}
 	if s.Kept {
-		l.text = strings.TrimSuffix("kept from "+shortEnd(p.Start.RetryOf)+"; "+l.text, "; ")
+		l.text = strings.TrimSuffix(p.kept+"; "+l.text, "; ")
 	}
 	return l
 }

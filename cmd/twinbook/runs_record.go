@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -19,7 +20,8 @@ type record struct {
 	unread   string          // why nothing can be said of the steps
 	sights   []journal.Sight
 	wishes   []journal.Request     // that nobody has answered yet
-	retries  []string              // the runs that tried it again, the earliest first
+	retries  []journal.Run         // that tried it again, the earliest first
+	orphan   bool                  // the run that it tries again is gone
 	children map[engine.Status]int // parts of it that are runs themselves
 }
 
@@ -42,6 +44,12 @@ func readRecord(ctx context.Context, j journal.Journal, run journal.Run) (record
 	if r.retries, err = retriesOf(ctx, j, run); err != nil {
 		return r, err
 	}
+	if run.RetryOf != "" {
+		_, err := j.Run(ctx, run.RetryOf)
+		if r.orphan = errors.Is(err, journal.ErrNotFound); err != nil && !r.orphan {
+			return r, err
+		}
+	}
 	if len(r.events) > 0 && r.events[0].Start != nil {
 		r.start = *r.events[0].Start
 	}
@@ -62,6 +70,22 @@ func readRecord(ctx context.Context, j journal.Journal, run journal.Run) (record
 	return r, nil
 }
 
+// retryOf names the run that this one tries again.
+func (r record) retryOf() string {
+	if r.orphan {
+		return r.run.RetryOf + ", which is not in the journal any more"
+	}
+	return r.run.RetryOf
+}
+
+// requests are the wishes that changed its course, as far as its steps are known.
+func (r record) requests() []engine.Request {
+	if r.traced == nil {
+		return nil
+	}
+	return r.traced.Requests
+}
+
 // strangeEvent says which event is of a kind that only newer versions know; empty: none.
 func strangeEvent(events []engine.Event) string {
 	known := []engine.EventKind{
@@ -76,14 +100,16 @@ func strangeEvent(events []engine.Event) string {
 	return ""
 }
 
-// retriesOf are the runs that tried a run again.
-func retriesOf(ctx context.Context, j journal.Journal, run journal.Run) ([]string, error) {
-	retries := []string{}
+// retriesOf are the runs that tried a run again, the earliest first. Of one that has not ended, or well, there are none.
+func retriesOf(ctx context.Context, j journal.Journal, run journal.Run) (retries []journal.Run, err error) {
+	if run.Status == "" || run.Status == engine.Succeeded {
+		return nil, nil
+	}
 	for other, err := range eachRun(ctx, j, journal.Filter{RetryOf: run.ID, Parent: run.Parent}) {
 		if err != nil {
 			return nil, err
 		}
-		retries = append(retries, other.ID)
+		retries = append(retries, other)
 	}
 	slices.Reverse(retries)
 	return retries, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,8 +77,7 @@ func (k control) resumeAll(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return stopped(ctx)
 		case err != nil:
-			fmt.Fprintf(k.err, "run %s cannot go on here:\n", run.ID)
-			k.explain(err)
+			k.leftOut(run, err)
 		default:
 			courses = append(courses, c)
 			forgetPasts(courses)
@@ -105,6 +105,18 @@ func (k control) resumeAll(ctx context.Context) error {
 	}
 	failed = first(failed, k.bring(ctx, w, courses))
 	return first(failed, k.documents(ctx, w, ids))
+}
+
+// leftOut says why a run does not go on here, where others do.
+func (k control) leftOut(run journal.Run, why error) {
+	var problems engine.Problems
+	switch {
+	case errors.As(why, &problems):
+		fmt.Fprintf(k.err, "run %s cannot go on here:\n", run.ID)
+	case !strings.HasPrefix(why.Error(), "run "+run.ID):
+		why = fmt.Errorf("run %s cannot go on here: %w", run.ID, why)
+	}
+	k.explain(why)
 }
 
 // resume goes on with runs here where nobody drives them, and lifts the pause of the others.

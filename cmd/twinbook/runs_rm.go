@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -68,12 +69,13 @@ func (a *app) removeRuns(ctx context.Context, j openJournal, args []string, f rm
 		return nil
 	}
 	if !f.yes {
-		if err := a.confirm(ctx, gone.words(now)); err != nil {
+		io.WriteString(a.err, gone.words(now))
+		if err := a.confirm(ctx, fmt.Sprintf("Remove %s for good?", counted(len(gone.runs), "run"))); err != nil {
 			return err
 		}
 	}
 	for from := 0; from < len(gone.runs); from += pageOfRuns {
-		if err := removePage(ctx, j, gone.runs[from:min(from+pageOfRuns, len(gone.runs))]); err != nil {
+		if err := j.Remove(ctx, idsOf(gone.runs[from:min(from+pageOfRuns, len(gone.runs))])...); err != nil {
 			if from > 0 {
 				err = fmt.Errorf("%w; before that, %s removed", err, counted(from, "run"))
 			}
@@ -82,14 +84,6 @@ func (a *app) removeRuns(ctx context.Context, j openJournal, args []string, f rm
 	}
 	fmt.Fprintf(a.err, "removed %s\n", counted(len(gone.runs), "run"))
 	return nil
-}
-
-func removePage(ctx context.Context, j journal.Journal, runs []journal.Run) error {
-	ids := make([]string, len(runs))
-	for i, run := range runs {
-		ids[i] = run.ID
-	}
-	return j.Remove(ctx, ids...)
 }
 
 // A removal is the runs that are to go.
@@ -148,7 +142,7 @@ func (r removal) words(now time.Time) string {
 	if more := len(r.runs) - most; more > 0 {
 		fmt.Fprintf(&b, "  … and %d more, the first began %s\n", more, when(r.runs[len(r.runs)-1].Started, now))
 	}
-	return fmt.Sprintf("%sRemove %s for good?", b.String(), counted(len(r.runs), "run"))
+	return b.String()
 }
 
 // confirm asks the person at the terminal; where nobody sits there, nobody says yes.

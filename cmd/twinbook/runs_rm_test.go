@@ -69,11 +69,12 @@ func TestRemoveRuns(t *testing.T) {
 
 func TestNothingIsRemovedUnasked(t *testing.T) {
 	j := journalOf(t, line{id: "01kq8w3xk0aaaa", workflow: "reboot", began: at("10:00:00"), status: engine.Succeeded})
-	a := &app{in: strings.NewReader("y\n"), out: io.Discard, err: io.Discard}
+	var said bytes.Buffer
+	a := &app{in: strings.NewReader("y\n"), out: io.Discard, err: &said}
 	err := a.removeRuns(t.Context(), j, []string{"aaaa"}, rmFlags{})
-	want := "  01kq8w3xk0aaaa  reboot  succeeded  began 2026-01-02 10:00\nRemove 1 run for good? Nobody can be asked here: --yes says so"
-	if err == nil || err.Error() != want {
-		t.Errorf("error %v, want %s", err, want)
+	const would, why = "  01kq8w3xk0aaaa  reboot  succeeded  began 2026-01-02 10:00\n", "Remove 1 run for good? Nobody can be asked here: --yes says so"
+	if err == nil || err.Error() != why || said.String() != would {
+		t.Errorf("said %q, error %v, want %q and %s", said.String(), err, would, why)
 	}
 	if _, err := j.Run(t.Context(), "01kq8w3xk0aaaa"); err != nil {
 		t.Errorf("it is gone: %v", err)

@@ -69,7 +69,10 @@ func (a *app) showRecord(ctx context.Context, j openJournal, s screen, r record,
 	}
 	p := &picture{
 		lines: lines{screen: s, out: a.out}, Traced: r.traced, now: now, state: stateOf(r.run), all: f.all, values: f.values,
-		sights: sightsByPlace(r.sights),
+		kept: "kept", sights: sightsByPlace(r.sights),
+	}
+	if !r.orphan {
+		p.kept = "kept from " + shortEnd(r.run.RetryOf)
 	}
 	p.device = clean(firstDevice(r.traced))
 	io.WriteString(a.out, p.draw())

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -177,6 +178,67 @@ func TestShowARunThatWaits(t *testing.T) {
 	golden(t, "left", drawnRun(t, j, run, 100, showFlags{}, at("10:20:00")))
 }
 
+// Who paused a run, let it go on and cancelled it is seen, and when and why; and so is what a call under way may have
+// done.
+func TestShowWhoAsked(t *testing.T) {
+	const source = `
+version: 1
+workflow: asked
+device: valve-1
+steps:
+  - { id: rest, sleep: 5s }
+  - { id: open, invokeMethod: { method: open }, timeout: 1m }
+  - { id: never, getTwin: {} }
+`
+	silent := func(ctx context.Context, c clock.Clock, _ engine.Command, _ func(string)) (any, error) {
+		return nil, clock.Sleep(ctx, c, time.Hour)
+	}
+	j, run := recorded(t, source, 14*time.Second, silent)
+	events, err := j.Events(t.Context(), run.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources, err := j.Sources(t.Context(), run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	happened := func(e engine.Event, clock string) {
+		e.Seq, e.Time = 0, at(clock)
+		if e.Kind != engine.StepDone && e.Kind != engine.RunEnded {
+			e.By = "anna@desk"
+		}
+		events = append(events, e)
+	}
+	show := func(name, clock string) {
+		slices.SortStableFunc(events, func(a, b engine.Event) int { return a.Time.Compare(b.Time) })
+		j := openJournal{Journal: journal.NewMemory(), command: new(app).command}
+		if err := j.Begin(t.Context(), journal.Beginning{Events: slices.Clone(events), Sources: sources}); err != nil {
+			t.Fatal(err)
+		}
+		line, err := j.Run(t.Context(), run.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line.Driver = ""
+		golden(t, name, drawnRun(t, j, line, 100, showFlags{}, at(clock)))
+	}
+	for i := range events {
+		events[i].Seq = 0
+	}
+	happened(engine.Event{Kind: engine.PauseRequested, Reason: "look first"}, "10:00:02")
+	happened(engine.Event{Kind: engine.ResumeRequested}, "10:00:04")
+	show("asked-left", "10:00:40")
+	happened(engine.Event{Kind: engine.CancelRequested}, "10:00:15")
+	failure := &engine.Error{Kind: engine.KindCancelled, Message: "no answer came", MaybeDone: true}
+	happened(engine.Event{Kind: engine.StepDone, At: "open#1", Error: failure}, "10:00:16")
+	p, err := compileStored(sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	happened(engine.Event{Kind: engine.RunEnded, End: engine.NewRun(p).Next(events...).End}, "10:00:16")
+	show("asked", "10:20:00")
+}
+
 const loopSource = `
 version: 1
 workflow: sweep
@@ -240,6 +302,17 @@ func TestShowARetry(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "retry", drawnRun(t, j, retry, 100, showFlags{}, at("10:30:30")))
+	if err := j.Remove(t.Context(), failed.ID); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "retry-orphan", drawnRun(t, j, retry, 100, showFlags{}, at("10:30:30")))
+	j, failed = recorded(t, rebootSource, time.Hour, rebooting(time.Hour))
+	if err := j.Begin(t.Context(), journal.Beginning{Events: append([]engine.Event{started}, kept...), Sources: sources}); err != nil {
+		t.Fatal(err)
+	}
+	if failed, err = j.Run(t.Context(), failed.ID); err != nil {
+		t.Fatal(err)
+	}
 	golden(t, "retried", drawnRun(t, j, failed, 100, showFlags{values: valuesNone}, at("11:00:00")))
 }
 

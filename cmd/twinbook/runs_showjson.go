@@ -17,9 +17,10 @@ type shownJSON struct {
 		Inputs   map[string]any `json:"inputs"`
 		Trigger  any            `json:"trigger,omitempty"`
 		Retries  []string       `json:"retries"`
-		Wishes   []wishJSON     `json:"wishes,omitempty"`   // that nobody has answered yet
+		Wishes   []requestJSON  `json:"wishes,omitempty"`   // that nobody has answered yet
 		Children map[string]int `json:"children,omitempty"` // by how they ended
 	} `json:"run"`
+	Requests  []requestJSON  `json:"requests"`
 	Deadline  time.Time      `json:"deadline,omitzero"` // of one that has not ended: when its own timeout ends it
 	Outputs   map[string]any `json:"outputs"`
 	Tolerated int            `json:"tolerated"`
@@ -29,8 +30,8 @@ type shownJSON struct {
 	Unread    string         `json:"unread,omitempty"` // why there are no steps
 }
 
-// wishJSON is what somebody asks of a run.
-type wishJSON struct {
+// requestJSON is what somebody asked of a run.
+type requestJSON struct {
 	Kind   engine.EventKind `json:"kind"`
 	Time   time.Time        `json:"time"`
 	By     string           `json:"by,omitempty"`
@@ -103,11 +104,11 @@ type partJSON struct {
 }
 
 func shown(r record) shownJSON {
-	s := shownJSON{Parts: []partJSON{}, Unread: r.unread}
+	s := shownJSON{Requests: []requestJSON{}, Parts: []partJSON{}, Unread: r.unread}
 	s.Run.listedJSON = listed(r.run)
-	s.Run.Inputs, s.Run.Trigger, s.Run.Retries = orNone(r.start.Inputs), r.start.Trigger, r.retries
+	s.Run.Inputs, s.Run.Trigger, s.Run.Retries = orNone(r.start.Inputs), r.start.Trigger, idsOf(r.retries)
 	for _, w := range r.wishes {
-		s.Run.Wishes = append(s.Run.Wishes, wishJSON{w.Kind, w.Time, w.By, w.Reason})
+		s.Run.Wishes = append(s.Run.Wishes, requestJSON{w.Kind, w.Time, w.By, w.Reason})
 	}
 	for status, n := range r.children {
 		if s.Run.Children == nil {
@@ -128,6 +129,9 @@ func shown(r record) shownJSON {
 	}
 	if r.traced.End == nil {
 		s.Deadline = r.traced.Deadline
+	}
+	for _, q := range r.requests() {
+		s.Requests = append(s.Requests, requestJSON(q))
 	}
 	sights := sightsByPlace(r.sights)
 	s.Parts = partsJSON(r.traced.Parts, sights)

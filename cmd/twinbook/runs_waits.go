@@ -18,7 +18,7 @@ func (p *picture) underWay(s *engine.TracedStep) string {
 	case p.End != nil:
 		return "was not brought to its end"
 	case s.Waits == engine.WaitsAnswer && p.state == runLeft:
-		return "was under way when its process ended"
+		return "was under way when its process went silent"
 	case s.Waits == engine.WaitsAnswer:
 		return "waits"
 	case len(soFar(s.Parts)) > 0:
@@ -29,10 +29,25 @@ func (p *picture) underWay(s *engine.TracedStep) string {
 	return ""
 }
 
+// lostCall says whether a step waits for an answer that will not come, since its process is gone, and is not asked
+// for again: it must not happen twice.
+func (p *picture) lostCall(s *engine.TracedStep) bool {
+	if s.Waits != engine.WaitsAnswer || p.state != runLeft || len(s.Attempts) == 0 {
+		return false
+	}
+	last := s.Attempts[len(s.Attempts)-1]
+	return !last.MayRepeat() && !last.Sent.IsZero()
+}
+
 // waits draws what a step that has not ended waits for, and how long at most.
 func (p *picture) waits(s *engine.TracedStep, depth int) {
 	switch s.Waits {
 	case engine.WaitsAnswer:
+		if p.lostCall(s) {
+			sent := whenExactly(s.Attempts[len(s.Attempts)-1].Sent, p.now)
+			p.free(depth, "", "sent "+sent+", so it may have happened; it ends as interrupted when the run goes on", yellow)
+			return
+		}
 		p.sees(s, depth)
 	case engine.WaitsRetry:
 		p.until(depth, fmt.Sprintf("attempt %d at ", len(s.Retries)+1), s.Due)

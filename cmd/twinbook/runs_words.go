@@ -45,9 +45,6 @@ func stateWords(r journal.Run, now time.Time) (string, style) {
 	case runPaused:
 		return "paused", yellow
 	default:
-		if r.Retry != "" {
-			return clean(string(state)) + ", retried as " + shortEnd(r.Retry), statusStyle(r.Status)
-		}
 		return clean(string(state)), statusStyle(r.Status)
 	}
 }
@@ -104,8 +101,32 @@ func when(t, now time.Time) string {
 	return t.Format("2006-01-02 15:04")
 }
 
+// shortWhen is when in five columns, as far as it goes: the hour of today, else the day of a year, else the year.
+func shortWhen(t, now time.Time) string {
+	t = t.In(now.Location())
+	switch {
+	case t.Format(time.DateOnly) == now.Format(time.DateOnly):
+		return t.Format("15:04")
+	case now.Sub(t) < 300*24*time.Hour:
+		return t.Format("01-02")
+	}
+	return t.Format("2006")
+}
+
 // whenExactly is when with seconds.
-func whenExactly(t, now time.Time) string { return when(t, now) + t.Format(":05") }
+func whenExactly(t, now time.Time) string { return when(t, now) + t.In(now.Location()).Format(":05") }
+
+// toTheMillisecond is how the lines of a log have their times.
+const toTheMillisecond = "15:04:05.000"
+
+// clockTime is a time in this machine's time zone, by its layout on now's day, else with its day.
+func clockTime(t, now time.Time, layout string) string {
+	t, now = t.Local(), now.Local()
+	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
+		return t.Format(layout)
+	}
+	return whenExactly(t, now)
+}
 
 // shortestID is how much of an id is shown at least.
 const shortestID = 5

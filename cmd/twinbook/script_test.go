@@ -45,6 +45,9 @@ func TestMain(m *testing.M) {
 //	run-id VAR FILE           set VAR to the last id of a run in a file
 //	own-device ID ANSWER      connect a device of one's own that answers methods with ANSWER
 //	echo-server FILE…         start a web server that answers with what it was sent, and write its address for ECHO in files
+//	zone HOURS                be so far east of UTC from now on
+//	in-zone FILE RE           check that RE's group finds the present time there, as HH:MM
+//	same-times FILE FILE      check that a document of run and one of show have the same beginning and end
 //	until RE ARG…             run twinbook again and again until its out meets RE
 //	normal FILE               replace ids, times and durations, which differ from run to run
 //	normal-runs FILE          the same in what runs prints for people, and spaces between columns
@@ -66,6 +69,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": cmdExits, "signal": cmdSignal, "simulate": cmdSimulate, "begin": cmdBegin, "seen": cmdSeen, "await": cmdAwait, "kill9": cmdKill9, "run-id": cmdRunID,
 			"own-device": cmdOwnDevice, "echo-server": cmdEchoServer, "normal": cmdNormal, "normal-runs": cmdNormalRuns, "until": cmdUntil,
+			"zone": cmdZone, "in-zone": cmdInZone, "same-times": cmdSameTimes,
 		},
 	})
 }
@@ -91,7 +95,7 @@ func twinbook(ts *testscript.TestScript, args ...string) *exec.Cmd {
 	ts.Check(err)
 	c := exec.Command(path, args...)
 	c.Dir = ts.MkAbs(".")
-	for _, name := range []string{"HOME", "PATH", "IOTHUB_CONNECTION_STRING", "TWINBOOK_CA", "TWINBOOK_HUB", "TWINBOOK_CONFIG", "TWINBOOK_OUTPUT", "TWINBOOK_JOURNAL", "XDG_STATE_HOME", "API_TOKEN", "GORACE"} {
+	for _, name := range []string{"HOME", "PATH", "IOTHUB_CONNECTION_STRING", "TWINBOOK_CA", "TWINBOOK_HUB", "TWINBOOK_CONFIG", "TWINBOOK_OUTPUT", "TWINBOOK_JOURNAL", "XDG_STATE_HOME", "API_TOKEN", "GORACE", "TZ"} {
 		if value := ts.Getenv(name); value != "" {
 			c.Env = append(c.Env, name+"="+value)
 		}

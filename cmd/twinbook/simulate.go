@@ -127,5 +127,5 @@ func (l *deviceLog) line(n device.LogLine) {
 		fmt.Fprintln(l.app.out, jsonLine(map[string]any{"type": "log", "time": n.Time, "device": n.Device, "level": n.Level, "message": n.Text}))
 		return
 	}
-	fmt.Fprintf(l.app.err, "%s %-5s %s: %s\n", n.Time.UTC().Format("15:04:05.000"), n.Level, clean(n.Device), clean(n.Text))
+	fmt.Fprintf(l.app.err, "%s %-5s %s: %s\n", n.Time.Local().Format(toTheMillisecond), n.Level, clean(n.Device), clean(n.Text))
 }

@@ -24,7 +24,8 @@ type underWay struct {
 	title  string
 	device string
 	since  time.Time
-	why    string // what it waits for; empty: nothing worth telling
+	why    string    // what it waits for; empty: nothing worth telling
+	due    time.Time // of one that waits for a time: until when
 	ended  bool
 	headed bool // a line above its inner steps names it
 }
@@ -40,7 +41,7 @@ func (t *tracker) take(u runner.Update) {
 		t.note(u.Note)
 	case u.Progress != nil:
 		if s := t.active[u.Progress.At.Step()]; s != nil {
-			s.why = clean(u.Progress.Text)
+			s.due, s.why = time.Time{}, clean(u.Progress.Text)
 		}
 	}
 }
@@ -57,11 +58,11 @@ func (t *tracker) note(n *engine.Note) {
 		t.order = append(t.order, s)
 	case engine.NoteStepWaits:
 		if s != nil {
-			s.why = "until " + n.Due.Local().Format("15:04:05")
+			s.due, s.why = n.Due, "until "+clockTime(n.Due, n.Time, time.TimeOnly)
 		}
 	case engine.NoteStepRetry:
 		if s != nil {
-			s.why = "again at " + n.Due.Local().Format("15:04:05") + ", after: " + clean(n.Error.Message)
+			s.due, s.why = n.Due, "again at "+clockTime(n.Due, n.Time, time.TimeOnly)+", after: "+clean(n.Error.Message)
 		}
 	case engine.NoteItemStarted:
 		t.labels[n.At] = itemLabel(n.Value, n.At)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/twinbook/twinbook/engine/journal"
 )
@@ -82,5 +83,5 @@ func orphanText(run journal.Run) string {
 	if run.Device != "" {
 		text += " on " + clean(run.Device)
 	}
-	return text + leftWords(run) + ", began " + run.Started.Format(timeLayout)
+	return text + leftWords(run) + ", began " + whenExactly(run.Started, time.Now())
 }

@@ -131,6 +131,14 @@ func items(results []any) string {
 	return fmt.Sprintf("%d of %s", ok, counted(len(results), "item"))
 }
 
+// cancelledText says of a step that was cancelled whether it may have done something all the same.
+func cancelledText(e *engine.Error) string {
+	if e != nil && e.MaybeDone {
+		return "cancelled under way, so it may have happened"
+	}
+	return "cancelled"
+}
+
 // itemLabel names an item of a loop: a text as it is, an object by its id, everything else by its place.
 func itemLabel(item any, at engine.Address) string {
 	switch item := item.(type) {
