@@ -1,12 +1,14 @@
 package runner
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/internal/clock"
 )
 
 // wish asks through the journal, as another process does.
@@ -175,5 +177,36 @@ func TestACancelOfNobodyIsNotRemembered(t *testing.T) {
 		h.Cancel("late")
 		h.Pause("late")
 		y.ends(h, engine.Succeeded)
+	})
+}
+
+// TestTimeDoesNotRunBack has a wish come before its run goes on, and the run end: what is told of it has times in order,
+// and the end has that of the journal.
+func TestTimeDoesNotRunBack(t *testing.T) {
+	p := program(do("a", once))
+	j := leftBehind(t, p, nil, []string{"r1"})
+	virtual(t, start.Add(time.Minute), func(ctx context.Context, c *clock.Loop) {
+		var told []Update
+		r := New(Config{
+			Clock: c, Journal: j, Do: world{}.do, Program: always(p),
+			Observe: func(u Update) { told = append(told, u); clock.Sleep(ctx, c, time.Millisecond) },
+		})
+		r.hear(journal.Request{ID: 7, Run: "r1", Kind: engine.CancelRequested, By: "ann@desk"})
+		clock.Sleep(ctx, c, 3*time.Second)
+		h, err := r.Resume(ctx, "r1")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		h.Wait(ctx)
+		for i := 1; i < len(told); i++ {
+			if told[i].Time.Before(told[i-1].Time) {
+				t.Errorf("%+v is told after %+v", told[i], told[i-1])
+			}
+		}
+		events := eventsOf(t, j, "r1")
+		if last := told[len(told)-1]; last.End == nil || !last.Time.Equal(events[len(events)-1].Time) {
+			t.Errorf("the end is told at %v, and kept at %v", last.Time, events[len(events)-1].Time)
+		}
 	})
 }
