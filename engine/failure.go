@@ -81,6 +81,13 @@ func (e *Error) with(role Role, others ...*Error) *Error {
 	return &joined
 }
 
+// of is e as the failure of a branch or an item.
+func (e *Error) of(who string) *Error {
+	named := *e
+	named.Message = who + ": " + e.Message
+	return &named
+}
+
 // alone is e without what stands beside it.
 func (e *Error) alone(role Role) *Error {
 	alone := *e

@@ -26,13 +26,13 @@ func (s *sum) add(res result, who func() string) {
 	case res.end != nil && s.end == nil:
 		s.end = &res
 	case res.status == Failed && !res.tolerated && s.failed == nil:
-		e := *res.err
-		e.Message = who() + ": " + e.Message
-		s.failed = &e
+		s.failed = res.err.of(who())
 	case res.status == Cancelled && s.cut != nil && s.cutErr == nil:
 		s.cutErr = res.err
-	case res.status == Cancelled || res.status == Failed && !res.tolerated && res.err.MaybeDone:
+	case res.status == Cancelled:
 		s.leftBehind(res.err)
+	case res.status == Failed && !res.tolerated && res.err.MaybeDone:
+		s.leftBehind(res.err.of(who()))
 	}
 }
 

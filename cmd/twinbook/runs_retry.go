@@ -152,10 +152,9 @@ func (k control) retraced(ctx context.Context, run journal.Run, again []string) 
 func (k control) showDoubts(run journal.Run, doubts []engine.Doubt, again []string) {
 	l := lines{screen: k.screenOf(k.err, k.errScreen)}
 	l.write(fmt.Sprintf("run %s is not tried again, and nothing was touched: %s must not happen twice, and may have happened.\n\n", run.ID, counted(len(doubts), "step")))
-	now := time.Now()
 	for _, d := range doubts {
 		l.write(l.paint(red, clean(d.Title)) + l.paint(dim, clean(doubtPlace(d))) + "\n")
-		l.write("  " + l.paint(yellow, "known:") + " " + clean(d.Known(whenExactly(d.Sent, now))) + "\n")
+		l.write("  " + l.paint(yellow, "known:") + " " + clean(d.Known(d.Sent.Local().Format("15:04:05 on 2006-01-02"))) + "\n")
 		if d.Allowed {
 			l.write("  its retry: on: allows to repeat it within one run; a new run does so only with --again\n")
 		}
