@@ -109,7 +109,7 @@ func (l *lines) ended(t *tracker, n *engine.Note) string {
 			mark, text, st = l.paint(yellow, "!"), "tolerated: "+text, yellow
 		}
 	case engine.Cancelled:
-		text, st = cancelledText(n.Error), yellow
+		text, st = cancelledText(n.Step, n.Error), yellow
 	}
 	if n.Step.Action == "log" && n.Status == engine.Succeeded {
 		return "" // its message was shown

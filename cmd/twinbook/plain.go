@@ -103,7 +103,7 @@ func (p *plainReporter) ended(n *engine.Note, title string) {
 			word = "tolerated"
 		}
 	case engine.Cancelled:
-		if text = cancelledText(n.Error); text == word {
+		if text = cancelledText(n.Step, n.Error); text == word {
 			text = ""
 		}
 	}

@@ -203,7 +203,7 @@ func (p *picture) head(s *engine.TracedStep, a around) drawn {
 			l.mark, l.text, l.style = p.paint(yellow, "!"), "tolerated: "+l.text, yellow
 		}
 	case engine.Cancelled:
-		l.text, l.style = cancelledText(s.Error), yellow
+		l.text, l.style = cancelledText(s.Step, s.Error), yellow
 	case engine.Succeeded:
 		if s.Step.Do == nil || p.values == valuesNone {
 			l.text = gave(s.Step, s.Value)

@@ -131,9 +131,10 @@ func items(results []any) string {
 	return fmt.Sprintf("%d of %s", ok, counted(len(results), "item"))
 }
 
-// cancelledText says of a step that was cancelled whether it may have done something all the same.
-func cancelledText(e *engine.Error) string {
-	if e != nil && e.MaybeDone {
+// cancelledText says of a step that was cancelled whether it may have done something all the same. A block has its error
+// from the step inside it.
+func cancelledText(s *engine.Step, e *engine.Error) string {
+	if s.Do != nil && e != nil && e.Unsure() {
 		return "cancelled under way, so it may have happened"
 	}
 	return "cancelled"
