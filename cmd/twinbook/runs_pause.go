@@ -19,7 +19,7 @@ func (a *app) runsPause(f *runsFlags) *cobra.Command {
 		Use:   "pause RUN…",
 		Short: "Hold runs before their next step",
 		Long: "Asks the process that drives a run to begin no further step of it; what is under way goes on, and time goes on.\n" +
-			"Waits until it has been heard. " + "A run that no process drives is paused when one goes on with it.\n\n" +
+			"Waits until it has been heard. A run that no process drives is paused when one goes on with it.\n\n" +
 			"Exit codes: 0 the runs are paused, or will be; 1 one has ended already, or was not heard in time; 2 a run, flag or\n" +
 			"configuration is wrong.",
 		Args:              func(c *cobra.Command, args []string) error { return namesRuns(c, args, false) },

@@ -113,8 +113,8 @@ func (j *job) do(ctx context.Context) (value any, failure *engine.Error) {
 	return value, failure
 }
 
-// caught calls f, and says where and how it panicked, if it did. It has the only recover of the program: a step that
-// panics fails its run, and no other.
+// caught calls f, and says where and how it panicked, if it did: a step that panics fails its run, and no other. What a
+// step does in callbacks of its own, where others call it, it has to catch itself.
 func caught(f func()) (panicked string) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
@@ -65,10 +66,5 @@ func (e lost) Unwrap() error { return e.err }
 
 // asks says whether somebody waits to see a request kept.
 func asks(events []engine.Event) bool {
-	for _, e := range events {
-		if isRequest(e.Kind) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(events, func(e engine.Event) bool { return isRequest(e.Kind) })
 }

@@ -10,9 +10,8 @@ import (
 )
 
 // Resume goes on with a run from its journal, with the program it was started with, made from the
-// sources that the journal keeps. Attempts that
-// were under way are made again, but for effects that must not happen twice: those end as
-// interrupted. Timers wait for what is left. What was observed before is not observed again. A run
+// sources that the journal keeps. Attempts that were under way are made again, but for effects that must not happen
+// twice: those end as interrupted. Timers wait for what is left. What was observed before is not observed again. A run
 // that has ended is not touched; its Handle knows the outcome. An error that is journal.ErrDriven: another
 // process that lives drives the run.
 func (r *Runner) Resume(ctx context.Context, run string) (*Handle, error) {
