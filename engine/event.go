@@ -16,6 +16,7 @@ type Event struct {
 	Error  *Error         `json:"error,omitempty"`  // StepDone: it failed; RunEnded
 	Device string         `json:"device,omitempty"` // StepStarted, and a StepDone that is Kept: the device in scope
 	Reason string         `json:"reason,omitempty"` // of a request: why
+	Signal *Signal        `json:"signal,omitempty"` // SignalReceived
 	End    *Outcome       `json:"end,omitempty"`    // RunEnded
 
 	Request int64  `json:"request,omitempty"` // of a request that came through the journal: its number there
@@ -37,6 +38,8 @@ const (
 	CancelRequested EventKind = "cancelRequested"
 	PauseRequested  EventKind = "pauseRequested"  // nothing further begins; see plan_pause.go
 	ResumeRequested EventKind = "resumeRequested" // what a pause held begins
+	RunAdmitted     EventKind = "runAdmitted"     // the turn of a run that was queued has come: it begins now
+	SignalReceived  EventKind = "signalReceived"  // a signal for waitForSignal, or an answer to an approve
 	RunEnded        EventKind = "runEnded"
 )
 
@@ -49,11 +52,22 @@ type RunStart struct {
 	Inputs   map[string]any `json:"inputs"`
 	Hub      string         `json:"hub"`
 	Trigger  any            `json:"trigger,omitempty"`
+	By       string         `json:"by,omitempty"`      // who asked for it; empty: nobody knows
+	Queued   bool           `json:"queued,omitempty"`  // it begins with RunAdmitted, since others hold the slots it needs
 	RetryOf  string         `json:"retryOf,omitempty"` // the run of which this one does again what failed; its inputs and sources are the same
 	Parent   string         `json:"parent,omitempty"`  // the run that this one is a part of, such as a rollout
 	Key      string         `json:"key,omitempty"`     // which part of it, such as a device's id; empty without Parent
 
 	Hosts map[string]string `json:"hosts,omitempty"` // where the hubs were that it may touch, by their names
+}
+
+// A Signal is what somebody tells a run.
+type Signal struct {
+	// Name is what a waitForSignal waits for. Empty: it is the answer to the approve at the event's At.
+	Name     string   `json:"name,omitempty"`
+	Payload  any      `json:"payload,omitempty"`
+	Approved bool     `json:"approved,omitempty"` // of an answer: yes; otherwise no
+	Roles    []string `json:"roles,omitempty"`    // of who sent it, as an approve asks for them
 }
 
 // An Outcome is how a run ended.

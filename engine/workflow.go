@@ -20,6 +20,10 @@ type Workflow struct {
 	Catch       *Catch
 	Finally     *Finally
 	Outputs     []Named[*Value]
+
+	Schedules   []*Schedule
+	Triggers    []*Trigger
+	Concurrency *Concurrency // nil: as many runs at the same time as there are
 }
 
 // Named is an entry of a mapping, in the order of the file.

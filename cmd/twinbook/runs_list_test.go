@@ -35,7 +35,7 @@ func journalOf(t *testing.T, runs ...line) openJournal {
 		if r.status != "" {
 			events = append(events, engine.Event{Time: r.began.Add(r.took), Kind: engine.RunEnded, End: &engine.Outcome{Status: r.status}})
 		}
-		if err := j.Begin(t.Context(), journal.Beginning{Events: events, Standing: r.standing}); err != nil {
+		if _, err := j.Begin(t.Context(), journal.Beginning{Events: events, Standing: r.standing}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -205,7 +205,7 @@ func TestEachRunReadsAllPages(t *testing.T) {
 	j := journal.NewMemory()
 	for i := range 2*pageOfRuns + 1 {
 		start := &engine.RunStart{ID: fmt.Sprintf("%014d", i)}
-		if err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{{Time: at("10:00:00"), Kind: engine.RunStarted, Start: start}}}); err != nil {
+		if _, err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{{Time: at("10:00:00"), Kind: engine.RunStarted, Start: start}}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -212,7 +212,7 @@ steps:
 	show := func(name, clock string) {
 		slices.SortStableFunc(events, func(a, b engine.Event) int { return a.Time.Compare(b.Time) })
 		j := openJournal{Journal: journal.NewMemory(), command: new(app).command}
-		if err := j.Begin(t.Context(), journal.Beginning{Events: slices.Clone(events), Sources: sources}); err != nil {
+		if _, err := j.Begin(t.Context(), journal.Beginning{Events: slices.Clone(events), Sources: sources}); err != nil {
 			t.Fatal(err)
 		}
 		line, err := j.Run(t.Context(), run.ID)
@@ -292,7 +292,7 @@ func TestShowARetry(t *testing.T) {
 	started := engine.Event{Seq: 1, Time: at("10:30:00"), Kind: engine.RunStarted, Start: &start}
 	kept, _, err := engine.Retrace(p, started, events, nil)
 	if err == nil {
-		err = j.Begin(t.Context(), journal.Beginning{Events: append([]engine.Event{started}, kept...), Sources: sources})
+		_, err = j.Begin(t.Context(), journal.Beginning{Events: append([]engine.Event{started}, kept...), Sources: sources})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -307,7 +307,7 @@ func TestShowARetry(t *testing.T) {
 	}
 	golden(t, "retry-orphan", drawnRun(t, j, retry, 100, showFlags{}, at("10:30:30")))
 	j, failed = recorded(t, rebootSource, time.Hour, rebooting(time.Hour))
-	if err := j.Begin(t.Context(), journal.Beginning{Events: append([]engine.Event{started}, kept...), Sources: sources}); err != nil {
+	if _, err := j.Begin(t.Context(), journal.Beginning{Events: append([]engine.Event{started}, kept...), Sources: sources}); err != nil {
 		t.Fatal(err)
 	}
 	if failed, err = j.Run(t.Context(), failed.ID); err != nil {
@@ -390,7 +390,7 @@ func TestShowOfWhatIsNotKnown(t *testing.T) {
 		"unread-event": beginning("version: 1\nworkflow: w\nsteps: [ { sleep: 1h } ]\n", engine.Event{Time: at("10:00:01"), Kind: "stepDelegated", At: "sleep@1"}),
 	} {
 		j := openJournal{Journal: journal.NewMemory(), command: new(app).command}
-		if err := j.Begin(t.Context(), b); err != nil {
+		if _, err := j.Begin(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 		run, err := j.Run(t.Context(), "0123456789abcd")

@@ -39,18 +39,18 @@ func markOf(r Run) [32]byte {
 	return sha256.Sum256(fmt.Appendf(nil, "%q", []string{r.Program, r.Workflow, r.File, r.Hash, r.Hub}))
 }
 
-func (s *SQLite) Begin(ctx context.Context, b Beginning) error {
+func (s *SQLite) Begin(ctx context.Context, b Beginning) (queued bool, err error) {
 	task, err := newBeginning(b)
 	if err == nil {
 		err = s.write(ctx, task)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	for i := range b.Events {
 		b.Events[i].Seq = int64(i) + 1
 	}
-	return nil
+	return false, nil
 }
 
 // there says whether a run is there that others are to be a part of.

@@ -108,7 +108,7 @@ func begin(t testing.TB, j journal.Journal, id string, s journal.Standing) {
 		{Time: time.Now(), Kind: engine.StepStarted, At: "wait#1", Params: map[string]any{"until": "twin.reported.version == '2'"}, Device: "dev-7"},
 	}
 	source := journal.Source{File: "reboot.yaml", Text: []byte("version: 1\nworkflow: reboot\n")}
-	if err := j.Begin(context.Background(), journal.Beginning{Events: events, Sources: []journal.Source{source}, Standing: s}); err != nil {
+	if _, err := j.Begin(context.Background(), journal.Beginning{Events: events, Sources: []journal.Source{source}, Standing: s}); err != nil {
 		t.Error(err)
 	}
 }

@@ -124,7 +124,7 @@ func TestNoLock(t *testing.T) {
 	file := filepath.Join(t.TempDir(), name)
 	j := open(t, file, journal.Options{})
 	start := engine.Event{Time: time.Now(), Kind: engine.RunStarted, Start: &engine.RunStart{ID: "r1"}}
-	err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{start}})
+	_, err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{start}})
 	wantWords(t, err, "journal "+file, "lock beside it", "choose another file")
 }
 
@@ -339,7 +339,8 @@ func TestCallersMistakes(t *testing.T) {
 	j := open(t, filepath.Join(t.TempDir(), "journal.db"), journal.Options{})
 	begin(t, j, "r1", journal.Standing{})
 	early := engine.Event{Time: time.Date(1000, 1, 1, 0, 0, 0, 0, time.UTC), Kind: engine.RunStarted, Start: &engine.RunStart{ID: "r2"}}
-	wantWords(t, j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{early}}), "run r2", "the clock of this machine may be wrong")
+	_, err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{early}})
+	wantWords(t, err, "run r2", "the clock of this machine may be wrong")
 	bad := []engine.Event{{Kind: engine.StepDone, At: "a#1", Value: func() {}}}
 	wantWords(t, j.Append(t.Context(), "r1", bad, journal.Standing{}), "run r1", "stepDone", "a#1")
 	j.Close()
@@ -347,7 +348,7 @@ func TestCallersMistakes(t *testing.T) {
 	defer cancel()
 	wantWords(t, j.Append(ctx, "r1", done("a"), journal.Standing{}), "closed")
 	wantWords(t, j.AppendLater("r1", done("a"), journal.Standing{}), "closed")
-	_, err := j.Events(ctx, "r1", 0)
+	_, err = j.Events(ctx, "r1", 0)
 	wantWords(t, err, "closed")
 }
 

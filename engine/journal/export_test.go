@@ -31,7 +31,7 @@ func someRuns(t *testing.T, j *journal.SQLite) {
 			start.Parent, start.Key = "r2", "dev-1"
 		}
 		first := engine.Event{Time: at.Add(time.Duration(i)), Kind: engine.RunStarted, Start: start}
-		if err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{first}, Sources: sources[:i%4]}); err != nil {
+		if _, err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{first}, Sources: sources[:i%4]}); err != nil {
 			t.Fatal(err)
 		}
 		for k := range i * 150 {

@@ -35,7 +35,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	defer j.Close()
 	for _, id := range []string{"r1", "r2"} {
-		if err := j.Begin(t.Context(), testRun(id)); err != nil {
+		if _, err := j.Begin(t.Context(), testRun(id)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -112,7 +112,7 @@ func TestOneBadTaskSpoilsNoOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if err := j.Begin(t.Context(), testRun("r1")); err != nil {
+	if _, err := j.Begin(t.Context(), testRun("r1")); err != nil {
 		t.Fatal(err)
 	}
 	tasks := []task{breaking{}}
@@ -216,7 +216,7 @@ func TestClosedInTheMiddle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Begin(t.Context(), testRun("r1")); err != nil {
+	if _, err := j.Begin(t.Context(), testRun("r1")); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 50 {

@@ -27,8 +27,14 @@ type Journal interface {
 	// Begin keeps a new run, which this process drives from now on, in one commit. ErrExists: the id is taken. A
 	// *RetriedError: the run that it tries again has been tried again already; two retries would both do what
 	// failed, and neither know of the other.
-	// ErrNotFound: it is to be a part of a run that is not there.
-	Begin(ctx context.Context, b Beginning) error
+	// ErrNotFound: it is to be a part of a run that is not there. *TakenError: one of its marks is taken. *FullError: one
+	// of its slots is, and the run does not want to wait.
+	//
+	// queued: a slot is taken, and the run waits for its turn. Then only RunStarted, with Start.Queued, and what was
+	// Kept of b.Events is in the journal, and its Standing is Queued and Parked. It holds the slots before that one. When it has got all of
+	// them, a Request of kind RunAdmitted comes to who drives it, which an event with its number answers. The slots are free again
+	// in the commit that holds RunEnded.
+	Begin(ctx context.Context, b Beginning) (queued bool, err error)
 
 	// Append numbers events in place, from the run's last number on, and keeps all of them or, with
 	// an error, none; it returns when they are on disk, and with them, or without any, all that AppendLater
@@ -96,6 +102,10 @@ type Beginning struct {
 	Events   []engine.Event
 	Sources  []Source // the workflow and the files it calls
 	Standing Standing
+
+	Marks []Mark        // set in the same commit, so that what stands for the same is not begun twice
+	Fire  *Fire         // of a run that a schedule begins
+	Slots []engine.Slot // in the order in which it takes them
 }
 
 // A Standing is what a run is about after its latest events. It is kept beside it, so that the runs whose
@@ -105,6 +115,9 @@ type Standing struct {
 	Wake   time.Time // of a parked run: when the first of its times is up; zero: never
 	Alert  bool      // of a parked run: it waits for something outside as well
 	Paused bool      // somebody has asked for no further step to begin
+
+	Queued   bool // it has not begun: it waits for a slot
+	Approval bool // an approve of it waits for somebody's answer
 }
 
 // A Sight is what a waiting step sees.
@@ -118,7 +131,9 @@ type Sight struct {
 type Request struct {
 	ID     int64 // given by the journal
 	Run    string
-	Kind   engine.EventKind // CancelRequested, PauseRequested or ResumeRequested
+	Kind   engine.EventKind // CancelRequested, PauseRequested, ResumeRequested, SignalReceived; the journal's own is RunAdmitted
+	At     engine.Address   // of the answer to an approve: which one
+	Signal *engine.Signal   // of SignalReceived
 	Reason string
 	By     string // who asked
 	Time   time.Time
@@ -133,6 +148,8 @@ type Filter struct {
 	Since      time.Time       // started then or later
 	RetryOf    string          // tried this run again
 	Parent     string          // is a child of this run
+	Queued     bool            // waits for a slot
+	Approval   bool            // waits for somebody's approval
 	After      string          // the id of the last run of the page before
 	Limit      int             // 0: all
 }

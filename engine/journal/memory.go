@@ -28,24 +28,24 @@ func NewMemory() *Memory {
 	return &Memory{runs: map[string]*memoryRun{}, retries: map[string]string{}, texts: map[string]string{}, ears: map[*func(Request)]bool{}}
 }
 
-func (m *Memory) Begin(ctx context.Context, b Beginning) error {
+func (m *Memory) Begin(ctx context.Context, b Beginning) (queued bool, err error) {
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return false, context.Cause(ctx)
 	}
 	line, err := NewRun(b)
 	if err != nil {
-		return err
+		return false, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.runs[line.ID] != nil {
-		return fmt.Errorf("run %s: %w", line.ID, ErrExists)
+		return false, fmt.Errorf("run %s: %w", line.ID, ErrExists)
 	}
 	if retry := m.retries[line.RetryOf]; retry != "" {
-		return &RetriedError{Run: line.RetryOf, Retry: retry}
+		return false, &RetriedError{Run: line.RetryOf, Retry: retry}
 	}
 	if line.Parent != "" && m.runs[line.Parent] == nil {
-		return fmt.Errorf("run %s: %w", line.ID, noParent(line.Parent))
+		return false, fmt.Errorf("run %s: %w", line.ID, noParent(line.Parent))
 	}
 	line.Driver, line.Standing = memoryDriver, b.Standing
 	run := &memoryRun{
@@ -67,7 +67,7 @@ func (m *Memory) Begin(ctx context.Context, b Beginning) error {
 	})
 	m.order = slices.Insert(m.order, at, run)
 	m.settle(run)
-	return nil
+	return false, nil
 }
 
 const memoryDriver = "this process"

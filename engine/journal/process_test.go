@@ -307,7 +307,7 @@ func stop(t *testing.T, p *process, j *journal.SQLite) {
 		if err := p.Process.Signal(syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
-		if err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{{Time: time.Now(), Kind: engine.RunStarted,
+		if _, err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{{Time: time.Now(), Kind: engine.RunStarted,
 			Start: &engine.RunStart{ID: journal.NewID(time.Now())}}}}); err == nil {
 			return
 		}

@@ -20,7 +20,7 @@ func aged(t *testing.T, j *SQLite, id, parent string, hours int, open bool) {
 	t.Helper()
 	at := time.Now().Add(-time.Duration(hours) * time.Hour)
 	start := engine.Event{Time: at, Kind: engine.RunStarted, Start: &engine.RunStart{ID: id, Parent: parent, Workflow: id}}
-	err := j.Begin(t.Context(), Beginning{Events: []engine.Event{start}, Sources: []Source{{File: "f", Text: []byte(id)}, {File: "g", Text: []byte("shared")}}})
+	_, err := j.Begin(t.Context(), Beginning{Events: []engine.Event{start}, Sources: []Source{{File: "f", Text: []byte(id)}, {File: "g", Text: []byte("shared")}}})
 	for k := range 5 {
 		if err == nil {
 			err = j.Append(t.Context(), id, []engine.Event{{Time: at, Kind: engine.StepStarted, At: "a#1", Device: fmt.Sprint("dev-", k)}}, Standing{})
@@ -121,7 +121,7 @@ func TestRemovingLongRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if err := j.Begin(t.Context(), testRun("long")); err != nil {
+	if _, err := j.Begin(t.Context(), testRun("long")); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 * slice {
@@ -139,7 +139,7 @@ func TestRemovingLongRuns(t *testing.T) {
 	if _, err := j.Events(t.Context(), "long", 0); !errors.Is(err, ErrNotFound) {
 		t.Errorf("%v, want ErrNotFound", err)
 	}
-	if err := j.Begin(t.Context(), testRun("long")); err != nil { // and its key is not used for another one meanwhile
+	if _, err := j.Begin(t.Context(), testRun("long")); err != nil { // and its key is not used for another one meanwhile
 		t.Fatal(err)
 	}
 	j.sweep(t.Context())

@@ -58,7 +58,7 @@ func writeVersion(t *testing.T, file string) {
 			{Time: versionTime.Add(time.Duration(i)), Kind: engine.RunStarted, Start: start},
 			{Time: versionTime, Kind: engine.StepStarted, At: "a#1", Device: "dev-1", Params: map[string]any{"method": "reboot"}},
 		}
-		if err := j.Begin(t.Context(), journal.Beginning{Events: events, Sources: sources}); err != nil {
+		if _, err := j.Begin(t.Context(), journal.Beginning{Events: events, Sources: sources}); err != nil {
 			t.Fatal(err)
 		}
 	}

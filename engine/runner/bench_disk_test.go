@@ -195,7 +195,7 @@ type counted struct {
 	commits int
 }
 
-func (j *counted) Begin(ctx context.Context, b journal.Beginning) error {
+func (j *counted) Begin(ctx context.Context, b journal.Beginning) (bool, error) {
 	j.commits++
 	return j.Journal.Begin(ctx, b)
 }

@@ -20,7 +20,7 @@ const manyParked = 100_000
 // blank is a journal that keeps nothing, so that what a runner holds can be weighed.
 type blank struct{ journal.Journal }
 
-func (blank) Begin(context.Context, journal.Beginning) error { return nil }
+func (blank) Begin(context.Context, journal.Beginning) (bool, error) { return false, nil }
 
 func (blank) Listen(func(journal.Request)) func() { return func() {} }
 

@@ -57,7 +57,7 @@ func resumeAfterEveryEventHasTheSameOutcome(t *testing.T, park bool) {
 		for cut := 1; cut <= len(whole); cut++ {
 			cuts++
 			j := journal.NewMemory()
-			if err := j.Begin(t.Context(), beginning(whole[0], sources(p))); err != nil {
+			if _, err := j.Begin(t.Context(), beginning(whole[0], sources(p))); err != nil {
 				t.Fatal(err)
 			}
 			if err := j.Append(t.Context(), "r1", slices.Clone(whole[1:cut]), journal.Standing{}); err != nil {
@@ -240,7 +240,7 @@ func resumed(t *testing.T, at time.Time, p *engine.Program, w world, events ...e
 	t.Helper()
 	j := journal.NewMemory()
 	first := engine.Event{Time: start, Kind: engine.RunStarted, Start: &engine.RunStart{ID: "r1", File: "test.yaml", Hash: "abc", Inputs: map[string]any{}}}
-	if err := j.Begin(t.Context(), beginning(first, sources(p))); err != nil {
+	if _, err := j.Begin(t.Context(), beginning(first, sources(p))); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Append(t.Context(), "r1", events, journal.Standing{}); err != nil {
@@ -337,7 +337,7 @@ func TestResumeRefuses(t *testing.T) {
 		t.Errorf("unknown run: %v", err)
 	}
 	first := engine.Event{Time: start, Kind: engine.RunStarted, Start: &engine.RunStart{ID: "r1"}}
-	if err := j.Begin(t.Context(), beginning(first, sources(program()))); err != nil {
+	if _, err := j.Begin(t.Context(), beginning(first, sources(program()))); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

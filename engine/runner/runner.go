@@ -114,7 +114,7 @@ func (r *Runner) start(ctx context.Context, p *engine.Program, events ...engine.
 	}
 	w := l.sort(l.plan.Next(events...), nil)
 	b := journal.Beginning{Events: l.batch(events, w), Sources: sources(p), Standing: l.standingOf(w)}
-	if err := r.config.Journal.Begin(ctx, b); err != nil {
+	if _, err := r.config.Journal.Begin(ctx, b); err != nil {
 		var retried *journal.RetriedError
 		if errors.As(err, &retried) {
 			r.drop(l, ending{err: err})

@@ -24,7 +24,7 @@ func leftBehind(t *testing.T, p *engine.Program, runs map[string]journal.Standin
 		b := beginning(engine.Event{Time: start, Kind: engine.RunStarted, Start: &engine.RunStart{ID: id}}, sources(p))
 		b.Events = append(b.Events, events...)
 		b.Standing = runs[id]
-		if err := j.Begin(t.Context(), b); err != nil {
+		if _, err := j.Begin(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 	}

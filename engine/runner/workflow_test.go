@@ -138,7 +138,7 @@ func resumeFromTheSourcesThatTheJournalKeeps(t *testing.T, park bool) {
 	for cut := 1; cut <= len(whole); cut++ {
 		j := journal.NewMemory()
 		events := fromDisk(t, whole[:cut])
-		if err := j.Begin(t.Context(), beginning(events[0], sources)); err != nil {
+		if _, err := j.Begin(t.Context(), beginning(events[0], sources)); err != nil {
 			t.Fatal(err)
 		}
 		if err := j.Append(t.Context(), "r1", events[1:], journal.Standing{}); err != nil {

@@ -54,7 +54,7 @@ func appendKeepsEverything(t *testing.T, j journal.Journal) {
 		{Time: start.Add(5), Kind: engine.RunEnded, End: &engine.Outcome{Status: engine.Cancelled, Error: failure, Tolerated: 2, Message: "m", Outputs: map[string]any{"o": nil}}},
 	}
 	want := append([]engine.Event{first}, events...)
-	if err := j.Begin(t.Context(), beginning(first)); err != nil {
+	if _, err := j.Begin(t.Context(), beginning(first)); err != nil {
 		t.Fatal(err)
 	}
 	add(t, j, "r1", events...)
@@ -133,7 +133,7 @@ func endedContextKeepsNothing(t *testing.T, j journal.Journal) {
 	if err := j.Append(ctx, "r1", []engine.Event{done("a")}, journal.Standing{}); err == nil {
 		t.Error("appended although the context had ended")
 	}
-	if err := j.Begin(ctx, beginning(begun("r2"))); err == nil {
+	if _, err := j.Begin(ctx, beginning(begun("r2"))); err == nil {
 		t.Error("began although the context had ended")
 	}
 	if runs, err := j.Runs(t.Context(), journal.Filter{}); err != nil || len(runs) != 1 || len(read(t, j, "r1", 0)) != 1 {

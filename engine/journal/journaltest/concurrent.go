@@ -25,7 +25,7 @@ func manyRunsAppend(t *testing.T, j journal.Journal) {
 	const runs, appends = 16, 20
 	atOnce(runs, func(i int) {
 		id := fmt.Sprint("r", i)
-		if err := j.Begin(t.Context(), beginning(begun(id), journal.Source{File: "f.yaml", Text: []byte("same")})); err != nil {
+		if _, err := j.Begin(t.Context(), beginning(begun(id), journal.Source{File: "f.yaml", Text: []byte("same")})); err != nil {
 			t.Error(err)
 			return
 		}

@@ -16,7 +16,7 @@ func runsAreFoundByEitherEnd(t *testing.T, j journal.Journal) {
 	for i, id := range []string{"01kq8w3xkabcde", "01kq8w3xlabcde", "01kq8w3xmxyzzy", "abcde000000000"} {
 		first := begun(id)
 		first.Time = start.Add(time.Duration(i) * time.Second)
-		if err := j.Begin(t.Context(), beginning(first)); err != nil {
+		if _, err := j.Begin(t.Context(), beginning(first)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,7 +55,7 @@ func retriesAreFound(t *testing.T, j journal.Journal) {
 		first := begun(id)
 		first.Start.RetryOf = of
 		used := engine.Event{Time: start, Kind: engine.StepStarted, At: "a#1", Device: "dev-" + id}
-		if err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{first, used}}); err != nil {
+		if _, err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{first, used}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -88,7 +88,8 @@ func runIsRetriedOnce(t *testing.T, j journal.Journal) {
 	retry := func(id, of string) error {
 		first := begun(id)
 		first.Start.RetryOf = of
-		return j.Begin(t.Context(), beginning(first))
+		_, err := j.Begin(t.Context(), beginning(first))
+		return err
 	}
 	errs := make([]error, 8)
 	var all sync.WaitGroup

@@ -81,7 +81,7 @@ func ended() engine.Event {
 
 func begin(t *testing.T, j journal.Journal, id string) {
 	t.Helper()
-	if err := j.Begin(t.Context(), beginning(begun(id))); err != nil {
+	if _, err := j.Begin(t.Context(), beginning(begun(id))); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -137,7 +137,7 @@ func line(t *testing.T, j journal.Journal, id string) journal.Run {
 func beginRefusesTakenID(t *testing.T, j journal.Journal) {
 	begin(t, j, "r1")
 	add(t, j, "r1", done("a"))
-	if err := j.Begin(t.Context(), beginning(begun("r1"))); !errors.Is(err, journal.ErrExists) {
+	if _, err := j.Begin(t.Context(), beginning(begun("r1"))); !errors.Is(err, journal.ErrExists) {
 		t.Errorf("error %v, want ErrExists", err)
 	}
 	if n := len(read(t, j, "r1", 0)); n != 2 {
@@ -148,7 +148,7 @@ func beginRefusesTakenID(t *testing.T, j journal.Journal) {
 func beginRefusesOtherEvents(t *testing.T, j journal.Journal) {
 	noID := begun("")
 	for _, e := range []engine.Event{done("a"), {Kind: engine.RunStarted}, noID} {
-		if err := j.Begin(t.Context(), beginning(e)); err == nil {
+		if _, err := j.Begin(t.Context(), beginning(e)); err == nil {
 			t.Errorf("a run began with %+v", e)
 		}
 	}
@@ -160,7 +160,7 @@ func beginRefusesOtherEvents(t *testing.T, j journal.Journal) {
 func sourcesAreKept(t *testing.T, j journal.Journal) {
 	want := []journal.Source{{File: "b.yaml", Text: []byte("version: 1\n")}, {File: "a.yaml", Text: []byte("\xff\x00")}, {File: "c.yaml", Text: []byte("version: 1\n")}, {File: "empty.yaml"}}
 	for _, id := range []string{"r1", "r2"} {
-		if err := j.Begin(t.Context(), beginning(begun(id), want...)); err != nil {
+		if _, err := j.Begin(t.Context(), beginning(begun(id), want...)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -204,7 +204,7 @@ func runsAreListedLatestFirst(t *testing.T, j journal.Journal) {
 	for i := range 3 {
 		e := begun(fmt.Sprint("r", i))
 		e.Time = start.Add(time.Duration(i) * time.Second)
-		if err := j.Begin(t.Context(), beginning(e)); err != nil {
+		if _, err := j.Begin(t.Context(), beginning(e)); err != nil {
 			t.Fatal(err)
 		}
 	}

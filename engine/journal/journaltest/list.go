@@ -17,7 +17,7 @@ func tenRuns(t *testing.T, j journal.Journal) {
 		e.Time = start.Add(time.Duration(i) * time.Minute)
 		e.Start.Workflow = []string{"reboot", "update"}[i%2]
 		e.Start.RetryOf = fmt.Sprint("r", i-1)
-		if err := j.Begin(t.Context(), beginning(e)); err != nil {
+		if _, err := j.Begin(t.Context(), beginning(e)); err != nil {
 			t.Fatal(err)
 		}
 		begun := engine.Event{Time: e.Time, Kind: engine.StepStarted, At: "a#1", Device: fmt.Sprint("dev-", i%3)}
@@ -77,7 +77,7 @@ func idsCanBeShort(t *testing.T, j journal.Journal) {
 	for i, id := range []string{"abc1", "abd1", "b%c2", "b_c3", "abc"} {
 		e := begun(id)
 		e.Time = start.Add(time.Duration(i))
-		if err := j.Begin(t.Context(), beginning(e)); err != nil {
+		if _, err := j.Begin(t.Context(), beginning(e)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 func standingIsKept(t *testing.T, j journal.Journal) {
 	first := journal.Standing{Parked: true, Wake: start.Add(time.Hour), Alert: true}
-	if err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{begun("r1")}, Standing: first}); err != nil {
+	if _, err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{begun("r1")}, Standing: first}); err != nil {
 		t.Fatal(err)
 	}
 	if got := line(t, j, "r1").Standing; got != first {
@@ -247,7 +247,7 @@ func childrenAreCounted(t *testing.T, j journal.Journal) {
 	}
 	orphan := begun("orphan")
 	orphan.Start.Parent, orphan.Start.Key = "gone", "dev-9"
-	if err := j.Begin(t.Context(), beginning(orphan)); !errors.Is(err, journal.ErrNotFound) {
+	if _, err := j.Begin(t.Context(), beginning(orphan)); !errors.Is(err, journal.ErrNotFound) {
 		t.Errorf("a child of a run that is not there: %v, want ErrNotFound", err)
 	}
 	want(t, j, journal.Filter{}, "p")
@@ -259,7 +259,7 @@ func beginChild(t *testing.T, j journal.Journal, id, parent, key string) {
 	t.Helper()
 	e := begun(id)
 	e.Start.Parent, e.Start.Key = parent, key
-	if err := j.Begin(t.Context(), beginning(e)); err != nil {
+	if _, err := j.Begin(t.Context(), beginning(e)); err != nil {
 		t.Fatal(err)
 	}
 }
