@@ -144,7 +144,7 @@ func (t *transaction) stand(a *appending, s *state) error {
 	if a.standing.Parked {
 		t.over = append(t.over, a.run) // until something happens
 	}
-	if _, err := t.c.exec("UPDATE runs SET parked = ?, alert = ?, paused = ?, wake = ?, head = ? WHERE key = ?", append(a.standing.values(), s.head, s.key)...); err != nil {
+	if _, err := t.c.exec("UPDATE runs SET parked = ?, alert = ?, paused = ?, wake = ?, queued = ?, approval = ?, head = ? WHERE key = ?", append(a.standing.values(), s.head, s.key)...); err != nil {
 		return err
 	}
 	if a.standing.Parked {
@@ -160,7 +160,7 @@ func (t *transaction) end(a *appending, s *state) error {
 	t.countChild(s.parent, "", -1)
 	t.countChild(s.parent, a.status, 1)
 	t.writer.sights.drop(a.run)
-	_, err := t.c.exec("UPDATE runs SET ended = ?, status = ?, driver = NULL, parked = 0, alert = 0, paused = 0, wake = NULL, head = ? WHERE key = ?",
+	_, err := t.c.exec("UPDATE runs SET ended = ?, status = ?, driver = NULL, parked = 0, alert = 0, paused = 0, wake = NULL, queued = 0, approval = 0, head = ? WHERE key = ?",
 		a.ended, string(a.status), s.head, s.key)
 	if err == nil {
 		err = t.unlist(s)
@@ -169,6 +169,9 @@ func (t *transaction) end(a *appending, s *state) error {
 		if err == nil {
 			_, err = t.c.exec("DELETE FROM "+table+" WHERE run = ?", s.key)
 		}
+	}
+	if err == nil {
+		err = t.release(s, a.ended)
 	}
 	return err
 }

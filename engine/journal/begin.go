@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"database/sql/driver"
 	"fmt"
+
+	"github.com/twinbook/twinbook/engine"
 )
 
 // beginning is a Begin on its way.
@@ -14,6 +16,18 @@ type beginning struct {
 	started int64
 	mark    [32]byte
 	sources []Source
+	*admission
+
+	queued bool // out: it waits for a slot
+}
+
+// An admission is what is asked for with a run.
+type admission struct {
+	marks   []Mark
+	fire    *Fire
+	nominal int64
+	slots   []engine.Slot
+	waiting *appending // what is kept in place of the beginning if the run has to wait
 }
 
 func (b *beginning) seated() bool { return true }
@@ -31,7 +45,30 @@ func newBeginning(b Beginning) (*beginning, error) {
 	if begun.started, err = nanos(line.Started); err != nil {
 		return nil, refuse(line.ID, err)
 	}
-	return begun, nil
+	begun.admission, err = newAdmission(b, line)
+	return begun, err
+}
+
+// newAdmission is nil for a run that asks for nothing.
+func newAdmission(b Beginning, line Run) (*admission, error) {
+	if len(b.Marks) == 0 && b.Fire == nil && len(b.Slots) == 0 {
+		return nil, nil
+	}
+	a := &admission{fire: b.Fire, slots: b.places()}
+	var err error
+	if a.marks, err = b.marks(line); err != nil {
+		return nil, err
+	}
+	if b.Fire != nil {
+		if a.nominal, err = nanos(b.Fire.Nominal); err != nil {
+			return nil, refuse(line.ID, err)
+		}
+	}
+	if len(a.slots) > 0 {
+		q := b.queued()
+		a.waiting, err = newAppending(line.ID, q.Events, q.Standing)
+	}
+	return a, err
 }
 
 // markOf is the same for runs whose row in programs is the same.
@@ -47,10 +84,14 @@ func (s *SQLite) Begin(ctx context.Context, b Beginning) (queued bool, err error
 	if err != nil {
 		return false, err
 	}
-	for i := range b.Events {
-		b.Events[i].Seq = int64(i) + 1
+	kept := b.Events
+	if task.queued {
+		kept = kept[:copy(kept, b.queued().Events)]
 	}
-	return false, nil
+	for i := range kept {
+		kept[i].Seq = int64(i) + 1
+	}
+	return task.queued, nil
 }
 
 // there says whether a run is there that others are to be a part of.
@@ -73,6 +114,10 @@ func (b *beginning) do(t *transaction) error {
 	if err := t.untried(b.line.RetryOf); err != nil {
 		return err
 	}
+	a, err := b.admitted(t)
+	if err != nil {
+		return err
+	}
 	program, err := t.program(b.mark, b.line, b.sources)
 	if err != nil {
 		return err
@@ -82,9 +127,9 @@ func (b *beginning) do(t *transaction) error {
 		return err
 	}
 	line := b.line
-	values := append([]driver.Value{key, line.ID, program, b.started, t.seat(), t.writer.lastRow + 1, line.RetryOf, line.Parent, line.Key}, b.standing.values()...)
-	n, err := t.c.exec(`INSERT INTO runs (key, id, program, started, driver, head, retry_of, parent, child, parked, alert, paused, wake)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`, values...)
+	values := append([]driver.Value{key, line.ID, program, b.started, t.seat(), t.writer.lastRow + 1, line.RetryOf, line.Parent, line.Key}, a.standing.values()...)
+	n, err := t.c.exec(`INSERT INTO runs (key, id, program, started, driver, head, retry_of, parent, child, parked, alert, paused, wake, queued, approval)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`, values...)
 	if err != nil {
 		return err
 	}
@@ -94,19 +139,62 @@ func (b *beginning) do(t *transaction) error {
 	}
 	t.countRun(program, 1)
 	t.countChild(line.Parent, "", 1)
-	s := &state{key: key, ours: true, standing: b.standing, parent: line.Parent}
+	s := &state{key: key, ours: true, standing: a.standing, parent: line.Parent}
 	t.writer.states[line.ID] = s
-	t.append(s, b.block)
-	if b.standing.Parked {
+	t.append(s, a.block)
+	if a.standing.Parked {
 		t.over = append(t.over, line.ID)
 	}
-	if err := t.touch(s, b.devices); err != nil {
+	if err := t.touch(s, a.devices); err != nil {
 		return err
 	}
-	if b.ended != 0 {
-		return t.end(&b.appending, s)
+	if err := b.enter(t, s); err != nil {
+		return err
+	}
+	if a.ended != 0 {
+		return t.end(a, s)
 	}
 	return nil
+}
+
+// admitted is what is kept of the run, which depends on whether it has to wait; an error if it must not be begun. Nothing is
+// changed yet.
+func (b *beginning) admitted(t *transaction) (*appending, error) {
+	b.queued = false
+	if b.admission == nil {
+		return &b.appending, nil
+	}
+	for _, m := range b.marks {
+		if err := t.unmarked(m); err != nil {
+			return nil, err
+		}
+	}
+	queued, err := t.outlook(b.slots)
+	if err != nil || !queued {
+		return &b.appending, err
+	}
+	b.queued = true
+	return b.waiting, nil
+}
+
+// enter keeps what was asked for with the run.
+func (b *beginning) enter(t *transaction, s *state) error {
+	if b.admission == nil {
+		return nil
+	}
+	for _, m := range b.marks {
+		if err := t.mark(m); err != nil {
+			return err
+		}
+	}
+	if b.fire != nil {
+		if _, err := t.deal(b.fire.Schedule, b.nominal); err != nil {
+			return err
+		}
+	}
+	s.slots = len(b.slots) > 0
+	_, err := t.take(s.key, b.slots, b.started)
+	return err
 }
 
 // untried says whether a run has no retry yet.

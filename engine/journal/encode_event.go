@@ -47,6 +47,9 @@ func appendParts(b []byte, e *engine.Event) (_ []byte, err error) {
 	if err == nil && e.Start != nil {
 		b, err = appendOther(append(b, `,"start":`...), e.Start)
 	}
+	if err == nil && e.Signal != nil {
+		b, err = appendOther(append(b, `,"signal":`...), e.Signal)
+	}
 	if err == nil && e.Error != nil {
 		b, err = appendOther(append(b, `,"error":`...), e.Error)
 	}

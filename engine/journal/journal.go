@@ -30,10 +30,11 @@ type Journal interface {
 	// ErrNotFound: it is to be a part of a run that is not there. *TakenError: one of its marks is taken. *FullError: one
 	// of its slots is, and the run does not want to wait.
 	//
-	// queued: a slot is taken, and the run waits for its turn. Then only RunStarted, with Start.Queued, and what was
-	// Kept of b.Events is in the journal, and its Standing is Queued and Parked. It holds the slots before that one. When it has got all of
-	// them, a Request of kind RunAdmitted comes to who drives it, which an event with its number answers. The slots are free again
-	// in the commit that holds RunEnded.
+	// queued: a slot is taken, and the run waits for its turn. Then only RunStarted, with Start.Queued, and the events behind it that
+	// are Kept are in the journal and numbered in b.Events, whose first one has a Start of its own by then; its Standing is Queued and
+	// Parked. It holds the slots before that one. When it has got all of them, a Request of kind RunAdmitted comes to who drives it,
+	// which an event with its number answers. The slots are free again in the commit that holds RunEnded. If one that does not
+	// want to wait is taken when its turn comes, a Request of kind CancelRequested comes instead.
 	Begin(ctx context.Context, b Beginning) (queued bool, err error)
 
 	// Append numbers events in place, from the run's last number on, and keeps all of them or, with

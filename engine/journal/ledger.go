@@ -1,6 +1,9 @@
 package journal
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // A ScheduleState is what is known of a schedule beside the file that has it.
 type ScheduleState struct {
@@ -44,4 +47,34 @@ type AuditFilter struct {
 	Who    string
 	Target string
 	Since  time.Time
+}
+
+// Counts are how many runs have not ended, child runs with them.
+type Counts struct {
+	Unfinished int
+	Queued     int // of them: wait for a slot
+	Parked     int // only wait, also for a slot
+	Approval   int // wait for somebody's approval
+	Orphans    int // have no living process that drives them
+}
+
+// A Commit is what the writer of a journal has kept at once.
+type Commit struct {
+	Took  time.Duration // from the begin of the transaction until it was on disk
+	Tasks int           // how many had waited for it; 0: it was a heartbeat, or sights
+}
+
+// noSchedule is an ErrNotFound about a schedule.
+type noSchedule string
+
+func (id noSchedule) Error() string { return fmt.Sprintf("there is no schedule %s", string(id)) }
+
+func (noSchedule) Is(target error) bool { return target == ErrNotFound }
+
+// checkBackfill says what is wrong with a wish.
+func checkBackfill(b Backfill) error {
+	if b.To.Before(b.From) {
+		return fmt.Errorf("a backfill goes forward, not from %s to %s", b.From.Format(time.RFC3339), b.To.Format(time.RFC3339))
+	}
+	return nil
 }

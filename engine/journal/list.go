@@ -13,10 +13,10 @@ import (
 
 // lineColumns are what a line of the list is made of; see readLine.
 const lineColumns = `r.key, r.id, p.workflow, p.file, p.hash, p.hub, p.program, r.started, r.ended, r.status,
-	r.parked, r.alert, r.paused, r.wake, ` + ownerOf + `, r.retry_of, r.parent, r.child,
+	` + standingColumns + `, ` + ownerOf + `, r.retry_of, r.parent, r.child,
 	(SELECT min(device) FROM devices WHERE run = r.key), (SELECT max(device) FROM devices WHERE run = r.key),
 	(SELECT x.id FROM runs x INDEXED BY runs_retry WHERE x.retry_of != '' AND x.retry_of = r.id ORDER BY x.key DESC LIMIT 1),
-	(SELECT q.kind FROM requests q WHERE q.run = r.key ORDER BY q.kind = '` + string(engine.CancelRequested) + `' DESC, q.key DESC LIMIT 1)`
+	(SELECT q.kind FROM requests q WHERE q.run = r.key AND q.kind <> '` + string(engine.RunAdmitted) + `' ORDER BY q.kind = '` + string(engine.CancelRequested) + `' DESC, q.key DESC LIMIT 1)`
 
 // A line is a run with its keys in the file.
 type line struct {
@@ -34,14 +34,14 @@ func readLine(row []driver.Value) line {
 		status, _ := row[9].(string)
 		l.Status = statusOf(status)
 	}
-	l.Standing = standingOf(row[10:14])
-	l.owner, _ = row[14].(int64)
-	l.RetryOf, l.Parent, l.Key = row[15].(string), row[16].(string), row[17].(string)
-	if first, ok := row[18].(string); ok && row[18] == row[19] {
+	l.Standing = standingOf(row[10:16])
+	l.owner, _ = row[16].(int64)
+	l.RetryOf, l.Parent, l.Key = row[17].(string), row[18].(string), row[19].(string)
+	if first, ok := row[20].(string); ok && row[20] == row[21] {
 		l.Device = first
 	}
-	l.Retry, _ = row[20].(string)
-	wish, _ := row[21].(string)
+	l.Retry, _ = row[22].(string)
+	wish, _ := row[23].(string)
 	l.Wish = engine.EventKind(wish)
 	return l
 }
@@ -146,6 +146,10 @@ func (f Filter) halves() []half {
 	case f.Device != "":
 		open.from = "devices d CROSS JOIN runs r ON r.key = d.run"
 		ended.from = open.from
+	case f.Queued:
+		open.from = "runs r INDEXED BY runs_queued"
+	case f.Approval:
+		open.from = "runs r INDEXED BY runs_approval"
 	}
 	if len(f.Statuses) > 0 {
 		var list []string
@@ -168,6 +172,12 @@ func (f Filter) halves() []half {
 // conditions are what both halves ask for.
 func (f Filter) conditions(c *conn) (string, []driver.Value, error) {
 	where, values := "r.parent = ?", []driver.Value{f.Parent}
+	if f.Queued {
+		where += " AND r.queued = 1"
+	}
+	if f.Approval {
+		where += " AND r.approval = 1"
+	}
 	if !f.Since.IsZero() {
 		where, values = where+" AND r.started >= ?", append(values, wakeOf(f.Since))
 	}

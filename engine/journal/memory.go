@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -20,12 +21,22 @@ type Memory struct {
 	texts   map[string]string
 	ears    map[*func(Request)]bool
 	wishes  []Request // unanswered
+	news    []Request // of them, those that nobody has been told of
 	lastAsk int64
+
+	slots     map[string]*memorySlot
+	marks     memoryMarks
+	schedules memorySchedules
+	audit     []AuditEntry
 }
 
 // NewMemory makes an empty Memory.
 func NewMemory() *Memory {
-	return &Memory{runs: map[string]*memoryRun{}, retries: map[string]string{}, texts: map[string]string{}, ears: map[*func(Request)]bool{}}
+	return &Memory{
+		runs: map[string]*memoryRun{}, retries: map[string]string{}, texts: map[string]string{}, ears: map[*func(Request)]bool{},
+		slots: map[string]*memorySlot{}, marks: memoryMarks{scopes: map[string]map[string]Mark{}},
+		schedules: memorySchedules{states: map[string]*ScheduleState{}, ears: map[*func()]bool{}},
+	}
 }
 
 func (m *Memory) Begin(ctx context.Context, b Beginning) (queued bool, err error) {
@@ -36,8 +47,38 @@ func (m *Memory) Begin(ctx context.Context, b Beginning) (queued bool, err error
 	if err != nil {
 		return false, err
 	}
+	marks, err := b.marks(line)
+	if err != nil {
+		return false, err
+	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	defer m.unlock()
+	queued, err = m.outlookOf(line, marks, b.places())
+	if err != nil {
+		return false, err
+	}
+	events := b.Events
+	if queued {
+		b = b.queued()
+		if line, err = NewRun(b); err != nil {
+			return false, err
+		}
+		events = events[:copy(events, b.Events)]
+	}
+	run := m.begin(line, b, events)
+	for _, mark := range marks {
+		m.marks.mark(mark)
+	}
+	if s := b.Fire; s != nil && m.schedules.states[s.Schedule] != nil {
+		m.schedules.states[s.Schedule].deal(s.Nominal)
+	}
+	m.take(run, b.places(), line.Started)
+	m.settle(run)
+	return queued, nil
+}
+
+// outlookOf says whether a run will have to wait, or why it must not be begun.
+func (m *Memory) outlookOf(line Run, marks []Mark, slots []engine.Slot) (queued bool, err error) {
 	if m.runs[line.ID] != nil {
 		return false, fmt.Errorf("run %s: %w", line.ID, ErrExists)
 	}
@@ -47,11 +88,21 @@ func (m *Memory) Begin(ctx context.Context, b Beginning) (queued bool, err error
 	if line.Parent != "" && m.runs[line.Parent] == nil {
 		return false, fmt.Errorf("run %s: %w", line.ID, noParent(line.Parent))
 	}
+	for _, mark := range marks {
+		if err := m.marks.unmarked(mark); err != nil {
+			return false, err
+		}
+	}
+	return m.outlook(slots)
+}
+
+// begin keeps a run.
+func (m *Memory) begin(line Run, b Beginning, events []engine.Event) *memoryRun {
 	line.Driver, line.Standing = memoryDriver, b.Standing
 	run := &memoryRun{
 		line: line, sources: make([]memorySource, len(b.Sources)), devices: map[string]bool{}, sights: map[engine.Address]Sight{},
 	}
-	run.add(b.Events)
+	run.add(events)
 	for i, s := range b.Sources {
 		run.sources[i] = memorySource{file: s.File, text: m.keep(s.Text)}
 	}
@@ -66,8 +117,30 @@ func (m *Memory) Begin(ctx context.Context, b Beginning) (queued bool, err error
 		return -1
 	})
 	m.order = slices.Insert(m.order, at, run)
-	m.settle(run)
-	return false, nil
+	return run
+}
+
+// unlock gives the journal to others, and tells those who listen what has been asked meanwhile.
+func (m *Memory) unlock() {
+	news := m.news
+	m.news = nil
+	var ears []*func(Request)
+	if len(news) > 0 {
+		ears = slices.Collect(maps.Keys(m.ears))
+	}
+	m.mu.Unlock()
+	for _, r := range news {
+		for _, f := range ears {
+			(*f)(r)
+		}
+	}
+}
+
+// ask keeps a request, of which those who listen will be told.
+func (m *Memory) ask(r Request) {
+	m.lastAsk++
+	r.ID, r.Time = m.lastAsk, utc(r.Time)
+	m.wishes, m.news = append(m.wishes, r), append(m.news, r)
 }
 
 const memoryDriver = "this process"
@@ -80,6 +153,7 @@ func (m *Memory) settle(run *memoryRun) {
 	run.line.Driver, run.line.Standing = "", Standing{}
 	clear(run.sights)
 	m.wishes = slices.DeleteFunc(m.wishes, func(r Request) bool { return r.Run == run.line.ID })
+	m.release(run)
 }
 
 // keep gives equal texts the same memory.
@@ -101,7 +175,7 @@ func (m *Memory) Append(ctx context.Context, id string, events []engine.Event, s
 
 func (m *Memory) AppendLater(id string, events []engine.Event, s Standing) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	defer m.unlock()
 	run, err := m.find(id)
 	if err != nil {
 		return err

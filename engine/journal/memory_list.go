@@ -45,7 +45,7 @@ func (m *Memory) lineOf(run *memoryRun) Run {
 	line := run.line
 	line.Retry = m.retries[line.ID]
 	for _, r := range m.wishes {
-		if r.Run == line.ID && line.Wish != engine.CancelRequested {
+		if r.Run == line.ID && r.Kind != engine.RunAdmitted && line.Wish != engine.CancelRequested {
 			line.Wish = r.Kind
 		}
 	}
@@ -57,7 +57,7 @@ func (f Filter) lets(run *memoryRun) bool {
 	line := run.line
 	how := !f.Unfinished && len(f.Statuses) == 0 || f.Unfinished && line.Status == "" || slices.Contains(f.Statuses, line.Status)
 	return how && line.Parent == f.Parent && (f.RetryOf == "" || f.RetryOf == line.RetryOf) && (f.Workflow == "" || f.Workflow == line.Workflow) &&
-		(f.Device == "" || run.devices[f.Device]) && !line.Started.Before(f.Since)
+		(!f.Queued || line.Standing.Queued) && (!f.Approval || line.Standing.Approval) && (f.Device == "" || run.devices[f.Device]) && !line.Started.Before(f.Since)
 }
 
 func (m *Memory) Find(ctx context.Context, short string) ([]string, error) {

@@ -21,23 +21,15 @@ func (m *Memory) See(id string, s Sight) {
 
 func (m *Memory) Ask(ctx context.Context, r Request) error {
 	m.mu.Lock()
+	defer m.unlock()
 	run, err := m.find(r.Run)
 	if err == nil && !run.line.Ended.IsZero() {
 		err = fmt.Errorf("run %s: %w", r.Run, ErrEnded)
 	}
-	if err != nil {
-		m.mu.Unlock()
-		return err
+	if err == nil {
+		m.ask(r)
 	}
-	m.lastAsk++
-	r.ID = m.lastAsk
-	m.wishes = append(m.wishes, r)
-	ears := slices.Collect(maps.Keys(m.ears))
-	m.mu.Unlock()
-	for _, f := range ears {
-		(*f)(r)
-	}
-	return nil
+	return err
 }
 
 func (m *Memory) Wishes(ctx context.Context, id string) ([]Request, error) {

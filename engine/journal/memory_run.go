@@ -9,6 +9,7 @@ type memoryRun struct {
 	sources []memorySource
 	devices map[string]bool
 	sights  map[engine.Address]Sight
+	keys    []string // of slots that it holds or waits for, in the order in which it took them
 }
 
 const chunkLength = 256

@@ -3,6 +3,8 @@ package journal
 import (
 	"context"
 	"database/sql/driver"
+	"encoding/json"
+	"fmt"
 	"sync"
 	"time"
 
@@ -13,15 +15,25 @@ import (
 type asking struct {
 	request Request
 	time    int64
+	signal  driver.Value
 }
 
 func (*asking) seated() bool { return false }
 
 func (s *SQLite) Ask(ctx context.Context, r Request) error {
-	at, err := nanos(r.Time)
-	if err == nil {
-		err = s.write(ctx, &asking{request: r, time: at})
+	a := &asking{request: r}
+	var err error
+	if a.time, err = nanos(r.Time); err != nil {
+		return err
 	}
+	if r.Signal != nil {
+		text, err := json.Marshal(r.Signal)
+		if err != nil {
+			return err
+		}
+		a.signal = string(text)
+	}
+	err = s.write(ctx, a)
 	if err == nil {
 		s.poke()
 	}
@@ -40,7 +52,8 @@ func (a *asking) do(t *transaction) error {
 		return refuse(a.request.Run, ErrEnded)
 	}
 	r := a.request
-	_, err = t.c.exec("INSERT INTO requests (run, kind, reason, asker, time) VALUES (?, ?, ?, ?, ?)", s.key, string(r.Kind), r.Reason, r.By, a.time)
+	_, err = t.c.exec("INSERT INTO requests (run, kind, reason, asker, time, at, signal) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		s.key, string(r.Kind), r.Reason, r.By, a.time, string(r.At), a.signal)
 	return err
 }
 
@@ -147,12 +160,18 @@ func (s *SQLite) Wishes(ctx context.Context, run string) (all []Request, err err
 func (c *conn) requestsWhere(ctx context.Context, where string, values ...driver.Value) ([]Request, error) {
 	all := []Request{}
 	err := c.query(ctx, func(row []driver.Value) error {
-		all = append(all, Request{
+		r := Request{
 			ID: row[0].(int64), Run: row[1].(string), Kind: engine.EventKind(row[2].(string)),
-			Reason: row[3].(string), By: row[4].(string), Time: timeOf(row[5].(int64)),
-		})
+			Reason: row[3].(string), By: row[4].(string), Time: timeOf(row[5].(int64)), At: engine.Address(row[6].(string)),
+		}
+		if text, ok := row[7].(string); ok {
+			if err := json.Unmarshal([]byte(text), &r.Signal); err != nil {
+				return fmt.Errorf("a signal for run %s: %w: %w", r.Run, errDamaged, err)
+			}
+		}
+		all = append(all, r)
 		return nil
-	}, `SELECT q.key, r.id, q.kind, q.reason, q.asker, q.time FROM requests q JOIN runs r ON r.key = q.run
+	}, `SELECT q.key, r.id, q.kind, q.reason, q.asker, q.time, q.at, q.signal FROM requests q JOIN runs r ON r.key = q.run
 		WHERE `+where+` ORDER BY q.key`, values...)
 	return all, err
 }

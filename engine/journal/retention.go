@@ -12,6 +12,8 @@ import (
 type Retention struct {
 	Age  time.Duration // since it ended; zero: any
 	Runs int           // how many, the latest, child runs not counted; zero: all
+
+	Audit time.Duration // how long it is known who did what; zero: for ever
 }
 
 // tidyEvery is how often what is not to be kept any longer is looked for.
@@ -24,7 +26,7 @@ const breath = 5 * time.Millisecond
 // and who must write meets the same trouble sooner.
 func (s *SQLite) tidy(ctx context.Context) {
 	for wait := 100 * time.Millisecond; sleep(ctx, wait); wait = tidyEvery {
-		if s.retain(ctx) == nil {
+		if s.retain(ctx) == nil && s.retainAudit(ctx) == nil {
 			s.sweep(ctx)
 		}
 	}

@@ -32,6 +32,8 @@ type SQLite struct {
 	mu   sync.Mutex // guards what follows
 	ears map[*ear]bool
 
+	scheduleEars map[*scheduleEar]bool
+
 	background context.Context // ends with Close, and with it what runs in the background
 	stop       context.CancelCauseFunc
 	all        sync.WaitGroup
@@ -46,6 +48,8 @@ type Options struct {
 	Poll  time.Duration // how often requests of other processes are looked for; zero: 200 ms
 
 	Patience time.Duration // how long another process may keep the file from being written; zero: 30 s
+
+	Committed func(Commit) // called after each commit, in turn; it must not wait. nil: nobody wants to know
 }
 
 // defaults fills in what is left out.
@@ -69,7 +73,7 @@ func OpenSQLite(ctx context.Context, file string, o Options) (*SQLite, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &SQLite{file: file, options: o.defaults(), ears: map[*ear]bool{}}
+	s := &SQLite{file: file, options: o.defaults(), ears: map[*ear]bool{}, scheduleEars: map[*scheduleEar]bool{}}
 	s.background, s.stop = context.WithCancelCause(context.Background())
 	if err := s.open(ctx); err != nil {
 		s.Close()

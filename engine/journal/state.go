@@ -18,6 +18,7 @@ type state struct {
 	parent   string
 	devices  []string // some that it did something with
 	sights   bool     // some were kept
+	slots    bool     // it holds some, or waits for one
 	listed   bool     // table heads has its head
 	moved    bool     // it is to have it at the end of the transaction
 }
@@ -31,8 +32,8 @@ func (t *transaction) state(run string) (*state, error) {
 	if s := w.states[run]; s != nil {
 		return s, nil
 	}
-	row, err := t.c.first(`SELECT r.key, r.ended IS NOT NULL, r.parked, r.alert, r.paused, r.wake, r.parent,
-		`+ownerOf+`, EXISTS (SELECT 1 FROM sights WHERE run = r.key), `+headOf+`
+	row, err := t.c.first(`SELECT r.key, r.ended IS NOT NULL, `+standingColumns+`, r.parent,
+		`+ownerOf+`, EXISTS (SELECT 1 FROM sights WHERE run = r.key), EXISTS (SELECT 1 FROM slots WHERE run = r.key), `+headOf+`
 		FROM runs r WHERE id = ?`, run)
 	if err != nil {
 		return nil, err
@@ -41,9 +42,10 @@ func (t *transaction) state(run string) (*state, error) {
 		return nil, refuse(run, ErrNotFound)
 	}
 	s := &state{
-		key: row[0].(int64), ended: isTrue(row[1]), standing: standingOf(row[2:6]), parent: row[6].(string), sights: isTrue(row[8]), head: row[9].(int64), listed: true,
+		key: row[0].(int64), ended: isTrue(row[1]), standing: standingOf(row[2:8]), parent: row[8].(string),
+		sights: isTrue(row[10]), slots: isTrue(row[11]), head: row[12].(int64), listed: true,
 	}
-	owner, _ := row[7].(int64)
+	owner, _ := row[9].(int64)
 	s.ours = owner != 0 && owner == t.seat()
 	if row, err = t.c.first("SELECT seq + n - 1 FROM events WHERE key = ? AND run = ?", s.head, s.key); err != nil {
 		return nil, err
@@ -80,9 +82,11 @@ const headOf = "coalesce((SELECT head FROM heads WHERE run = r.key), r.head)"
 // isTrue reads SQLite's truth.
 func isTrue(v driver.Value) bool { return v.(int64) != 0 }
 
-// standingOf reads the columns parked, alert, paused, wake.
+// standingColumns are those that standingOf reads.
+const standingColumns = "r.parked, r.alert, r.paused, r.wake, r.queued, r.approval"
+
 func standingOf(row []driver.Value) Standing {
-	s := Standing{Parked: isTrue(row[0]), Alert: isTrue(row[1]), Paused: isTrue(row[2])}
+	s := Standing{Parked: isTrue(row[0]), Alert: isTrue(row[1]), Paused: isTrue(row[2]), Queued: isTrue(row[4]), Approval: isTrue(row[5])}
 	if wake, ok := row[3].(int64); ok {
 		s.Wake = timeOf(wake)
 	}
@@ -90,16 +94,18 @@ func standingOf(row []driver.Value) Standing {
 }
 
 func (s Standing) equal(other Standing) bool {
-	return s.Parked == other.Parked && s.Alert == other.Alert && s.Paused == other.Paused && s.Wake.Equal(other.Wake)
+	wake := s.Wake.Equal(other.Wake)
+	s.Wake, other.Wake = time.Time{}, time.Time{}
+	return wake && s == other
 }
 
-// values are the columns parked, alert, paused, wake.
+// values are those of standingColumns.
 func (s Standing) values() []driver.Value {
 	var wake driver.Value
 	if !s.Wake.IsZero() {
 		wake = wakeOf(s.Wake)
 	}
-	return []driver.Value{number(s.Parked), number(s.Alert), number(s.Paused), wake}
+	return []driver.Value{number(s.Parked), number(s.Alert), number(s.Paused), wake, number(s.Queued), number(s.Approval)}
 }
 
 // wakeOf is a time as the file has it; those beyond its range are as far as it goes.

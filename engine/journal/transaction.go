@@ -20,6 +20,7 @@ type transaction struct {
 	programs map[int64]int64 // runs that came and went, by program
 	lastRun  int64           // the greatest key of a run; 0: not known
 	over     []string        // runs that need no state any more
+	asked    bool            // the journal itself has asked something of a run
 	after    []func()        // once it is on disk
 }
 
@@ -162,6 +163,9 @@ func (t *transaction) settle() {
 		delete(t.writer.states, run)
 	}
 	t.writer.forgetSome()
+	if t.asked {
+		t.writer.journal.poke()
+	}
 	for _, f := range t.after {
 		f()
 	}

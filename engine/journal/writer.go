@@ -131,6 +131,7 @@ func (w *writer) answer(e *entry, err error) {
 // transact carries out tasks in one transaction. It gives what each of them was refused for, or the error
 // for which nothing was kept.
 func (w *writer) transact(entries []*entry) ([]error, error) {
+	began := time.Now()
 	t, err := w.begin(entries)
 	if err != nil {
 		return nil, err
@@ -150,6 +151,9 @@ func (w *writer) transact(entries []*entry) ([]error, error) {
 		return nil, w.undo(err)
 	}
 	t.settle()
+	if tell := w.journal.options.Committed; tell != nil {
+		tell(Commit{Took: time.Since(began), Tasks: len(entries)})
+	}
 	return results, nil
 }
 
