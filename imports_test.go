@@ -17,7 +17,8 @@ const module = "github.com/twinbook/twinbook"
 // allowed says which of our packages a package may import, in code that is not a test.
 var allowed = map[string][]string{
 	"":                           {},
-	"engine":                     {"engine/expr"},
+	"engine":                     {"engine/cron", "engine/expr"},
+	"engine/cron":                {"engine/expr"},
 	"engine/expr":                {},
 	"engine/journal":             {"engine", "internal/clock", "internal/filelock"},
 	"engine/journal/journaltest": {"engine", "engine/expr", "engine/journal", "internal/clock"},
@@ -43,6 +44,7 @@ var allowed = map[string][]string{
 // pure packages decide without doing: no clock, no network, no locks, no environment.
 var pure = map[string][]string{
 	"engine":          outside,
+	"engine/cron":     outside,
 	"engine/expr":     outside,
 	"simulator/fault": {"net", "net/http", "os", "sync", "sync/atomic", "math/rand"},
 	"simulator/query": {"net", "net/http", "os", "sync", "time", "math/rand", "math/rand/v2"},
@@ -57,6 +59,7 @@ var outside = []string{
 // onlyIn names packages that one room may import and no other; "/..." stands for all below one, too.
 var onlyIn = map[string]string{
 	"gopkg.in/yaml.v3":                    "engine",
+	"github.com/robfig/cron/v3":           "engine/cron",
 	"github.com/expr-lang/expr/...":       "engine/expr",
 	"github.com/spf13/cobra":              "cmd/twinbook",
 	"golang.org/x/term":                   "cmd/twinbook",
@@ -106,6 +109,7 @@ func homeOf(path string) string {
 // and a clock that it must not read.
 func TestEngineReadsNoClock(t *testing.T) {
 	clockrule.Check(t, "engine")
+	clockrule.Check(t, "engine/cron")
 	clockrule.Check(t, "engine/expr")
 	clockrule.Check(t, "simulator/fault")
 }
