@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"internal/clock":             {},
 	"internal/clock/clockrule":   {},
 	"internal/filelock":          {},
+	"server/access":              {"internal/clock"},
 	"simulator":                  {"hub", "simulator/fault", "simulator/query", "simulator/state", "simulator/wire", "internal/clock"},
 	"simulator/authority":        {},
 	"simulator/device":           {"engine", "engine/expr", "simulator/fault", "simulator/wire", "internal/clock"},
@@ -65,6 +66,8 @@ var onlyIn = map[string]string{
 	"golang.org/x/term":                   "cmd/twinbook",
 	"github.com/eclipse/paho.mqtt.golang": "simulator/device",
 	"modernc.org/sqlite/...":              "engine/journal",
+	"github.com/coreos/go-oidc/...":       "server/access",
+	"github.com/go-jose/go-jose/...":      "server/access",
 }
 
 type goPackage struct {
