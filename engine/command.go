@@ -44,9 +44,11 @@ type Note struct {
 	Time    time.Time `json:"time"`
 	Kind    NoteKind  `json:"kind"`
 	At      Address   `json:"at"`
+	In      Address   `json:"-"` // At of the step around this one; empty: the run
 	Step    *Step     `json:"-"`
 	Title   string    `json:"title,omitempty"` // the step's name with its expressions filled in
 	Device  string    `json:"device,omitempty"`
+	Hub     string    `json:"-"` // that the file names for the step; empty: the run's
 	Attempt int       `json:"attempt,omitempty"`
 	Status  Status    `json:"status,omitempty"`
 
@@ -56,6 +58,7 @@ type Note struct {
 	Log       *LogLine  `json:"log,omitempty"`
 	Due       time.Time `json:"due,omitzero"` // when a retry or a sleep goes on
 	Started   time.Time `json:"started,omitzero"`
+	Tried     time.Time `json:"-"`              // of a retry and of a step that ended: when its latest attempt began; zero: there was none
 	Kept      bool      `json:"kept,omitempty"` // of a step that ended: it did so in the run that this one retries
 
 	By     string `json:"by,omitempty"` // of a pause and its end: who asked, and why

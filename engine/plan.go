@@ -111,6 +111,9 @@ func eventOrder(a, b Event) int {
 	return strings.Compare(string(a.Kind), string(b.Kind))
 }
 
+// Started is when the run began; zero: it has not.
+func (r *Run) Started() time.Time { return r.started }
+
 // Outstanding are the commands that wait for an answer, in the order they were given.
 func (r *Run) Outstanding() []Command {
 	all := make([]*pending, 0, len(r.pending))

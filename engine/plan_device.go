@@ -7,7 +7,7 @@ func readDevice(r *Run, reader *StepType, path Address, s *scope, then func(*sco
 		Action: reader.Name, Do: &Action{Type: reader},
 		Name: &Value{Lit: "Read the tags of " + s.device()},
 	}
-	run := &stepRun{r: r, step: step, path: path.step(step, 0), scope: s}
+	run := &stepRun{r: r, step: step, path: path.step(step, 0), in: path.owner(), scope: s}
 	run.done = func(res result) {
 		twin, _ := run.outputs["twin"].(map[string]any)
 		device := map[string]any{"id": s.device(), "tags": twin["tags"]}

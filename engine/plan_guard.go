@@ -40,7 +40,7 @@ func (g *guard) after(res result) {
 	}
 	g.caught = res.err
 	inner := g.scope.with(map[string]any{"error": res.err.record()}).beginning(g.began)
-	g.catching = newSeq(g.r, g.catch.Steps, g.path.child("catch"), inner, g.catchDone)
+	g.catching = newSeq(g.r, g.catch.Steps, g.path.child("catch"), inner, g.catchDone).of(g.path)
 	g.catching.start()
 }
 
@@ -83,7 +83,7 @@ func (g *guard) finish(res result) {
 			last = result{status: Failed, err: timedOut(last.err)}
 		}
 		g.end(joinFinally(res, last))
-	})
+	}).of(g.path)
 	g.r.timer(path+"!timeout", g.r.now.Add(limit), func() {
 		expired = true
 		g.finishing.cancel(cause{text: "finally did not finish within " + expr.FormatDuration(limit)})

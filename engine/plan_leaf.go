@@ -52,7 +52,7 @@ func (l *leafRun) eval(t *StepType, params resolved) {
 		l.s.scope.vars.set(name, value)
 	}
 	if effect.Log != nil {
-		l.s.r.note(Note{Kind: NoteLog, At: l.s.path, Step: l.s.step, Device: l.s.scope.device(), Log: effect.Log})
+		l.s.r.note(Note{Kind: NoteLog, At: l.s.path, In: l.s.in, Step: l.s.step, Device: l.s.scope.device(), Log: effect.Log})
 	}
 	res := result{status: Succeeded, end: effect.End, outputs: effect.Outputs}
 	if end := effect.End; end != nil && end.Failed {
@@ -90,7 +90,7 @@ func (l *leafRun) wait(t *StepType, params resolved) {
 		res = result{status: Failed, err: &Error{Kind: KindTimeout, Message: "did not end within " + expr.FormatDuration(timeout)}}
 	}
 	if kept := l.s.r.command(Command{Kind: CommandTimer, At: l.at, Due: due}, func(e Event) { l.done(l.keep(e, res)) }); !kept {
-		l.s.r.note(Note{Kind: NoteStepWaits, At: l.s.path, Step: l.s.step, Title: l.s.title, Device: l.s.scope.device(), Due: due})
+		l.s.r.note(l.s.about(Note{Kind: NoteStepWaits, Due: due}))
 	}
 }
 

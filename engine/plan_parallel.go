@@ -16,7 +16,7 @@ type parallelRun struct {
 func startParallel(r *Run, p *Parallel, path Address, s *scope, done func(result)) *parallelRun {
 	run := &parallelRun{r: r, parallel: p, open: len(p.Branches), results: make([]*result, len(p.Branches)), done: done}
 	for i, b := range p.Branches {
-		seq := newSeq(r, b.Value, path.child(b.Name), s, func(res result) { run.branchDone(i, res) })
+		seq := newSeq(r, b.Value, path.child(b.Name), s, func(res result) { run.branchDone(i, res) }).of(path)
 		run.branches = append(run.branches, seq)
 		seq.start()
 	}

@@ -29,10 +29,7 @@ func (s *stepRun) retry(failure *Error) (bool, *Error) {
 		return false, err
 	}
 	s.backoff = backoff
-	s.r.note(Note{
-		Kind: NoteStepRetry, At: s.path, Step: s.step, Title: s.title, Device: s.scope.device(),
-		Attempt: s.attempt, Error: failure, Due: due,
-	})
+	s.r.note(s.about(Note{Kind: NoteStepRetry, Tried: s.tried, Attempt: s.attempt, Error: failure, Due: due}))
 	s.r.timer(s.backoff, due, s.try)
 	return true, nil
 }

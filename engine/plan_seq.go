@@ -12,6 +12,7 @@ type seqRun struct {
 	r       *Run
 	steps   []*Step
 	path    Address
+	in      Address // the step around
 	scope   *scope
 	done    func(result)
 	next    int
@@ -24,7 +25,13 @@ type seqRun struct {
 }
 
 func newSeq(r *Run, steps []*Step, path Address, s *scope, done func(result)) *seqRun {
-	return &seqRun{r: r, steps: steps, path: path, scope: s, since: s.since, done: done}
+	return &seqRun{r: r, steps: steps, path: path, in: path.owner(), scope: s, since: s.since, done: done}
+}
+
+// of says which step the list is a part of, where its path names the part: a branch, else, catch or finally.
+func (q *seqRun) of(step Address) *seqRun {
+	q.in = step.owner()
+	return q
 }
 
 func (q *seqRun) start() { q.r.post(q.step) }
@@ -39,7 +46,7 @@ func (q *seqRun) step() {
 	default:
 		step := q.steps[q.next]
 		q.next++
-		q.current = &stepRun{r: q.r, step: step, path: q.path.step(step, q.next), scope: q.scope, since: q.since, done: q.stepDone}
+		q.current = &stepRun{r: q.r, step: step, path: q.path.step(step, q.next), in: q.in, scope: q.scope, since: q.since, done: q.stepDone}
 		q.current.start()
 	}
 }

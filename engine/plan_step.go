@@ -13,13 +13,15 @@ type stepRun struct {
 	r     *Run
 	step  *Step
 	path  Address
-	scope *scope // with the step's device
-	inner *scope // with its variables, too; new at each attempt
+	in    Address // the step around
+	scope *scope  // with the step's device
+	inner *scope  // with its variables, too; new at each attempt
 	since time.Time
 	done  func(result)
 
 	began   time.Time
 	attempt int
+	tried   time.Time // when that attempt began
 	body    node
 	guard   *guard
 	cut     *cause
@@ -80,7 +82,13 @@ func (s *stepRun) enter(scope *scope, read result) {
 // announce says that the step began.
 func (s *stepRun) announce() {
 	s.title = s.step.title(s.scope)
-	s.r.note(Note{Kind: NoteStepStarted, At: s.path, Step: s.step, Title: s.title, Device: s.scope.device()})
+	s.r.note(s.about(Note{Kind: NoteStepStarted}))
+}
+
+// about is a note with what is the same in all notes about the step.
+func (s *stepRun) about(n Note) Note {
+	n.At, n.In, n.Step, n.Title, n.Device, n.Hub = s.path, s.in, s.step, s.title, s.scope.device(), s.scope.hub
+	return n
 }
 
 // title is what people see of a step: its name, else its id, else its action.
@@ -107,6 +115,7 @@ func (s *stepRun) try() {
 		return
 	}
 	s.attempt++
+	s.tried = s.r.now
 	if s.step.Do != nil {
 		s.body = startLeaf(s, s.bodyDone)
 		return
@@ -159,7 +168,7 @@ func (s *stepRun) startFlow() node {
 	if s.otherwise {
 		steps, path = step.Else, path.child("else")
 	}
-	seq := newSeq(s.r, steps, path, s.inner, s.bodyDone)
+	seq := newSeq(s.r, steps, path, s.inner, s.bodyDone).of(s.path)
 	seq.start()
 	return seq
 }
@@ -241,10 +250,10 @@ func (s *stepRun) finish(res result, caught *Error) {
 		s.title = s.step.title(s.scope)
 	}
 	s.record(res, err)
-	s.r.note(Note{
-		Kind: NoteStepEnded, At: s.path, Step: s.step, Title: s.title, Device: s.scope.device(), Started: s.began,
-		Attempt: s.attempt, Status: res.outcome(), Tolerated: res.tolerated, Error: res.err, Value: s.outputs, Kept: s.kept,
-	})
+	s.r.note(s.about(Note{
+		Kind: NoteStepEnded, Started: s.began, Tried: s.tried, Attempt: s.attempt,
+		Status: res.outcome(), Tolerated: res.tolerated, Error: res.err, Value: s.outputs, Kept: s.kept,
+	}))
 	s.done(res)
 }
 

@@ -18,6 +18,7 @@ type loop struct {
 	id    string
 	under context.Context // that the run was started with
 	info  engine.RunStart
+	born  time.Time // when somebody asked for the run
 	plan  *engine.Run
 	inbox *inbox
 	done  *clock.Promise[ending]

@@ -134,7 +134,8 @@ func (l *loop) wake(ctx context.Context, fresh bool) (*engine.Outcome, error) {
 
 // goOn is the first act of a loop whose run has a past.
 func (l *loop) goOn(ctx context.Context, past history, fresh bool) (*engine.Outcome, error) {
-	l.info, l.plan, l.events, l.told = past.info, past.plan, past.events, past.line.Standing
+	l.info, l.born, l.plan = past.info, past.line.Started, past.plan
+	l.events, l.told = past.events, past.line.Standing
 	for _, e := range past.requests {
 		l.note(e)
 	}

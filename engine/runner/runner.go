@@ -108,7 +108,7 @@ func (r *Runner) Start(ctx context.Context, p *engine.Program, start engine.RunS
 // commit.
 func (r *Runner) start(ctx context.Context, p *engine.Program, events ...engine.Event) (*Handle, error) {
 	l := newLoop(r, ctx, events[0].Start.ID)
-	l.info, l.plan = *events[0].Start, engine.NewRun(p)
+	l.info, l.born, l.plan = *events[0].Start, events[0].Time, engine.NewRun(p)
 	if !r.enter(l) {
 		return nil, fmt.Errorf("run %s: %w", l.id, journal.ErrExists)
 	}

@@ -19,6 +19,12 @@ type Update struct {
 	Progress *Progress
 	End      *engine.Outcome // the run ended
 	Err      error           // the run was stopped without an ending, and why
+
+	// What is known of the run, so that who listens need not remember runs that wait for weeks; not of Progress, and
+	// of Err only where the run was in memory.
+	Info  *engine.RunStart // nil: nothing
+	Asked time.Time        // when somebody asked for it
+	Began time.Time        // when its first step could begin; zero: not yet
 }
 
 // Progress is what a waiting step sees.
@@ -32,6 +38,9 @@ type Progress struct {
 
 func (l *loop) observe(u Update) {
 	u.Run = l.id
+	if l.plan != nil {
+		u.Info, u.Asked, u.Began = &l.info, l.born, l.plan.Started()
+	}
 	l.config.Observe(u)
 }
 
