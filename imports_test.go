@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"internal/clock/clockrule":   {},
 	"internal/filelock":          {},
 	"server/access":              {"internal/clock"},
+	"server/library":             {"engine", "internal/clock"},
 	"simulator":                  {"hub", "simulator/fault", "simulator/query", "simulator/state", "simulator/wire", "internal/clock"},
 	"simulator/authority":        {},
 	"simulator/device":           {"engine", "engine/expr", "simulator/fault", "simulator/wire", "internal/clock"},
@@ -68,6 +69,7 @@ var onlyIn = map[string]string{
 	"modernc.org/sqlite/...":              "engine/journal",
 	"github.com/coreos/go-oidc/...":       "server/access",
 	"github.com/go-jose/go-jose/...":      "server/access",
+	"github.com/fsnotify/fsnotify":        "server/library",
 }
 
 type goPackage struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/server/library"
 	"github.com/twinbook/twinbook/simulator/device"
 	"github.com/twinbook/twinbook/steps"
 )
@@ -160,20 +160,12 @@ func filesToCheck(args []string) ([]candidate, error) {
 			files = append(files, candidate{path: arg})
 			continue
 		}
-		err = filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
-			ext := filepath.Ext(path)
-			switch {
-			case err != nil:
-				return err
-			case d.IsDir() && path != arg && strings.HasPrefix(d.Name(), "."):
-				return filepath.SkipDir
-			case d.Type().IsRegular() && (ext == ".yaml" || ext == ".yml"):
-				files = append(files, candidate{path: path, found: true})
-			}
-			return nil
-		})
+		found, err := library.Find(arg)
 		if err != nil {
 			return nil, err
+		}
+		for _, path := range found {
+			files = append(files, candidate{path: path, found: true})
 		}
 	}
 	return files, nil
