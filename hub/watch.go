@@ -18,7 +18,7 @@ import (
 // A wait costs a few hundred bytes and no goroutine; see Wait, and Await for waits that block.
 type Watcher struct {
 	clock  clock.Clock
-	hub    Twins
+	hub    Hub
 	pusher Pusher // nil: the hub must be polled
 	poll   *poller
 }

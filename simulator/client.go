@@ -124,6 +124,10 @@ func (c *Client) OnTwin(t hub.Target, f func(hub.Twin, error)) (stop func()) {
 	return c.hub.watches.add(t.String(), f)
 }
 
+// OnTwins calls f after each change of any device's twin, and when a device comes, goes or is deleted, until stop is
+// called.
+func (c *Client) OnTwins(f func(hub.Twin, error)) (stop func()) { return c.hub.watches.addAll(f) }
+
 // failed makes a fault the error that steps see.
 func failed(op string, t hub.Target, err error) error {
 	if err == nil {

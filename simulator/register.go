@@ -76,17 +76,16 @@ func (h *Hub) registerLocked(r registration) (view, later, error) {
 		_, err := h.device(id)
 		return view{}, nil, err
 	}
-	v, err := h.createLocked(id, r)
-	return v, nil, err
+	return h.createLocked(id, r)
 }
 
-func (h *Hub) createLocked(id string, r registration) (view, error) {
+func (h *Hub) createLocked(id string, r registration) (view, later, error) {
 	now := h.clock.Now()
 	d := &device{id: id, generation: h.unique(now), identity: commonIdentity, twin: newTwin(now)}
 	if r.id.Module != "" {
 		owner, err := h.device(r.id.Device)
 		if err != nil {
-			return view{}, err
+			return view{}, nil, err
 		}
 		d.barred = owner.view().disabled
 	}
@@ -103,14 +102,26 @@ func (h *Hub) createLocked(id string, r registration) (view, error) {
 	}
 	if r.twin != nil {
 		if _, err := d.twin.apply(*r.twin, now); err != nil {
-			return view{}, err
+			return view{}, nil, err
 		}
 	}
 	if err := h.saveNew(d); err != nil {
-		return view{}, err
+		return view{}, nil, err
 	}
 	h.devices.enter(d)
-	return d.view(), nil
+	created, watchers := d.created(h)
+	return created, later{func() {
+		for _, w := range watchers {
+			w.flush()
+		}
+	}}, nil
+}
+
+// created is what a new device looks like, and who is to be told.
+func (d *device) created(h *Hub) (view, []*watcher) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.viewLocked(), h.watches.report(d)
 }
 
 func (h *Hub) updateLocked(d *device, r registration) (after view, rest later, err error) {

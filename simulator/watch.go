@@ -10,7 +10,11 @@ import (
 
 // watches are those who want to be told of a twin's changes, by device id. A device that nobody
 // watches costs one look-up a change and no lock.
-type watches struct{ byID sync.Map } // id to *watchList
+type watches struct {
+	byID sync.Map                   // id to *watchList
+	all  atomic.Pointer[[]*watcher] // those who want to be told of every device; nil: nobody does
+	mu   sync.Mutex                 // held while all is replaced
+}
 
 type watchList struct {
 	mu       sync.Mutex // guards the list
@@ -51,6 +55,32 @@ func (ws *watches) add(id string, tell func(hub.Twin, error)) (stop func()) {
 	}
 }
 
+// addAll is add for all devices, but for modules.
+func (ws *watches) addAll(tell func(hub.Twin, error)) (stop func()) {
+	w := &watcher{tell: tell}
+	ws.replaceAll(func(all []*watcher) []*watcher { return append(all, w) })
+	return func() {
+		w.stopped.Store(true)
+		ws.replaceAll(func(all []*watcher) []*watcher {
+			return slices.DeleteFunc(all, func(o *watcher) bool { return o == w })
+		})
+	}
+}
+
+func (ws *watches) replaceAll(f func([]*watcher) []*watcher) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	var all []*watcher
+	if old := ws.all.Load(); old != nil {
+		all = slices.Clone(*old)
+	}
+	if all = f(all); len(all) == 0 {
+		ws.all.Store(nil)
+		return
+	}
+	ws.all.Store(&all)
+}
+
 // report queues the state of a device whose lock is held, and returns whom to flush without it.
 func (ws *watches) report(d *device) []*watcher {
 	watchers := ws.of(d, false)
@@ -66,9 +96,10 @@ func (ws *watches) report(d *device) []*watcher {
 
 // of is who watches a device; if this is the last they hear, they are taken off its list.
 func (ws *watches) of(d *device, last bool) []*watcher {
+	everywhere := ws.ofAll(d)
 	entry, watched := ws.byID.Load(d.id)
 	if !watched {
-		return nil
+		return everywhere
 	}
 	list := entry.(*watchList)
 	list.mu.Lock()
@@ -77,7 +108,18 @@ func (ws *watches) of(d *device, last bool) []*watcher {
 	if last {
 		list.watchers = nil
 	}
+	if len(everywhere) > 0 {
+		watchers = slices.Concat(watchers, everywhere)
+	}
 	return watchers
+}
+
+func (ws *watches) ofAll(d *device) []*watcher {
+	all := ws.all.Load()
+	if all == nil || d.names().Module != "" {
+		return nil
+	}
+	return *all
 }
 
 // end queues the end for all who watch a device that was deleted, and returns whom to flush. A later

@@ -3,6 +3,7 @@ package hubtest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 var pushes = []question{
 	{"EachChangeIsToldInOrder", eachChangeIsTold},
 	{"NothingIsToldAfterStop", nothingAfterStop},
+	{"ChangesOfAllAreTold", changesOfAllAreTold},
+	{"AllAreWatched", allAreWatched},
 }
 
 var watching = []question{
@@ -131,4 +134,71 @@ func nothingAfterStop(ctx context.Context, x *exam) {
 	if err != nil || fmt.Sprint(got) != "[the second]" {
 		x.Errorf("told: %v, %v", got, err)
 	}
+}
+
+// fleetPusher is the hub as one that pushes the changes of all twins.
+func (x *exam) fleetPusher() hub.FleetPusher {
+	p, ok := x.Hub.(hub.FleetPusher)
+	if !ok {
+		x.Skip("this hub does not push")
+	}
+	return p
+}
+
+func changesOfAllAreTold(ctx context.Context, x *exam) {
+	pusher, first, second := x.fleetPusher(), x.device(), x.Add(x.T, "another", nil)
+	told := clock.NewQueue[hub.Twin](x.Clock)
+	stop := pusher.OnTwins(func(t hub.Twin, _ error) { told.Put(t) })
+	first.Report(`{"n":1}`)
+	second.Report(`{"n":2}`)
+	x.Add(x.T, "late", object{"site": "x"}).Report(`{"n":3}`)
+	seen := map[string]bool{}
+	for !seen["late site=x n=3"] {
+		twins, err := told.Take(ctx)
+		if err != nil {
+			x.Fatal(err)
+		}
+		for _, t := range twins {
+			seen[fmt.Sprintf("%s site=%v n=%v", t.Device, t.Tags["site"], t.Reported["n"])] = true
+		}
+	}
+	for _, want := range []string{dev.Device + " site=<nil> n=1", "another site=<nil> n=2", "late site=x n=<nil>"} {
+		if !seen[want] {
+			x.Errorf("was not told of %s but of %v", want, seen)
+		}
+	}
+	stop()
+}
+
+// onlooker notes what it is told.
+type onlooker struct{ told *clock.Queue[string] }
+
+func (o onlooker) Twin(t hub.Twin)    { o.told.Put(fmt.Sprintf("%s %v", t.Device, t.Reported["n"])) }
+func (o onlooker) Gone(device string) { o.told.Put(device + " is gone") }
+func (o onlooker) Seen()              { o.told.Put("seen") }
+func (o onlooker) Trouble(err error)  { o.told.Put(err.Error()) }
+
+// allAreWatched holds for every hub: one that does not push is read again and again.
+func allAreWatched(ctx context.Context, x *exam) {
+	d := x.device()
+	d.Report(`{"n":1}`)
+	told := clock.NewQueue[string](x.Clock)
+	defer hub.NewWatcher(x.Clock, x.Hub, hub.WatchOptions{}).WatchAll(time.Second, onlooker{told})()
+	wait := func(want string) {
+		x.Helper()
+		for {
+			all, err := told.Take(ctx)
+			if err != nil {
+				x.Fatalf("waiting for %q: %v", want, err)
+			}
+			if slices.Contains(all, want) {
+				return
+			}
+		}
+	}
+	wait("seen")
+	d.Report(`{"n":2}`)
+	wait(dev.Device + " 2")
+	x.Add(x.T, "late", nil).Report(`{"n":5}`)
+	wait("late 5")
 }
