@@ -137,7 +137,7 @@ func TestAHubThatPushesIsReadOnceForAll(t *testing.T) {
 		f.delete("b")
 		f.delete("b")
 		o.want(t, "a@2 a@3 -b")
-		f.twins["b"] = hub.Twin{Target: target("b")}
+		f.twins["b"] = hub.Twin{Target: target("b"), Reported: map[string]any{}}
 		f.report("b", 5)
 		o.want(t, "b@1")
 		if f.queries != 2 {
