@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"server/access":              {"internal/clock"},
 	"server/library":             {"engine", "internal/clock"},
 	"server/triggers":            {"engine/journal", "hub", "internal/clock"},
+	"internal/record":            {"engine", "engine/expr", "engine/journal"},
 	"simulator":                  {"hub", "simulator/fault", "simulator/query", "simulator/state", "simulator/wire", "internal/clock"},
 	"simulator/authority":        {},
 	"simulator/device":           {"engine", "engine/expr", "simulator/fault", "simulator/wire", "internal/clock"},

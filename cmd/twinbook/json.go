@@ -1,14 +1,12 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/runner"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // The shapes in this file are described in docs/output.md. Keys may be added; none is taken away or
@@ -82,30 +80,19 @@ func stepOf(n *engine.Note) stepJSON {
 	outputs, _ := n.Value.(map[string]any)
 	return stepJSON{
 		At: n.At, Title: n.Title, Action: n.Step.Action, Where: n.Step.Pos.String(), Device: n.Device, Status: n.Status,
-		Attempts: n.Attempt, StartedAt: began, FinishedAt: n.Time, Outputs: orNone(outputs), Error: n.Error, Kept: n.Kept,
+		Attempts: n.Attempt, StartedAt: began, FinishedAt: n.Time, Outputs: record.Object(outputs), Error: n.Error, Kept: n.Kept,
 	}
 }
 
 func endOf(s summary) endJSON {
 	return endJSON{
-		Status: s.outcome.Status, StartedAt: s.began, FinishedAt: s.ended, Outputs: orNone(s.outcome.Outputs),
+		Status: s.outcome.Status, StartedAt: s.began, FinishedAt: s.ended, Outputs: record.Object(s.outcome.Outputs),
 		Tolerated: s.outcome.Tolerated, Message: s.outcome.Message, Error: s.outcome.Error,
 	}
 }
 
-// unfinished is the status of a run that stopped without having ended.
-const unfinished engine.Status = "unfinished"
-
 func leftOf(s summary, why string) endJSON {
-	return endJSON{Status: unfinished, StartedAt: s.began, FinishedAt: s.ended, Outputs: orNone(nil), Message: why}
-}
-
-// orNone is never null, so that readers need not ask.
-func orNone(outputs map[string]any) map[string]any {
-	if outputs == nil {
-		return map[string]any{}
-	}
-	return outputs
+	return endJSON{Status: record.Unfinished, StartedAt: s.began, FinishedAt: s.ended, Outputs: record.Object(nil), Message: why}
 }
 
 // A jsonReporter writes one document when the run has ended.
@@ -148,38 +135,9 @@ func (j *jsonReporter) write(s summary, end endJSON) {
 
 // writeJSON writes a value for people's tools: indented.
 func writeJSON(w io.Writer, value any) {
-	text, err := jsonText(value, "  ")
+	text, err := record.Text(value, "  ")
 	if err != nil {
 		panic("twinbook: " + err.Error()) // all that is written is JSON already
 	}
 	io.WriteString(w, text)
-}
-
-// jsonText is a value as JSON with a line break at its end. Its characters are as they are, but for those that
-// would do something to a terminal: JSON allows what a device says to hold them, and they mean the same escaped.
-func jsonText(value any, indent string) (string, error) {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", indent)
-	err := e.Encode(value)
-	return escapeHidden(b.String()), err
-}
-
-// escapeHidden writes characters that people do not see as \uXXXX. In JSON they can only stand within texts;
-// its own line breaks stay.
-func escapeHidden(text string) string {
-	escaped := func(r rune) bool { return r != '\n' && hidden(r) }
-	if !strings.ContainsFunc(text, escaped) {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if escaped(r) {
-			fmt.Fprintf(&b, `\u%04x`, r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

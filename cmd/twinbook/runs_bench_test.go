@@ -9,6 +9,7 @@ import (
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/internal/clock"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // BenchmarkShowLongRun shows a run of 100,000 events: a loop over 33,000 devices.
@@ -24,7 +25,7 @@ func BenchmarkShowLongRun(b *testing.B) {
 		b.Run(fmt.Sprintf("%d events, all=%v", len(events), f.all), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				r, err := readRecord(b.Context(), j, run)
+				r, err := record.Read(b.Context(), j, run, compileStored)
 				if err != nil {
 					b.Fatal(err)
 				}

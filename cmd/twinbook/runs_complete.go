@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // mostCompletions is how many of the latest runs the shell is told of.
@@ -34,7 +35,7 @@ func (a *app) completeRuns(lets func(journal.Run) bool) cobra.CompletionFunc {
 // their beginning if that is what was begun. Behind each stands what run it is.
 func runCompletions(ctx context.Context, j journal.Journal, lets func(journal.Run) bool, args []string, begun string, now time.Time) ([]string, error) {
 	var runs []journal.Run
-	for run, err := range eachRun(ctx, j, journal.Filter{Limit: 10 * mostCompletions}) {
+	for run, err := range record.Each(ctx, j, journal.Filter{Limit: 10 * mostCompletions}) {
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/internal/clock"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // lookForEvents is how often the journal is asked whether more has happened in a run that is followed.
@@ -48,7 +49,7 @@ func (a *app) printEvents(ctx context.Context, j openJournal, run journal.Run, f
 		}
 		return err
 	}
-	if follow && stateOf(run) == runLeft {
+	if follow && record.StateOf(run) == record.Left {
 		fmt.Fprintf(a.err, "Nobody drives this run: nothing happens in it until twinbook runs resume %s\n", run.ID)
 	}
 	s := a.screenOf(a.out, a.outScreen)

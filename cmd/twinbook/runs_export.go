@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // exportFlags are the flags of `runs export`.
@@ -139,7 +140,7 @@ func (f *exportFlags) chosen(ctx context.Context, j openJournal) (ids []string, 
 	if err != nil {
 		return nil, 0, err
 	}
-	for run, err := range eachRun(ctx, j, filter) {
+	for run, err := range record.Each(ctx, j, filter) {
 		switch {
 		case err != nil:
 			return nil, 0, err
@@ -162,7 +163,7 @@ type lineWriter struct {
 func (w *lineWriter) Write(p []byte) (int, error) {
 	w.line = append(w.line, p...)
 	if end := bytes.LastIndexByte(w.line, '\n') + 1; end > 0 {
-		if _, err := io.WriteString(w.out, escapeHidden(string(w.line[:end]))); err != nil {
+		if _, err := io.WriteString(w.out, record.EscapeHidden(string(w.line[:end]))); err != nil {
 			return 0, err
 		}
 		w.line = append(w.line[:0], w.line[end:]...)

@@ -7,41 +7,42 @@ import (
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // showHead says what run it is and how it stands.
-func (a *app) showHead(s screen, r record, now time.Time) {
-	fmt.Fprintf(a.out, "%s · %s\n\n", s.paint(bold, clean(r.run.Workflow)), headline(s, r, now))
+func (a *app) showHead(s screen, r record.Record, now time.Time) {
+	fmt.Fprintf(a.out, "%s · %s\n\n", s.paint(bold, clean(r.Run.Workflow)), headline(s, r, now))
 	row := func(label, text string) {
 		if text != "" {
 			fmt.Fprintf(a.out, "  %s %s\n", s.paint(dim, pad(label, len("driven by"))), clean(text))
 		}
 	}
-	row("run", r.run.ID)
-	row("file", r.run.File)
-	row("hub", r.run.Hub)
-	row("inputs", inputsText(r.start.Inputs))
-	row("began", joined(whenExactly(r.run.Started, now), triggerText(r.start.Trigger)))
-	if r.run.Status != "" {
-		row("ended", whenExactly(r.run.Ended, now))
+	row("run", r.Run.ID)
+	row("file", r.Run.File)
+	row("hub", r.Run.Hub)
+	row("inputs", inputsText(r.Start.Inputs))
+	row("began", joined(whenExactly(r.Run.Started, now), triggerText(r.Start.Trigger)))
+	if r.Run.Status != "" {
+		row("ended", whenExactly(r.Run.Ended, now))
 	}
-	row("driven by", r.run.Driver)
-	if r.traced != nil && r.run.Status == "" && !r.traced.Deadline.IsZero() {
-		row("ends", "at the latest "+whenExactly(r.traced.Deadline, now))
+	row("driven by", r.Run.Driver)
+	if r.Traced != nil && r.Run.Status == "" && !r.Traced.Deadline.IsZero() {
+		row("ends", "at the latest "+whenExactly(r.Traced.Deadline, now))
 	}
 	showRequests(row, r, now)
-	row("retry of", r.retryOf())
-	row("retried", retriesText(r.retries))
-	row("part of", joined(r.run.Parent, r.run.Key))
-	row("parts", counts(r.children).String())
+	row("retry of", r.RetryOf())
+	row("retried", retriesText(r.Retries))
+	row("part of", joined(r.Run.Parent, r.Run.Key))
+	row("parts", counts(r.Children).String())
 	fmt.Fprintln(a.out)
 }
 
 // showRequests says who asked for what: first what was heard, then what nobody has answered yet.
-func showRequests(row func(label, text string), r record, now time.Time) {
+func showRequests(row func(label, text string), r record.Record, now time.Time) {
 	paused := ""
-	for _, q := range r.requests() {
-		text := requestText(q.Time, "+"+elapsed(q.Time.Sub(r.run.Started)), q.By, q.Reason, now)
+	for _, q := range r.Requests() {
+		text := requestText(q.Time, "+"+elapsed(q.Time.Sub(r.Run.Started)), q.By, q.Reason, now)
 		switch q.Kind {
 		case engine.PauseRequested:
 			paused = text
@@ -57,7 +58,7 @@ func showRequests(row func(label, text string), r record, now time.Time) {
 		}
 	}
 	row("paused", paused)
-	for _, w := range r.wishes {
+	for _, w := range r.Wishes {
 		row("asked", "to "+wishWord(w.Kind)+", "+requestText(w.Time, "", w.By, w.Reason, now))
 	}
 }
@@ -88,21 +89,21 @@ func requestText(t time.Time, offset, by, reason string, now time.Time) string {
 }
 
 // headline is a run's state with how long it took.
-func headline(s screen, r record, now time.Time) string {
-	words, look := stateWords(r.run, now)
-	took := elapsed(tookUntil(r.run, now))
+func headline(s screen, r record.Record, now time.Time) string {
+	words, look := stateWords(r.Run, now)
+	took := elapsed(tookUntil(r.Run, now))
 	var tolerated int
-	if n := len(r.events); n > 0 && r.events[n-1].End != nil {
-		tolerated = r.events[n-1].End.Tolerated
+	if n := len(r.Events); n > 0 && r.Events[n-1].End != nil {
+		tolerated = r.Events[n-1].End.Tolerated
 	}
 	switch {
-	case r.run.Status == engine.Succeeded && tolerated > 0:
+	case r.Run.Status == engine.Succeeded && tolerated > 0:
 		return s.paint(yellow, "succeeded with "+counted(tolerated, "tolerated failure")) + " in " + took
-	case r.run.Status == engine.Succeeded:
+	case r.Run.Status == engine.Succeeded:
 		return s.paint(look, words) + " in " + took
-	case r.run.Status != "":
+	case r.Run.Status != "":
 		return s.paint(look, words) + " after " + took
-	case stateOf(r.run) == runLeft:
+	case record.StateOf(r.Run) == record.Left:
 		return s.paint(look, words) + ": it has not ended, and the process that drove it is gone or silent"
 	}
 	return s.paint(look, words) + ", began " + took + " ago"

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // listFlags are the flags of `runs list`.
@@ -65,7 +65,7 @@ func (a *app) listRuns(ctx context.Context, j openJournal, f listFlags, format s
 		return a.listLines(ctx, j, filter, f.limit)
 	}
 	runs := []journal.Run{}
-	for run, err := range eachRun(ctx, j, filter) {
+	for run, err := range record.Each(ctx, j, filter) {
 		if err != nil {
 			return err
 		}
@@ -76,9 +76,9 @@ func (a *app) listRuns(ctx context.Context, j openJournal, f listFlags, format s
 		runs = runs[:f.limit]
 	}
 	if format == "json" {
-		list := make([]listedJSON, len(runs))
+		list := make([]record.Listed, len(runs))
 		for i, run := range runs {
-			list[i] = listed(run)
+			list[i] = record.List(run)
 		}
 		writeJSON(a.out, list)
 		return nil
@@ -102,11 +102,11 @@ func (a *app) listLines(ctx context.Context, j openJournal, filter journal.Filte
 	if filter.Limit > 0 {
 		filter.Limit = limit
 	}
-	for run, err := range eachRun(ctx, j, filter) {
+	for run, err := range record.Each(ctx, j, filter) {
 		if err != nil {
 			return err
 		}
-		io.WriteString(a.out, jsonLine(listed(run))+"\n")
+		io.WriteString(a.out, jsonLine(record.List(run))+"\n")
 	}
 	return nil
 }
@@ -199,34 +199,4 @@ func tookUntil(run journal.Run, now time.Time) time.Duration {
 		return now.Sub(run.Started)
 	}
 	return run.Ended.Sub(run.Started)
-}
-
-// listedJSON is a run in a list; see docs/output.md.
-type listedJSON struct {
-	ID         string        `json:"id"`
-	Workflow   string        `json:"workflow"`
-	File       string        `json:"file"`
-	Hash       string        `json:"hash"`
-	Hub        string        `json:"hub"`
-	Device     string        `json:"device,omitempty"`
-	State      runState      `json:"state"`
-	Status     engine.Status `json:"status,omitempty"`
-	StartedAt  time.Time     `json:"startedAt"`
-	FinishedAt time.Time     `json:"finishedAt,omitzero"`
-	Driver     string        `json:"driver,omitempty"`
-	Paused     bool          `json:"paused,omitempty"`
-	WakesAt    time.Time     `json:"wakesAt,omitzero"`
-	RetryOf    string        `json:"retryOf,omitempty"`
-	Retry      string        `json:"retry,omitempty"`
-	Asked      string        `json:"asked,omitempty"` // what nobody has answered yet
-	Parent     string        `json:"parent,omitempty"`
-	Key        string        `json:"key,omitempty"`
-}
-
-func listed(r journal.Run) listedJSON {
-	return listedJSON{
-		ID: r.ID, Workflow: r.Workflow, File: r.File, Hash: r.Hash, Hub: r.Hub, Device: r.Device, State: stateOf(r), Status: r.Status,
-		StartedAt: r.Started, FinishedAt: r.Ended, Driver: r.Driver, Paused: r.Standing.Paused, WakesAt: r.Standing.Wake,
-		RetryOf: r.RetryOf, Retry: r.Retry, Asked: string(r.Wish), Parent: r.Parent, Key: r.Key,
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // A line of a test's journal.
@@ -161,13 +162,13 @@ func TestPointInTime(t *testing.T) {
 		"2026-11-01 10:31":     "2026-11-01T10:31:00+01:00",
 		"2026-11-01T10:31:00Z": "2026-11-01T10:31:00Z",
 	} {
-		got, err := pointInTime(text, now)
+		got, err := record.PointInTime(text, now)
 		if err != nil || got.Format(time.RFC3339) != want {
 			t.Errorf("%s: %s, %v, want %s", text, got.Format(time.RFC3339), err, want)
 		}
 	}
 	for _, text := range []string{"", "yesterday", "-2h", "2026-13-01", "\x1b[2J"} {
-		if got, err := pointInTime(text, now); err == nil {
+		if got, err := record.PointInTime(text, now); err == nil {
 			t.Errorf("%q is %s", text, got)
 		}
 	}
@@ -203,15 +204,15 @@ func TestShortIDs(t *testing.T) {
 
 func TestEachRunReadsAllPages(t *testing.T) {
 	j := journal.NewMemory()
-	for i := range 2*pageOfRuns + 1 {
+	for i := range 2*record.PageOfRuns + 1 {
 		start := &engine.RunStart{ID: fmt.Sprintf("%014d", i)}
 		if _, err := j.Begin(t.Context(), journal.Beginning{Events: []engine.Event{{Time: at("10:00:00"), Kind: engine.RunStarted, Start: start}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for limit, want := range map[int]int{0: 2*pageOfRuns + 1, 1: 1, pageOfRuns: pageOfRuns, pageOfRuns + 1: pageOfRuns + 1, 2 * pageOfRuns: 2 * pageOfRuns, 5000: 2*pageOfRuns + 1} {
+	for limit, want := range map[int]int{0: 2*record.PageOfRuns + 1, 1: 1, record.PageOfRuns: record.PageOfRuns, record.PageOfRuns + 1: record.PageOfRuns + 1, 2 * record.PageOfRuns: 2 * record.PageOfRuns, 5000: 2*record.PageOfRuns + 1} {
 		var ids []string
-		for run, err := range eachRun(t.Context(), j, journal.Filter{Limit: limit}) {
+		for run, err := range record.Each(t.Context(), j, journal.Filter{Limit: limit}) {
 			if err != nil {
 				t.Fatal(err)
 			}

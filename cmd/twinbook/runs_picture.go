@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
-	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // A picture makes lines of what the events of a run tell: one for each step, and below it what went in and out.
@@ -14,11 +14,11 @@ type picture struct {
 	lines
 	*engine.Traced
 	now    time.Time
-	state  runState
+	state  record.State
 	all    bool   // items of long loops, and all attempts
 	values string // valuesShort, valuesFull or valuesNone
 	kept   string // marks what the run did not do itself
-	sights map[engine.Address]journal.Sight
+	of     record.Record
 	drawn  []drawn
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/engine/runner"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 func (a *app) runsResume(f *runsFlags) *cobra.Command {
@@ -60,7 +61,7 @@ func (k control) resumeAll(ctx context.Context) error {
 	var courses []course
 	var ids []string
 	paused, programs := 0, map[string]*engine.Program{}
-	for run, err := range eachRun(ctx, k.journal, journal.Filter{Unfinished: true}) {
+	for run, err := range record.Each(ctx, k.journal, journal.Filter{Unfinished: true}) {
 		switch {
 		case err != nil:
 			return err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // rmFlags are the flags of `runs rm`.
@@ -74,8 +75,8 @@ func (a *app) removeRuns(ctx context.Context, j openJournal, args []string, f rm
 			return err
 		}
 	}
-	for from := 0; from < len(gone.runs); from += pageOfRuns {
-		if err := j.Remove(ctx, idsOf(gone.runs[from:min(from+pageOfRuns, len(gone.runs))])...); err != nil {
+	for from := 0; from < len(gone.runs); from += record.PageOfRuns {
+		if err := j.Remove(ctx, idsOf(gone.runs[from:min(from+record.PageOfRuns, len(gone.runs))])...); err != nil {
 			if from > 0 {
 				err = fmt.Errorf("%w; before that, %s removed", err, counted(from, "run"))
 			}
@@ -118,7 +119,7 @@ func chosenForRemoval(ctx context.Context, j openJournal, f rmFlags, now time.Ti
 		}
 		before = now.Add(-age)
 	}
-	for run, err := range eachRun(ctx, j, filter) {
+	for run, err := range record.Each(ctx, j, filter) {
 		switch {
 		case err != nil:
 			return gone, err

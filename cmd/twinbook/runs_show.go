@@ -12,6 +12,7 @@ import (
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // showFlags are the flags of `runs show`.
@@ -38,12 +39,12 @@ func (a *app) runsShow(f *runsFlags) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				r, err := readRecord(c.Context(), j, run)
+				r, err := record.Read(c.Context(), j, run, compileStored)
 				if err != nil {
 					return err
 				}
 				if format == "json" {
-					writeJSON(a.out, shown(r))
+					writeJSON(a.out, r.Show())
 					return nil
 				}
 				return a.showRecord(c.Context(), j, a.screenOf(a.out, a.outScreen), r, s, time.Now())
@@ -57,27 +58,27 @@ func (a *app) runsShow(f *runsFlags) *cobra.Command {
 }
 
 // showRecord draws a run.
-func (a *app) showRecord(ctx context.Context, j openJournal, s screen, r record, f showFlags, now time.Time) error {
-	short, err := shortIn(ctx, j, r.run.ID, shortEnd(r.run.ID))
+func (a *app) showRecord(ctx context.Context, j openJournal, s screen, r record.Record, f showFlags, now time.Time) error {
+	short, err := shortIn(ctx, j, r.Run.ID, shortEnd(r.Run.ID))
 	if err != nil {
 		return err
 	}
 	a.showHead(s, r, now)
-	if r.traced == nil {
+	if r.Traced == nil {
 		a.showUnread(s, r)
 		return nil
 	}
 	p := &picture{
-		lines: lines{screen: s, out: a.out}, Traced: r.traced, now: now, state: stateOf(r.run), all: f.all, values: f.values,
-		kept: "kept", sights: sightsByPlace(r.sights),
+		lines: lines{screen: s, out: a.out}, Traced: r.Traced, now: now, state: record.StateOf(r.Run), all: f.all, values: f.values,
+		kept: "kept", of: r,
 	}
-	if !r.orphan {
-		p.kept = "kept from " + shortEnd(r.run.RetryOf)
+	if !r.Orphan {
+		p.kept = "kept from " + shortEnd(r.Run.RetryOf)
 	}
-	p.device = clean(firstDevice(r.traced))
+	p.device = clean(firstDevice(r.Traced))
 	io.WriteString(a.out, p.draw())
 	a.showEnd(p, r)
-	if what := a.whatNext(r.run, short); what != "" {
+	if what := a.whatNext(r.Run, short); what != "" {
 		fmt.Fprintf(a.out, "\n%s\n", what)
 	}
 	return nil
@@ -91,27 +92,19 @@ func firstDevice(t *engine.Traced) string {
 	return t.Parts[0].Steps[0].Device
 }
 
-func sightsByPlace(all []journal.Sight) map[engine.Address]journal.Sight {
-	sights := make(map[engine.Address]journal.Sight, len(all))
-	for _, s := range all {
-		sights[s.At] = s
-	}
-	return sights
-}
-
 // mostUnread is how many events of such a run are shown.
 const mostUnread = 100
 
 // showUnread prints the events of a run of whose steps nothing can be said.
-func (a *app) showUnread(s screen, r record) {
+func (a *app) showUnread(s screen, r record.Record) {
 	fmt.Fprintf(a.out, "%s\n", s.paint(yellow, "This version of twinbook cannot show the steps of this run, only its events."))
-	for line := range strings.Lines(r.unread) {
+	for line := range strings.Lines(r.Unread) {
 		fmt.Fprintf(a.out, "  %s\n", clean(strings.TrimRight(line, "\n")))
 	}
 	fmt.Fprintln(a.out)
-	events := r.events
+	events := r.Events
 	if more := len(events) - mostUnread; more > 0 {
-		fmt.Fprintf(a.out, "  … %d events before; %s shows all\n", more, a.command("runs events "+r.run.ID))
+		fmt.Fprintf(a.out, "  … %d events before; %s shows all\n", more, a.command("runs events "+r.Run.ID))
 		events = events[more:]
 	}
 	for _, e := range events {
@@ -120,15 +113,15 @@ func (a *app) showUnread(s screen, r record) {
 }
 
 // showEnd shows outputs and errors of a run that has ended, as `run` does.
-func (a *app) showEnd(p *picture, r record) {
-	end := r.traced.End
+func (a *app) showEnd(p *picture, r record.Record) {
+	end := r.Traced.End
 	if end == nil {
 		return
 	}
 	if len(end.Outputs) > 0 {
 		fmt.Fprintln(a.out)
 	}
-	for _, o := range r.program.Workflow.Outputs {
+	for _, o := range r.Program.Workflow.Outputs {
 		if value, ok := end.Outputs[o.Name]; ok {
 			fmt.Fprintf(a.out, "%s: %s\n", o.Name, valueText(value))
 		}
@@ -153,14 +146,14 @@ func (p *picture) errors(end *engine.Outcome) {
 
 // whatNext is what can be done about a run that has not succeeded.
 func (a *app) whatNext(run journal.Run, short string) string {
-	switch state := stateOf(run); {
+	switch state := record.StateOf(run); {
 	case run.Retry != "":
 		return "It was tried again as run " + run.Retry + ": " + a.command("runs show "+run.Retry)
-	case state == runLeft && run.Wish == engine.CancelRequested:
+	case state == record.Left && run.Wish == engine.CancelRequested:
 		return "To have it cancelled, as was asked: " + a.command("runs cancel "+short)
-	case state == runLeft:
+	case state == record.Left:
 		return "To go on with it: " + a.command("runs resume "+short)
-	case state == runPaused:
+	case state == record.Paused:
 		return "To let it go on: " + a.command("runs resume "+short)
 	case run.Status == engine.Failed || run.Status == engine.Cancelled:
 		return "To try again what failed, and keep what was done: " + a.command("runs retry "+short)

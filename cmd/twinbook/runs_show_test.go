@@ -17,6 +17,7 @@ import (
 	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/engine/runner"
 	"github.com/twinbook/twinbook/internal/clock"
+	"github.com/twinbook/twinbook/internal/record"
 	"github.com/twinbook/twinbook/steps"
 )
 
@@ -63,7 +64,7 @@ func recorded(t testing.TB, source string, limit time.Duration, do act) (openJou
 // drawnRun is what `runs show` prints on a terminal of so many columns, without colours.
 func drawnRun(t testing.TB, j openJournal, run journal.Run, columns int, f showFlags, now time.Time) string {
 	t.Helper()
-	r, err := readRecord(t.Context(), j, run)
+	r, err := record.Read(t.Context(), j, run, compileStored)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,12 +168,12 @@ func TestShowARunThatSucceeded(t *testing.T) {
 func TestShowARunThatWaits(t *testing.T) {
 	j, run := recorded(t, rebootSource, time.Minute, rebooting(time.Hour))
 	golden(t, "waiting", drawnRun(t, j, run, 100, showFlags{}, at("10:02:00")))
-	r, err := readRecord(t.Context(), j, run)
+	r, err := record.Read(t.Context(), j, run, compileStored)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var data bytes.Buffer
-	writeJSON(&data, shown(r))
+	writeJSON(&data, r.Show())
 	golden(t, "waiting-json", data.String())
 	run.Driver = ""
 	golden(t, "left", drawnRun(t, j, run, 100, showFlags{}, at("10:20:00")))
@@ -398,11 +399,11 @@ func TestShowOfWhatIsNotKnown(t *testing.T) {
 			t.Fatal(err)
 		}
 		golden(t, name, drawnRun(t, j, run, 100, showFlags{}, at("10:00:09")))
-		r, err := readRecord(t.Context(), j, run)
+		r, err := record.Read(t.Context(), j, run, compileStored)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s := shown(r); s.Unread == "" || s.Parts == nil || len(s.Parts) != 0 {
+		if s := r.Show(); s.Unread == "" || s.Parts == nil || len(s.Parts) != 0 {
 			t.Errorf("%s as data: %+v", name, s)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // mostTries is how many failed attempts of a step are shown, the latest.
@@ -151,7 +152,7 @@ func twinText(twin map[string]any) string {
 
 // full draws the whole of a member.
 func (p *picture) full(depth int, label string, m member) {
-	text, err := jsonText(m.value, "  ")
+	text, err := record.Text(m.value, "  ")
 	if m.words != "" || err != nil {
 		text = m.short()
 	} else if plain, ok := m.value.(string); ok && plain == clean(plain) {

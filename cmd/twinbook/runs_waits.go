@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
-	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // underWay says in a few words what a step that has not ended is about.
@@ -17,7 +17,7 @@ func (p *picture) underWay(s *engine.TracedStep) string {
 		return "is tried again"
 	case p.End != nil:
 		return "was not brought to its end"
-	case s.Waits == engine.WaitsAnswer && p.state == runLeft:
+	case s.Waits == engine.WaitsAnswer && p.state == record.Left:
 		return "was under way when its process went silent"
 	case s.Waits == engine.WaitsAnswer:
 		return "waits"
@@ -32,7 +32,7 @@ func (p *picture) underWay(s *engine.TracedStep) string {
 // lostCall says whether a step waits for an answer that will not come, since its process is gone, and is not asked
 // for again: it must not happen twice.
 func (p *picture) lostCall(s *engine.TracedStep) bool {
-	if s.Waits != engine.WaitsAnswer || p.state != runLeft || len(s.Attempts) == 0 {
+	if s.Waits != engine.WaitsAnswer || p.state != record.Left || len(s.Attempts) == 0 {
 		return false
 	}
 	last := s.Attempts[len(s.Attempts)-1]
@@ -62,26 +62,18 @@ func (p *picture) waits(s *engine.TracedStep, depth int) {
 // sees draws what a step under way saw last.
 func (p *picture) sees(s *engine.TracedStep, depth int) {
 	word := "sees"
-	if p.state == runLeft {
+	if p.state == record.Left {
 		word = "saw"
 	}
-	sight, seen := sightOf(s, p.sights)
+	sight, seen := p.of.SightOf(s)
 	switch {
 	case seen:
 		since := fmt.Sprintf("since %s (%s)", whenExactly(sight.Since, p.now), elapsed(p.now.Sub(sight.Since)))
 		p.free(depth, word, clean(sight.Text), cyan)
 		p.free(depth, " ", since, dim)
-	case p.state != runLeft:
+	case p.state != record.Left:
 		p.free(depth, word, waitsFor(s.Step, s.Device), dim)
 	}
-}
-
-// sightOf is what the latest attempt of a step saw last.
-func sightOf(s *engine.TracedStep, sights map[engine.Address]journal.Sight) (sight journal.Sight, ok bool) {
-	if n := len(s.Attempts); n > 0 {
-		sight, ok = sights[s.Attempts[n-1].At]
-	}
-	return sight, ok
 }
 
 // until draws a time to come, and how far it is.

@@ -7,42 +7,19 @@ import (
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/internal/record"
 )
-
-// A runState is what a run is about, in one word for programs; of one that has ended, how.
-type runState string
-
-const (
-	runRunning runState = "running"
-	runWaiting runState = "waiting"    // nothing is under way but waiting
-	runPaused  runState = "paused"     // somebody asked for no further step to begin
-	runLeft    runState = "leftBehind" // it has not ended, and no process drives it
-)
-
-func stateOf(r journal.Run) runState {
-	switch {
-	case r.Status != "":
-		return runState(r.Status)
-	case r.Driver == "":
-		return runLeft
-	case r.Standing.Paused:
-		return runPaused
-	case r.Standing.Parked:
-		return runWaiting
-	}
-	return runRunning
-}
 
 // stateWords are the state of a run as people read it.
 func stateWords(r journal.Run, now time.Time) (string, style) {
-	switch state := stateOf(r); state {
-	case runLeft:
+	switch state := record.StateOf(r); state {
+	case record.Left:
 		return "left behind" + leftWords(r), yellow
-	case runWaiting:
+	case record.Waiting:
 		return waitingWords(r.Standing, now), cyan
-	case runRunning:
+	case record.Running:
 		return "running", cyan
-	case runPaused:
+	case record.Paused:
 		return "paused", yellow
 	default:
 		return clean(string(state)), statusStyle(r.Status)

@@ -7,6 +7,8 @@ import (
 	"unicode"
 
 	"golang.org/x/term"
+
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // A screen is where progress is shown.
@@ -56,26 +58,8 @@ func (s screen) paint(st style, text string) string {
 	return "\x1b[" + string(st) + "m" + text + "\x1b[0m"
 }
 
-// clean makes a text of anybody fit for one line: what devices and files say must never move the
-// cursor, change the order of letters or hide what stands beside it.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t' || r == '\u2028' || r == '\u2029':
-			return ' '
-		case hidden(r):
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
-}
-
-// hidden says whether a character is not seen itself but moves the cursor or changes the order of letters:
-// controls (C0, DEL and C1), line separators, the marks of bidirectional text and the byte order mark. All
-// have four hexadecimal digits.
-func hidden(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == 0x2028 || r == 0x2029 || r == 0xfeff
-}
+// clean makes a text of anybody fit for one line of a terminal.
+func clean(text string) string { return record.Clean(text) }
 
 // width is how many columns a text takes on a terminal. Where terminals differ it is the larger
 // number, so that a line is rather too short than too long.

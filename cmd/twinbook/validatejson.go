@@ -1,6 +1,8 @@
 package main
 
-import "github.com/twinbook/twinbook/engine"
+import (
+	"github.com/twinbook/twinbook/internal/record"
+)
 
 // The shape of `validate --output json`, described in docs/output.md.
 type (
@@ -9,19 +11,9 @@ type (
 		Problems int        `json:"problems"` // of all files
 	}
 	fileJSON struct {
-		File     string        `json:"file"`
-		Kind     string        `json:"kind"` // workflow, simulator, suite or hubs
-		Problems []problemJSON `json:"problems"`
-	}
-	problemJSON struct {
-		File    string `json:"file"` // of a called workflow another one
-		Line    int    `json:"line"` // from 1
-		Col     int    `json:"col"`  // from 1, in characters
-		Width   int    `json:"width"`
-		Rule    string `json:"rule"`
-		Message string `json:"message"`
-		Hint    string `json:"hint,omitempty"`
-		Source  string `json:"source"` // the line
+		File     string           `json:"file"`
+		Kind     string           `json:"kind"` // workflow, simulator, suite or hubs
+		Problems []record.Problem `json:"problems"`
 	}
 )
 
@@ -33,18 +25,7 @@ func checkedOf(results []checked) checkedJSON {
 		if kind == "" {
 			kind = "workflow"
 		}
-		all.Files = append(all.Files, fileJSON{File: r.file, Kind: kind, Problems: problemsOf(r.problems)})
+		all.Files = append(all.Files, fileJSON{File: r.file, Kind: kind, Problems: record.Problems(r.problems)})
 	}
 	return all
-}
-
-func problemsOf(problems engine.Problems) []problemJSON {
-	list := make([]problemJSON, len(problems))
-	for i, p := range problems {
-		list[i] = problemJSON{
-			File: p.Pos.File, Line: p.Pos.Line, Col: p.Pos.Col, Width: p.Width,
-			Rule: p.Rule, Message: p.Msg, Hint: p.Hint, Source: p.Line,
-		}
-	}
-	return list
 }

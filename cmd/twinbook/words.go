@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // elapsed is a duration as people say it: 614 ms, 2.3 s, 41 s, 3m 12s, 2h 05m.
@@ -50,7 +51,7 @@ func orWords(words []string) string {
 
 // jsonLine is a value as JSON on one line.
 func jsonLine(value any) string {
-	text, err := jsonText(value, "")
+	text, err := record.Text(value, "")
 	if err != nil {
 		return fmt.Sprintf("%v", value)
 	}

@@ -1,0 +1,27 @@
+package record
+
+import "github.com/twinbook/twinbook/engine"
+
+// A Problem is one thing wrong with a file, and where.
+type Problem struct {
+	File    string `json:"file"` // of a called workflow another one
+	Line    int    `json:"line"` // from 1
+	Col     int    `json:"col"`  // from 1, in characters
+	Width   int    `json:"width"`
+	Rule    string `json:"rule"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	Source  string `json:"source"` // the line
+}
+
+// Problems are the engine's, never null.
+func Problems(problems engine.Problems) []Problem {
+	list := make([]Problem, len(problems))
+	for i, p := range problems {
+		list[i] = Problem{
+			File: p.Pos.File, Line: p.Pos.Line, Col: p.Pos.Col, Width: p.Width,
+			Rule: p.Rule, Message: p.Msg, Hint: p.Hint, Source: p.Line,
+		}
+	}
+	return list
+}
