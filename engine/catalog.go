@@ -161,6 +161,25 @@ func defineEval[P any](spec Spec, eval func(c EvalContext, p P) (Effect, error))
 	return t
 }
 
+// defineAsk makes a step type that waits for what somebody tells the run; P has its parameters.
+func defineAsk[P any](spec Spec, asks func(p P) (Ask, error)) *StepType {
+	t := &StepType{Spec: spec, Fields: paramFields(reflect.TypeFor[P]()), Outputs: outputFields(reflect.TypeFor[told]())}
+	t.asks = func(r resolved) (Ask, error) {
+		var p P
+		if err := r.into(&p, t.Fields); err != nil {
+			return Ask{}, err
+		}
+		return asks(p)
+	}
+	return t
+}
+
+// told is what came of an ask.
+type told struct {
+	Payload any    `json:"payload" doc:"What came with it; null where nothing did."`
+	By      string `json:"by" doc:"Who sent it; empty where nobody knows."`
+}
+
 // A Catalog is the step types of a world with the functions that carry them out.
 type Catalog[Env any] struct {
 	Types *Types

@@ -101,6 +101,7 @@ func (k *fileCheck) workflow(w *Workflow) {
 	})}
 	k.value(w.Device, KindText, at, literalNull)
 	k.value(w.Timeout, KindDuration, at, literalNull)
+	k.starting(w)
 	at = k.declare(w.Vars, at)
 	if w.Device != nil {
 		at = at.withDevice()

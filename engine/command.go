@@ -61,8 +61,9 @@ type Note struct {
 	Tried     time.Time `json:"-"`              // of a retry and of a step that ended: when its latest attempt began; zero: there was none
 	Kept      bool      `json:"kept,omitempty"` // of a step that ended: it did so in the run that this one retries
 
-	By     string `json:"by,omitempty"` // of a pause and its end: who asked, and why
+	By     string `json:"by,omitempty"` // of a pause and its end: who asked, and why; of what is ignored: who said it, and why it is
 	Reason string `json:"reason,omitempty"`
+	Ask    *Ask   `json:"ask,omitempty"` // of NoteAsks
 }
 
 // A NoteKind says what a note is about.
@@ -76,6 +77,9 @@ const (
 	NoteLog         NoteKind = "log"
 	NoteItemStarted NoteKind = "itemStarted" // one item of a loop
 	NoteItemEnded   NoteKind = "itemEnded"
-	NotePaused      NoteKind = "paused"  // nothing further begins
-	NoteResumed     NoteKind = "resumed" // by a request, or by a cancel
+	NotePaused      NoteKind = "paused"   // nothing further begins
+	NoteResumed     NoteKind = "resumed"  // by a request, or by a cancel
+	NoteAsks        NoteKind = "asks"     // a step waits for what somebody tells the run
+	NoteIgnored     NoteKind = "ignored"  // what somebody told the run changes nothing
+	NoteAdmitted    NoteKind = "admitted" // a run that was queued begins
 )

@@ -85,6 +85,10 @@ func (w *decoder) structured(s *Shape, n *yamlNode) *Value {
 	if whole || s.Kind == KindAny || s.Kind == KindObject {
 		return w.file.free(n)
 	}
+	if s.NotEmpty && len(n.items) == 0 {
+		w.file.wrong(n, "empty-list", "", "expected %s, found an empty list", s.expected())
+		return nil
+	}
 	return w.texts(n)
 }
 

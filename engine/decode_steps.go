@@ -164,5 +164,5 @@ func fieldShape(f *Field) *Shape {
 		}}}}
 		return &Shape{What: "an expression or a list of them", Doc: f.Doc, Either: []*Shape{cond, {List: check, NotEmpty: true}}}
 	}
-	return &Shape{Kind: f.Kind, Doc: f.Doc, OneOf: f.OneOf, Min: f.Min, Max: f.Max, Sees: f.Sees}
+	return &Shape{Kind: f.Kind, Doc: f.Doc, OneOf: f.OneOf, Min: f.Min, Max: f.Max, Sees: f.Sees, NotEmpty: f.NotEmpty}
 }

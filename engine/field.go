@@ -16,6 +16,7 @@ import (
 //	                  `yaml:",whole"` all that stands under the action, as the one parameter
 //	doc:"…"           one sentence
 //	required:"true"   it must be given
+//	notempty:"true"   a text with more than blanks; a list with something in it
 //	short:"true"      a value that is no mapping stands for this field alone
 //	default:"…"       what it is when absent; of a time only SinceStepBefore
 //	oneof:"a b"       the only texts allowed
@@ -27,6 +28,7 @@ type Field struct {
 	Kind     FieldKind
 	Doc      string
 	Required bool
+	NotEmpty bool
 	Short    bool
 	Whole    bool
 	Default  string
@@ -103,7 +105,7 @@ func paramFields(t reflect.Type) []Field {
 		}
 		fields = append(fields, Field{
 			Name: name, Kind: kind, Whole: option == "whole", Doc: sf.Tag.Get("doc"), index: i,
-			Required: sf.Tag.Get("required") != "", Short: sf.Tag.Get("short") != "",
+			Required: sf.Tag.Get("required") != "", NotEmpty: sf.Tag.Get("notempty") != "", Short: sf.Tag.Get("short") != "",
 			Default: sf.Tag.Get("default"), OneOf: strings.Fields(sf.Tag.Get("oneof")),
 			Min: bound(sf.Tag.Get("min")), Max: bound(sf.Tag.Get("max")), Sees: strings.Fields(sf.Tag.Get("sees")),
 			Headers: sf.Tag.Get("headers") != "",

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -24,8 +25,12 @@ type Run struct {
 	issued    int
 	queue     []func()
 	tolerated int
-	paused    bool    // see plan_pause.go
-	held      []*gate // in the order in which their turn came
+	known     bool               // RunStarted has come
+	queued    bool               // it waits for RunAdmitted
+	signals   map[string][]Event // that no step has taken; see plan_ask.go
+	unheard   int                // how many these are
+	paused    bool               // see plan_pause.go
+	held      []*gate            // in the order in which their turn came
 	cancelled bool
 	kept      map[Address][]memory // see plan_kept.go
 	recalled  []memory             // those whose commands are there
@@ -48,6 +53,7 @@ type pending struct {
 	number  int
 	answer  func(Event)
 	kept    bool // its answer is there already
+	ask     *Ask // it is no command of the driver's: somebody has to say something
 }
 
 // Surroundings are what a program sees beside the language's own names where it is part of something
@@ -81,7 +87,7 @@ func (r *Run) Next(news ...Event) Decision {
 		if !e.Kept {
 			r.apply(e)
 			r.recall()
-			if e.Kind == RunStarted {
+			if e.Kind == RunStarted || e.Kind == RunAdmitted {
 				r.leaveOutWhatIsOver()
 			}
 		}
@@ -108,17 +114,33 @@ func eventOrder(a, b Event) int {
 	if c := strings.Compare(string(a.At), string(b.At)); c != 0 {
 		return c
 	}
-	return strings.Compare(string(a.Kind), string(b.Kind))
+	if c := strings.Compare(string(a.Kind), string(b.Kind)); c != 0 {
+		return c
+	}
+	return requestOrder(a, b)
 }
 
-// Started is when the run began; zero: it has not.
+// Started is when the run began; zero: it has not, or is queued.
 func (r *Run) Started() time.Time { return r.started }
+
+// requestOrder is the order of wishes of the same kind and time that nobody has numbered.
+func requestOrder(a, b Event) int {
+	if c := cmp.Or(cmp.Compare(a.Request, b.Request), strings.Compare(a.By, b.By), strings.Compare(a.Reason, b.Reason)); c != 0 || a.Signal == nil || b.Signal == nil {
+		return c
+	}
+	return strings.Compare(expr.CompactJSON(a.Signal.order()), expr.CompactJSON(b.Signal.order()))
+}
+
+// order is what tells one signal from another.
+func (s *Signal) order() any { return []any{s.Name, s.Approved, s.Payload, strings.Join(s.Roles, " ")} }
 
 // Outstanding are the commands that wait for an answer, in the order they were given.
 func (r *Run) Outstanding() []Command {
 	all := make([]*pending, 0, len(r.pending))
 	for _, p := range r.pending {
-		all = append(all, p)
+		if p.ask == nil {
+			all = append(all, p)
+		}
 	}
 	slices.SortFunc(all, func(a, b *pending) int { return a.number - b.number })
 	commands := make([]Command, len(all))
@@ -137,10 +159,16 @@ func (r *Run) apply(e Event) {
 	}
 	switch e.Kind {
 	case RunStarted:
-		if r.root == nil && e.Start != nil {
-			r.info, r.started = *e.Start, e.Time
-			r.start()
+		if !r.known && e.Start != nil {
+			r.known, r.info, r.queued = true, *e.Start, e.Start.Queued
+			if !r.queued {
+				r.start()
+			}
 		}
+	case RunAdmitted:
+		r.admit(e)
+	case SignalReceived:
+		r.receive(e)
 	case StepDone, TimerFired:
 		r.answer(e)
 	case CancelRequested:
@@ -166,7 +194,21 @@ func (r *Run) answer(e Event) {
 	p.answer(e)
 }
 
+// admit begins a run that was queued; all its times count from now on.
+func (r *Run) admit(e Event) {
+	if !r.queued {
+		return
+	}
+	r.queued = false
+	r.note(Note{Kind: NoteAdmitted})
+	r.start()
+}
+
+// Queued says whether the run waits for its turn: nothing of it has begun.
+func (r *Run) Queued() bool { return r.queued }
+
 func (r *Run) start() {
+	r.started = r.now
 	r.root = newFrame(r, r.program, "", nil)
 	r.root.extra = r.around.Names
 	r.root.start(r.info.Inputs, r.finish)

@@ -13,7 +13,7 @@ func readDevice(r *Run, reader *StepType, path Address, s *scope, then func(*sco
 		device := map[string]any{"id": s.device(), "tags": twin["tags"]}
 		then(s.with(map[string]any{"device": device}), res)
 	}
-	r.post(run.start)
+	r.post(run.begin)
 	return run
 }
 

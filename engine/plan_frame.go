@@ -29,7 +29,7 @@ func (f *frameRun) start(inputs map[string]any, done func(result)) {
 	f.done = done
 	w := f.program.Workflow
 	s := &scope{frame: f, records: map[string]any{}, hub: w.Hub, since: f.r.now}
-	s.names = map[string]any{"inputs": inputs, "steps": s, "vars": s.vars, "run": f.runRecord()}
+	s.names = map[string]any{"inputs": inputs, "steps": s, "vars": s.vars, "run": runRecord(f.r.info, f.r.started)}
 	maps.Copy(s.names, f.extra)
 	s, err := s.declare(w.Vars)
 	if err == nil {
@@ -72,12 +72,6 @@ func (f *frameRun) timer() Address {
 		return "!timeout"
 	}
 	return f.path + "!workflow"
-}
-
-func (f *frameRun) runRecord() map[string]any {
-	return map[string]any{
-		"id": f.r.info.ID, "workflow": f.r.info.Workflow, "startedAt": f.r.started, "trigger": f.r.info.Trigger,
-	}
 }
 
 // expire ends the steps, or the catch that followed them, when the workflow's own time is up. No

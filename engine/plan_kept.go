@@ -52,8 +52,11 @@ func (r *Run) recognise(p *pending) bool {
 // answers says whether an event can be the answer to a command. What was done to one device is not done
 // to another.
 func (e Event) answers(c Command) bool {
-	if c.Kind == CommandTimer {
+	switch {
+	case c.Kind == CommandTimer:
 		return e.Kind == TimerFired
+	case c.Type.asks != nil && !e.Kept:
+		return false // what it waits for comes as a signal
 	}
 	return e.Kind == StepDone && (!e.Kept || e.Device == "" || e.Device == c.Device)
 }

@@ -31,6 +31,8 @@ func startLeaf(s *stepRun, done func(result)) *leafRun {
 		leaf.eval(t, params)
 	case t.wait != nil:
 		leaf.wait(t, params)
+	case t.asks != nil:
+		leaf.ask(t, params)
 	default:
 		leaf.command(t, params)
 	}
@@ -92,6 +94,48 @@ func (l *leafRun) wait(t *StepType, params resolved) {
 	if kept := l.s.r.command(Command{Kind: CommandTimer, At: l.at, Due: due}, func(e Event) { l.done(l.keep(e, res)) }); !kept {
 		l.s.r.note(l.s.about(Note{Kind: NoteStepWaits, Due: due}))
 	}
+}
+
+// ask waits for what somebody tells the run.
+func (l *leafRun) ask(t *StepType, params resolved) {
+	asked, err := t.asks(params)
+	if err != nil {
+		l.end(result{status: Failed, err: asFailure(err)})
+		return
+	}
+	timeout, bounded, failure := l.timeout()
+	if failure != nil {
+		l.end(result{status: Failed, err: failure})
+		return
+	}
+	asked.At, asked.Title, asked.Device, asked.Since = l.at, l.s.title, l.s.scope.device(), l.s.r.now
+	if bounded {
+		asked.Deadline = l.s.r.now.Add(timeout)
+	}
+	l.s.delivery = t.Delivery
+	c := Command{At: l.at, Step: l.s.step, Type: t, Params: params.values, Device: asked.Device, Deadline: asked.Deadline}
+	there := l.s.r.ask(&asked, c, func(e Event) {
+		l.s.r.stopTimer(l.deadline())
+		l.answer(e)
+	})
+	if !there && bounded {
+		there = l.s.r.command(Command{Kind: CommandTimer, At: l.deadline(), Due: asked.Deadline}, func(e Event) {
+			l.closeAsk()
+			l.done(l.keep(e, result{status: Failed, err: asked.unanswered(timeout)}))
+		})
+	}
+	if !there {
+		l.s.r.note(l.s.about(Note{Kind: NoteAsks, Due: asked.Deadline, Ask: &asked}))
+	}
+}
+
+// deadline is the timer of an attempt that waits to be told something.
+func (l *leafRun) deadline() Address { return l.at + "!timeout" }
+
+// closeAsk ends the wait to be told something.
+func (l *leafRun) closeAsk() {
+	delete(l.s.r.pending, l.at)
+	l.s.r.stopTimer(l.deadline())
 }
 
 // timeout is that of one attempt: the step's, else its type's.
@@ -237,6 +281,9 @@ func (l *leafRun) cancel(why cause) {
 	p := l.s.r.pending[l.at]
 	switch {
 	case p == nil: // it has ended, and its end is in the queue
+	case p.ask != nil:
+		l.closeAsk()
+		l.end(why.result())
 	case p.command.Kind == CommandTimer:
 		l.s.r.stopTimer(l.at)
 		l.end(why.result())

@@ -52,6 +52,7 @@ func planTypes() *Types {
 		define(Spec{Name: "read", Delivery: Read, NoDevice: true, Timeout: 30 * time.Second}),
 		define(Spec{Name: "watch", Delivery: Read, NoDevice: true, MustBound: true}),
 		Pure[struct{}](Sleep), Pure[struct{}](Set), Pure[struct{}](Log), Pure[struct{}](Fail), Pure[struct{}](Stop), Pure[struct{}](Assert),
+		Pure[struct{}](WaitForSignal), Pure[struct{}](Approve),
 	).Types
 }
 
@@ -116,7 +117,7 @@ func playPage(t *testing.T, file string) {
 		if err != nil {
 			t.Fatalf("%s: %s: %v", file, line, err)
 		}
-		if _, awaited := run.pending[event.At]; event.At != "" && !awaited {
+		if _, awaited := run.pending[event.At]; event.At != "" && !awaited && event.Kind != SignalReceived {
 			t.Fatalf("%s: nobody waits for %s", line, event.At)
 		}
 		decision := run.Next(event)
@@ -142,10 +143,13 @@ func playPage(t *testing.T, file string) {
 	t.Errorf("%s: got\n%s\nwant\n%s", file, got.String(), script)
 }
 
-// retryOnPage begins a new run a minute later; where that is refused the page has to say what is.
+// retryOnPage begins a new run a minute later, with "> retryQueued" one that is queued; where that is refused the page has to say what is.
 func retryOnPage(p *Program, past []Event, again []string, now *time.Time) (*Run, []Event, string) {
 	*now = now.Add(time.Minute)
 	started := Event{Seq: 1, Time: *now, Kind: RunStarted, Start: &RunStart{ID: "r2", Inputs: past[0].Start.Inputs}}
+	if len(again) > 0 && again[0] == "Queued" {
+		started.Start.Queued, again = true, again[1:]
+	}
 	kept, doubts, err := Retrace(p, started, past, again)
 	if err != nil {
 		return nil, past, "< refused: " + err.Error() + "\n"
@@ -196,6 +200,7 @@ func splitPage(text string) (script string, files map[string]string) {
 }
 
 // parseEvent reads "+5s done call#1 {…}"; failed has a kind, and perhaps "maybe" and "after=7s" (Retry-After), before its message.
+// A signal has a name, who sent it and a payload; an answer the address, who gave it, the roles ("a,b", or "-") and a reason.
 func parseEvent(line string, now *time.Time, p *Program) (Event, error) {
 	words := strings.Fields(line)
 	if d, ok := strings.CutPrefix(words[0], "+"); ok {
@@ -209,8 +214,8 @@ func parseEvent(line string, now *time.Time, p *Program) (Event, error) {
 	e := Event{Time: *now}
 	rest := func(n int) string { return strings.Join(words[min(n, len(words)):], " ") }
 	switch words[0] {
-	case "started":
-		e.Kind, e.Start = RunStarted, &RunStart{ID: "r1", Workflow: p.Workflow.Name, Inputs: map[string]any{}}
+	case "started", "queued":
+		e.Kind, e.Start = RunStarted, &RunStart{ID: "r1", Workflow: p.Workflow.Name, Inputs: map[string]any{}, Queued: words[0] == "queued"}
 		if text := rest(1); text != "" {
 			if err := json.Unmarshal([]byte(text), &e.Start.Inputs); err != nil {
 				return e, err
@@ -252,6 +257,16 @@ func parseEvent(line string, now *time.Time, p *Program) (Event, error) {
 		if len(words) > 1 {
 			e.By, e.Reason = words[1], rest(2)
 		}
+	case "admitted":
+		e.Kind = RunAdmitted
+	case "signal":
+		e.Kind, e.By, e.Signal = SignalReceived, words[2], &Signal{Name: words[1]}
+		if text := rest(3); text != "" {
+			return e, json.Unmarshal([]byte(text), &e.Signal.Payload)
+		}
+	case "approve", "reject":
+		e.Kind, e.At, e.By, e.Reason = SignalReceived, Address(words[1]), words[2], rest(4)
+		e.Signal = &Signal{Approved: words[0] == "approve", Roles: strings.FieldsFunc(words[3], func(r rune) bool { return r == ',' || r == '-' })}
 	default:
 		return e, fmt.Errorf("unknown event %q", words[0])
 	}
@@ -306,6 +321,16 @@ func printNote(n Note) string {
 		return fmt.Sprintf("%s log %s: %s", n.At, n.Log.Level, n.Log.Message)
 	case NotePaused, NoteResumed:
 		return strings.Join(strings.Fields(fmt.Sprint(n.Kind, " ", n.By, " ", n.Reason)), " ")
+	case NoteAsks:
+		text := fmt.Sprintf("%s asks %s", n.At, n.Ask.At)
+		if n.Ask.Signal != "" {
+			return text + " for the signal " + n.Ask.Signal
+		}
+		return fmt.Sprintf("%s for %v: %s", text, n.Ask.Roles, n.Ask.Message)
+	case NoteIgnored:
+		return fmt.Sprintf("%s ignored what %s said: %s", n.At, n.By, n.Reason)
+	case NoteAdmitted:
+		return "admitted"
 	case NoteStepRetry:
 		return fmt.Sprintf("%s retry after %s", n.At, printError(n.Error))
 	}

@@ -10,6 +10,7 @@ package engine
 //     of it is done.
 //   - ResumeRequested lets begin what was held, in the order in which its turn had come.
 //   - CancelRequested ends the pause for good: every finally must run. What asks for a pause after it is late.
+//   - A run that is queued can be paused, too: its turn comes all the same, and then its first steps are held.
 
 // A gate is where one part of the tree is held while the run is paused.
 type gate struct{ held func() }
@@ -41,7 +42,7 @@ func (r *Run) release(g *gate) {
 func (r *Run) Paused() bool { return r.paused }
 
 func (r *Run) pause(e Event) {
-	if r.root == nil || r.paused || r.cancelled {
+	if !r.known || r.paused || r.cancelled {
 		return
 	}
 	r.paused = true
@@ -61,14 +62,20 @@ func (r *Run) resume(e Event) {
 	r.held = nil
 }
 
-// cancel ends the run from outside. What it cuts ends before the finally blocks that were held begin.
+// cancel ends the run from outside. What it cuts ends before the finally blocks that were held begin. Of a run
+// that is queued nothing has begun, so nothing of it has to be done.
 func (r *Run) cancel(e Event) {
-	if r.root == nil {
-		return
+	why := cause{text: whyCancelled(e)}
+	switch {
+	case r.queued:
+		r.queued, r.cancelled = false, true
+		r.resume(e)
+		r.finish(why.result())
+	case r.root != nil:
+		r.cancelled = true
+		r.root.cancel(why)
+		r.resume(e)
 	}
-	r.cancelled = true
-	r.root.cancel(cause{text: whyCancelled(e)})
-	r.resume(e)
 }
 
 // whyCancelled says who asked for a cancel, and why, as far as that is known; it is never empty.

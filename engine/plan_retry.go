@@ -63,7 +63,7 @@ func (s *stepRun) retries(failure *Error) bool {
 	delivery := Once // of a block: it may hold anything
 	if action != nil {
 		delivery = s.delivery
-		if !action.Type.runs {
+		if !action.Type.runs && action.Type.asks == nil {
 			return false // a pure step gives the same again
 		}
 	}

@@ -36,6 +36,13 @@ type stepRun struct {
 	title     string
 }
 
+// begin starts a step that is in no list, unless the run is paused.
+func (s *stepRun) begin() {
+	if s.cut != nil || !s.r.holds(&s.gate, s.begin) {
+		s.start()
+	}
+}
+
 func (s *stepRun) start() {
 	s.began = s.r.now
 	if s.step.If != nil {

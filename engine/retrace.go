@@ -37,7 +37,7 @@ func Retrace(p *Program, started Event, past []Event, again []string) (kept []Ev
 	if err := canRetry(past); err != nil {
 		return nil, nil, err
 	}
-	r := &retracing{program: p, started: started, past: trace(p, past)}
+	r := &retracing{program: p, started: begun(started), past: trace(p, past)}
 	kept, left := r.decide()
 	waived, anew, err := r.named(again, r.todo(left))
 	if err != nil {
@@ -51,6 +51,16 @@ func Retrace(p *Program, started Event, past []Event, again []string) (kept []Ev
 		err = r.hopeless(kept)
 	}
 	return kept, doubts, err
+}
+
+// begun is the start of a run as if it had not to wait for its turn: what it comes to is the same.
+func begun(started Event) Event {
+	if started.Start != nil && started.Start.Queued {
+		start := *started.Start
+		start.Queued = false
+		started.Start = &start
+	}
+	return started
 }
 
 // decide finds what is kept, and what that comes to.
@@ -248,6 +258,8 @@ func (r *retracing) translate(at Address, idle bool) (Address, bool) {
 		return "", false
 	case last.timer == "":
 		return to.at.attempt(1), last.attempt == s.Tries
+	case last.timer == "timeout" && s.Step.Do != nil: // of an attempt
+		return to.at.attempt(1) + "!timeout", last.attempt == s.Tries
 	}
 	return to.at + rest, true
 }

@@ -157,7 +157,11 @@ func plainLeaf(s *Shape) object {
 	case KindTextMap:
 		return object{"type": "object", "additionalProperties": object{"type": textTypes}}
 	case KindTextList:
-		return object{"type": "array", "items": object{"type": textTypes}}
+		out := object{"type": "array", "items": object{"type": textTypes}}
+		if s.NotEmpty {
+			out["minItems"] = 1
+		}
+		return out
 	case KindCond:
 		return object{"type": textTypes, "not": object{"type": "string", "pattern": templatePattern}}
 	}

@@ -41,7 +41,7 @@ type Spec struct {
 }
 
 // A StepType is what the language knows of a step type: all but how it talks to the world.
-// Exactly one of runs, wait and eval is set.
+// Exactly one of runs, wait, asks and eval is set.
 type StepType struct {
 	Spec
 	Fields  []Field // parameters
@@ -50,6 +50,7 @@ type StepType struct {
 	runs   bool                                               // a driver carries it out
 	parks  bool                                               // without a goroutine; see DefineWatch
 	wait   func(c EvalContext, p resolved) (time.Time, error) // it waits until a time
+	asks   func(p resolved) (Ask, error)                      // it waits for what somebody tells the run
 	eval   func(c EvalContext, p resolved) (Effect, error)    // it is pure
 	expect *expr.Expr                                         // Spec.Expect compiled
 	since  string                                             // the parameter with the default SinceStepBefore

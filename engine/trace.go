@@ -7,11 +7,14 @@ import "time"
 type Traced struct {
 	Start    RunStart
 	Started  time.Time
+	Queued   bool      // it waits for its turn, and nothing of it has begun
+	Admitted time.Time // of one that was queued: when its turn came, from which all its times count; zero: it has not, or was not queued
 	Ended    time.Time // zero: it has not
 	End      *Outcome  // nil: it has not
 	Deadline time.Time // of one that has not: when its own timeout ends it; zero: never
 	Paused   *Request  // nil: it is not
 	Requests []Request // that changed its course: pauses, what ended them, and a cancel, which ends one, too
+	Signals  []TracedSignal
 	Latest   time.Time // of the events
 	Parts    []*TracedPart
 }
@@ -22,6 +25,16 @@ type Request struct {
 	Time   time.Time
 	By     string
 	Reason string
+}
+
+// A TracedSignal is what somebody told the run.
+type TracedSignal struct {
+	Time    time.Time
+	By      string
+	Reason  string
+	Signal  Signal
+	At      Address // of the attempt that took it; of an answer that was ignored, what it was meant for; empty: no step has taken it
+	Ignored string  // why it changed nothing; empty: it is not so
 }
 
 // A TracedPart is a list of steps inside a run or a step of which something began.
@@ -72,10 +85,11 @@ type TracedStep struct {
 	Kept      bool // all that it did was done in the run that this one retries
 	Tries     int  // attempts that began, with those that came to nothing before anything was asked for
 	Logs      []*LogLine
-	Attempts  []*TracedAttempt // of an action that talks to the world or sleeps
+	Attempts  []*TracedAttempt // of an action that talks to the world, sleeps, or waits to be told something
 	Retries   []TracedRetry    // of whatever can be tried again
 
 	Waits    Waiting   // of one that is under way
+	Ask      *Ask      // of WaitsSignal and WaitsApproval
 	Due      time.Time // of WaitsTime, WaitsRetry and WaitsPass: until when
 	Deadline time.Time // of one that is under way: when its timeout ends it, or its attempt; zero: never
 	Parts    []*TracedPart
@@ -114,9 +128,11 @@ type TracedRetry struct {
 type Waiting string
 
 const (
-	WaitsNothing Waiting = ""       // for the steps inside it, or it is held by a pause
-	WaitsAnswer  Waiting = "answer" // an attempt is under way
-	WaitsTime    Waiting = "time"   // a sleep
-	WaitsRetry   Waiting = "retry"  // the next attempt
-	WaitsPass    Waiting = "pass"   // the next pass of a repeat
+	WaitsNothing  Waiting = ""         // for the steps inside it, or it is held by a pause
+	WaitsAnswer   Waiting = "answer"   // an attempt is under way
+	WaitsTime     Waiting = "time"     // a sleep
+	WaitsRetry    Waiting = "retry"    // the next attempt
+	WaitsPass     Waiting = "pass"     // the next pass of a repeat
+	WaitsSignal   Waiting = "signal"   // a signal that somebody sends
+	WaitsApproval Waiting = "approval" // somebody's answer
 )

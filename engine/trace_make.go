@@ -32,6 +32,9 @@ func trace(p *Program, events []Event) *tracer {
 	for _, c := range t.run.Outstanding() {
 		t.waits(c)
 	}
+	for _, ask := range t.run.Asks() {
+		t.asks(ask)
+	}
 	for _, part := range t.out.Parts {
 		part.settle()
 	}
@@ -45,10 +48,12 @@ func newTracer(p *Program) *tracer {
 }
 
 func (t *tracer) apply(e Event) {
-	t.out.Latest = t.run.now
+	t.out.Latest, t.out.Queued = t.run.now, t.run.queued
 	switch e.Kind {
 	case RunStarted:
-		t.out.Start, t.out.Started = t.run.info, t.run.started
+		t.out.Start, t.out.Started = t.run.info, e.Time
+	case RunAdmitted:
+		t.out.Admitted = e.Time
 	case StepStarted:
 		if a := t.attempt(e.At); a != nil {
 			a.Sent = e.Time
@@ -93,6 +98,37 @@ func (t *tracer) answered(c Command, e Event) {
 	t.heard = append(t.heard, heard{c, e})
 	if a := t.attempt(c.At); a != nil {
 		a.Ended, a.Value, a.Error, a.Kept = e.Time, e.Value, e.Error, e.Kept
+		if e.Kept {
+			a.Ended = t.run.now // its turn may have come later
+		}
+	}
+}
+
+// signalled hears that somebody has told the run something.
+func (t *tracer) signalled(e Event, to Address, ignored string) {
+	if ignored != "" {
+		to = e.At
+	}
+	t.out.Signals = append(t.out.Signals, TracedSignal{Time: e.Time, By: e.By, Reason: e.Reason, Signal: *e.Signal, At: to, Ignored: ignored})
+}
+
+// taken hears that a step takes the first signal of a name that is left.
+func (t *tracer) taken(ask *Ask) {
+	for i := range t.out.Signals {
+		if s := &t.out.Signals[i]; s.Signal.Name == ask.Signal && s.At == "" && s.Ignored == "" {
+			s.At = ask.At
+			return
+		}
+	}
+}
+
+// gaveUp hears that the latest attempt of a step ended otherwise than by an answer.
+func (t *tracer) gaveUp(s *TracedStep, n Note) {
+	if len(s.Attempts) == 0 || s.Step.Do.Type.asks == nil {
+		return
+	}
+	if a := s.Attempts[len(s.Attempts)-1]; a.Ended.IsZero() {
+		a.Ended, a.Error = n.Time, n.Error
 	}
 }
 
@@ -120,6 +156,7 @@ func (t *tracer) note(n Note) {
 		s := t.steps[n.At]
 		s.Retries = append(s.Retries, TracedRetry{Time: n.Time, Attempt: n.Attempt, Error: n.Error, Due: n.Due})
 		s.Tries = n.Attempt
+		t.gaveUp(s, n)
 	case NoteStepEnded:
 		s := t.steps[n.At]
 		if s == nil { // it was skipped: that is no beginning
@@ -127,6 +164,7 @@ func (t *tracer) note(n Note) {
 		}
 		s.Ended, s.Status, s.Tolerated, s.Error, s.Value = n.Time, n.Status, n.Tolerated, n.Error, n.Value
 		s.Tries = n.Attempt
+		t.gaveUp(s, n)
 	}
 }
 
@@ -212,6 +250,15 @@ func (t *tracer) waits(c Command) {
 		s.Waits, s.Due = WaitsTime, c.Due
 	default:
 		s.Waits, s.Deadline = WaitsAnswer, c.Deadline
+	}
+}
+
+// asks keeps what an open ask means for the step it belongs to.
+func (t *tracer) asks(ask Ask) {
+	s := t.steps[ask.At.owner()]
+	s.Ask, s.Waits = &ask, WaitsApproval
+	if ask.Signal != "" {
+		s.Waits = WaitsSignal
 	}
 }
 

@@ -28,7 +28,16 @@ func printTraced(run *Traced, began time.Time) string {
 	for _, r := range run.Requests {
 		text += strings.TrimRight(fmt.Sprintf(" · %s at %s by %s: %s", r.Kind, p.at(r.Time), r.By, r.Reason), ": ")
 	}
+	if run.Queued {
+		text += " queued"
+	}
+	if !run.Admitted.IsZero() {
+		text += " admitted at " + p.at(run.Admitted)
+	}
 	p.line(0, text)
+	for _, s := range run.Signals {
+		p.line(1, strings.TrimSpace(fmt.Sprintf("told %q %v by %s at %s: %s, to %q %s", s.Signal.Name, s.Signal.Payload, s.By, p.at(s.Time), s.Reason, s.At, s.Ignored)))
+	}
 	p.parts(1, run.Parts)
 	return p.b.String()
 }
@@ -73,6 +82,9 @@ func (p *tracePrinter) step(depth int, s *TracedStep) {
 	}
 	if s.Waits != "" {
 		text += " waits for " + string(s.Waits)
+	}
+	if s.Ask != nil {
+		text += fmt.Sprintf(" %s%s %v", s.Ask.Signal, s.Ask.Message, s.Ask.Roles)
 	}
 	if !s.Due.IsZero() {
 		text += " due " + p.at(s.Due)
@@ -154,6 +166,9 @@ func tracedRight(p *Program, events []Event) error {
 		if _, last := c.At.last(); last.timer != "timeout" && c.At != turn {
 			waiting[c.At.owner()] = true
 		}
+	}
+	for _, ask := range run.Asks() {
+		waiting[ask.At.owner()] = true
 	}
 	var check func(parts []*TracedPart) error
 	check = func(parts []*TracedPart) error {

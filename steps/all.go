@@ -13,6 +13,8 @@ func All() engine.Catalog[Env] {
 		sendMessage,
 		queryDevices,
 		engine.Pure[Env](engine.Sleep),
+		engine.Pure[Env](engine.WaitForSignal),
+		engine.Pure[Env](engine.Approve),
 		engine.Pure[Env](engine.Assert),
 		engine.Pure[Env](engine.Set),
 		engine.Pure[Env](engine.Log),
