@@ -9,7 +9,7 @@ import (
 // against the tree: it has begun and not ended.
 func TestNotesSayWhereTheyStand(t *testing.T) {
 	inside := 0
-	for seed := range 60 {
+	for seed := range 80 {
 		source := randomProgram(rand.New(rand.NewPCG(uint64(seed), 1)))
 		program, problems := Compile("random.yaml", []byte(source), Options{Types: planTypes()})
 		if len(problems) > 0 {

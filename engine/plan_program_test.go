@@ -94,7 +94,7 @@ func (g *generator) step(indent, depth int) {
 	case 3:
 		g.line(in, "read: {}")
 	case 4:
-		g.line(in, "%s: {}", []string{"watch", "hear"}[g.r.IntN(2)])
+		g.wait(in)
 	case 5:
 		g.line(in, "sleep: %ds", 1+g.r.IntN(20))
 	case 6:
@@ -115,6 +115,23 @@ func (g *generator) step(indent, depth int) {
 		g.flow(in, depth, kind)
 	}
 }
+
+// wait writes an action that waits for what the world or somebody says.
+func (g *generator) wait(in int) {
+	switch g.r.IntN(4) {
+	case 0:
+		g.line(in, "watch: {}")
+	case 1:
+		g.line(in, "hear: {}")
+	case 2:
+		g.line(in, "waitForSignal: %s", signalNames[g.r.IntN(len(signalNames))])
+	case 3:
+		g.line(in, "approve: go on with ${{ vars.n }}")
+	}
+}
+
+// signalNames are what random programs wait for.
+var signalNames = []string{"left", "right"}
 
 func (g *generator) common(in, kind int) {
 	if kind != 6 && kind != 7 && kind != 8 && g.r.IntN(4) == 0 && !g.calm {

@@ -47,6 +47,7 @@ func TestAnyRunCutAnywhere(t *testing.T) {
 type recording struct {
 	batches  [][]Event
 	commands [][]Command // after each batch
+	asks     [][]Ask     // after each batch
 	end      *Outcome
 }
 
@@ -68,11 +69,12 @@ type driver struct {
 	calm     bool    // answers follow from the address, and no timeout is over
 	good     bool    // nothing fails
 	first    []Event // what the run begins with; nil: its start alone
+	queued   bool    // the run is, at first
 }
 
 func newDriver(r *rand.Rand) *driver {
 	return &driver{
-		r: r, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), pauses: 4 + r.IntN(20),
+		r: r, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), pauses: 4 + r.IntN(20), queued: r.IntN(4) == 0,
 		stopped: map[Address]bool{}, done: map[Address]bool{}, last: map[Address]*Error{}, finished: map[Address]bool{},
 	}
 }
@@ -84,6 +86,7 @@ func playRandom(p *Program, d *driver) (*recording, error) {
 	if batch == nil {
 		batch = []Event{{Kind: RunStarted, Start: &RunStart{ID: "r", Inputs: map[string]any{}}}}
 	}
+	batch[0].Start.Queued = d.queued
 	cancelAt := d.r.IntN(60)
 	if d.calm {
 		cancelAt = 0
@@ -98,7 +101,7 @@ func playRandom(p *Program, d *driver) (*recording, error) {
 		}
 		decision := run.Next(batch...)
 		rec.batches = append(rec.batches, batch)
-		rec.commands = append(rec.commands, decision.Commands)
+		rec.commands, rec.asks = append(rec.commands, decision.Commands), append(rec.asks, run.Asks())
 		if err := d.take(decision.Commands); err != nil {
 			return nil, err
 		}
@@ -108,13 +111,16 @@ func playRandom(p *Program, d *driver) (*recording, error) {
 			if len(d.actions) > 0 || len(d.timers) > 0 || len(run.pending) > 0 {
 				return nil, fmt.Errorf("the run ended %s with %v %v %v still under way", rec.end.Status, d.actions, d.timers, run.pending)
 			}
+			if rec.end.Status == Cancelled && run.Started().IsZero() {
+				return rec, nil // it has not begun
+			}
 			return rec, d.allFinished(p)
 		}
 		if len(rec.batches) == cancelAt {
 			batch = []Event{{Kind: CancelRequested, Reason: "cancelled by the test"}}
 			continue
 		}
-		batch = d.pause(d.next())
+		batch = d.pause(d.happens(run))
 		if batch == nil {
 			return nil, fmt.Errorf("nothing is under way and the run has not ended")
 		}
@@ -267,6 +273,9 @@ func (rec *recording) replay(p *Program, r *rand.Rand) error {
 		if err := sameCommands(shuffled.Next(mixed...).Commands, rec.commands[i]); err != nil {
 			return fmt.Errorf("batch %d in another order: %w", i, err)
 		}
+		if asks := shuffled.Asks(); !reflect.DeepEqual(asks, rec.asks[i]) {
+			return fmt.Errorf("batch %d in another order: it asks %v, asked %v", i, asks, rec.asks[i])
+		}
 		log = append(log, batch...)
 	}
 	want := slices.Concat(rec.commands...)
@@ -290,6 +299,9 @@ func (rec *recording) replay(p *Program, r *rand.Rand) error {
 		}
 		if err := sameCommands(commands, want); err != nil {
 			return fmt.Errorf("cut after event %d: %w", cut, err)
+		}
+		if asks := resumed.Asks(); !reflect.DeepEqual(asks, rec.asks[len(rec.asks)-1]) {
+			return fmt.Errorf("cut after event %d: it asks %v at the end", cut, asks)
 		}
 		if !reflect.DeepEqual(end, rec.end) {
 			return fmt.Errorf("cut after event %d: the end is %+v, was %+v", cut, end, rec.end)

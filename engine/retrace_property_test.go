@@ -181,8 +181,8 @@ func inOwn(at Address) bool {
 // startsWhatIsLeft holds the first commands of a retry against what is outstanding, also if the kept
 // events come one by one.
 func startsWhatIsLeft(p *Program, next *recording) error {
-	if len(next.batches[0]) == 1 {
-		return nil // nothing is kept
+	if n := len(next.batches[0]); n == 1 || next.batches[0][0].Start.Queued {
+		return nil // nothing is kept, or nothing begins
 	}
 	run := NewRun(p)
 	for _, e := range next.batches[0] {
