@@ -8,5 +8,5 @@ import (
 )
 
 func TestMemory(t *testing.T) {
-	journaltest.Exercise(t, func(*testing.T) journal.Journal { return journal.NewMemory() })
+	journaltest.Exercise(t, func(*testing.T) journaltest.Journal { return journal.NewMemory() })
 }

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql/driver"
+	"sync"
 	"time"
 )
 
@@ -86,7 +87,7 @@ func (e *endingBackfill) do(t *transaction) error {
 // ListenSchedules has f called when somebody has paused or resumed a schedule, or asked for a backfill, in this process or
 // another one; sometimes for nothing. f must not wait.
 func (s *SQLite) ListenSchedules(f func()) (stop func()) {
-	e := &scheduleEar{poke: make(chan struct{}, 1)}
+	e := &scheduleEar{f: f, poke: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(s.background)
 	before, err := s.scheduleChanges(ctx)
 	if err != nil {
@@ -95,17 +96,34 @@ func (s *SQLite) ListenSchedules(f func()) (stop func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.scheduleEars[e] = true
-	s.all.Go(func() { s.hearSchedules(ctx, e, before, f) })
+	s.all.Go(func() { s.hearSchedules(ctx, e, before) })
 	return func() {
 		cancel()
 		s.mu.Lock()
-		defer s.mu.Unlock()
 		delete(s.scheduleEars, e)
+		s.mu.Unlock()
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.over = true
 	}
 }
 
 // A scheduleEar is somebody who listens for changes of schedules.
-type scheduleEar struct{ poke chan struct{} }
+type scheduleEar struct {
+	f    func()
+	poke chan struct{}
+
+	mu   sync.Mutex // held while f is called
+	over bool
+}
+
+func (e *scheduleEar) tell() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.over {
+		e.f()
+	}
+}
 
 func (s *SQLite) pokeSchedules() {
 	s.mu.Lock()
@@ -119,7 +137,7 @@ func (s *SQLite) pokeSchedules() {
 }
 
 // hearSchedules looks for changes until ctx ends. An error is no matter: the next look may go well.
-func (s *SQLite) hearSchedules(ctx context.Context, e *scheduleEar, before int64, f func()) {
+func (s *SQLite) hearSchedules(ctx context.Context, e *scheduleEar, before int64) {
 	ticker := time.NewTicker(s.options.Poll)
 	defer ticker.Stop()
 	for {
@@ -131,7 +149,7 @@ func (s *SQLite) hearSchedules(ctx context.Context, e *scheduleEar, before int64
 		}
 		if now, err := s.scheduleChanges(ctx); err == nil && now != before {
 			before = now
-			f()
+			e.tell()
 		}
 	}
 }

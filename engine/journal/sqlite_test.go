@@ -24,7 +24,7 @@ func open(t testing.TB, file string, o journal.Options) *journal.SQLite {
 }
 
 func TestSQLite(t *testing.T) {
-	journaltest.Exercise(t, func(t *testing.T) journal.Journal {
+	journaltest.Exercise(t, func(t *testing.T) journaltest.Journal {
 		return open(t, filepath.Join(t.TempDir(), "deep", "er", "journal.db"), journal.Options{})
 	})
 }

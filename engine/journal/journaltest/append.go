@@ -74,10 +74,10 @@ func appendKeepsEverything(t *testing.T, j journal.Journal) {
 }
 
 // wire is what goes over a wire: null and an empty list differ in it.
-func wire(t *testing.T, e engine.Event) any {
+func wire(t *testing.T, e engine.Event) map[string]any {
 	t.Helper()
 	text, err := json.Marshal(e)
-	var value any
+	var value map[string]any
 	if err == nil {
 		err = json.Unmarshal(text, &value)
 	}

@@ -2,8 +2,10 @@
 package journaltest
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -12,8 +14,62 @@ import (
 	"github.com/twinbook/twinbook/engine/journal"
 )
 
+// A Journal is one with all that a server asks of it, beside what drives runs.
+type Journal interface {
+	journal.Journal
+
+	Holders(ctx context.Context, run string) ([]journal.Holding, error)
+	Counts(ctx context.Context) (journal.Counts, error)
+	Orphans(ctx context.Context) (int, error)
+
+	Mark(ctx context.Context, m journal.Mark) error
+	Unmark(ctx context.Context, scope string, names ...string) error
+	Marks(ctx context.Context, scope string) iter.Seq2[journal.Mark, error]
+
+	KnowSchedules(ctx context.Context, now time.Time, list []journal.ScheduleState) error
+	Schedules(ctx context.Context) ([]journal.ScheduleState, error)
+	Dealt(ctx context.Context, id string, until time.Time) error
+	PauseSchedule(ctx context.Context, id string, paused bool, by string, now time.Time) error
+	AskBackfill(ctx context.Context, id string, b journal.Backfill) (journal.Backfill, error)
+	EndBackfill(ctx context.Context, id int64) error
+	ListenSchedules(f func()) (stop func())
+
+	Audit(e journal.AuditEntry)
+	AuditTrail(ctx context.Context, f journal.AuditFilter) ([]journal.AuditEntry, error)
+}
+
 // Exercise is the exam; open gives an empty journal, which lasts as long as the test.
-func Exercise(t *testing.T, open func(t *testing.T) journal.Journal) {
+func Exercise(t *testing.T, open func(t *testing.T) Journal) {
+	for name, exam := range map[string]func(*testing.T, Journal){
+		"QueuedRunWaits":             queuedRunWaits,
+		"TurnsComeInOrder":           turnsComeInOrder,
+		"FullSlotRejects":            fullSlotRejects,
+		"ReplaceMakesRoom":           replaceMakesRoom,
+		"ReplaceClearsTheLine":       replaceClearsTheLine,
+		"LimitsDiffer":               limitsDiffer,
+		"SeveralSlots":               severalSlots,
+		"LaterSlotRejects":           laterSlotRejects,
+		"ALaterSlotReplaces":         aLaterSlotReplaces,
+		"ARunHasAPlaceOnce":          aRunHasAPlaceOnce,
+		"QueuedRunsEnd":              queuedRunsEnd,
+		"RunsThatEndAtOnce":          runsThatEndAtOnce,
+		"SlotsOutliveEverythingElse": slotsOutliveEverythingElse,
+		"ApprovalsAreFound":          approvalsAreFound,
+		"RunsAreCounted":             runsAreCounted,
+		"SignalsAreHeard":            signalsAreHeard,
+		"MarksAreSetOnce":            marksAreSetOnce,
+		"MarksWithoutRuns":           marksWithoutRuns,
+		"MarksAreOver":               marksAreOver,
+		"MarksAreSetOnceAtOnce":      marksAreSetOnceAtOnce,
+		"SchedulesAreKnown":          schedulesAreKnown,
+		"SchedulesMoveOn":            schedulesMoveOn,
+		"BackfillsAreKept":           backfillsAreKept,
+		"ChangesOfSchedulesAreHeard": changesOfSchedulesAreHeard,
+		"AuditIsKept":                auditIsKept,
+		"AuditComesFirst":            auditComesFirst,
+	} {
+		t.Run(name, func(t *testing.T) { exam(t, open(t)) })
+	}
 	for name, exam := range map[string]func(*testing.T, journal.Journal){
 		"BeginKeepsTheRun":           beginKeepsTheRun,
 		"BeginRefusesTakenID":        beginRefusesTakenID,
