@@ -144,7 +144,7 @@ func (s *Shape) written(n *yamlNode) bool {
 
 func (w *decoder) mismatch(s *Shape, n *yamlNode) {
 	if s.Private && n.kind == nodeScalar && !n.isNull() {
-		w.file.hidden = append(w.file.hidden, n.text)
+		w.file.Hide(n.text)
 		w.file.wrong(n, "wrong-kind", "put it into the environment or a file of its own, and name that here",
 			"expected %s; what is secret does not stand in this file", s.expected())
 		return

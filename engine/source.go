@@ -57,6 +57,13 @@ func (f *File) Problems() Problems {
 	return problems
 }
 
+// Hide has a text that stands in the file by mistake, such as a secret, not shown with any problem.
+func (f *File) Hide(text string) {
+	if text != "" {
+		f.hidden = append(f.hidden, text)
+	}
+}
+
 // Problem notes that something is wrong at a place, in a way that no Shape knows; width is how many
 // characters to underline.
 func (f *File) Problem(at Pos, width int, rule, hint, msg string) {

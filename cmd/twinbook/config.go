@@ -27,6 +27,7 @@ type configuration struct {
 	defaultHub string
 	secrets    []engine.Named[origin]
 	journal    journalConfig
+	serve      serveConfig
 }
 
 // A hubConfig is one hub of the configuration.
@@ -62,7 +63,7 @@ func (a *app) loadConfig() (*configuration, error) {
 }
 
 func (a *app) bareConfig() *configuration {
-	c := &configuration{journal: usualJournal}
+	c := &configuration{journal: usualJournal, serve: usualServe}
 	if a.getenv(connectionVariable) != "" {
 		c.hubs = []hubConfig{{name: "azure", connection: origin{env: connectionVariable}, ca: a.getenv(caVariable)}}
 		c.defaultHub = "azure"
@@ -83,12 +84,13 @@ func configShape() *engine.Shape {
 		{Name: "connectionString", Doc: "Of Azure: where the connection string of one of the hub's policies comes from.", Shape: originShape("a connection string")},
 		{Name: "ca", Doc: "Of Azure: a PEM file of authorities, for a hub with a CA of its own.", Shape: engine.Text("")},
 	}}
-	return &engine.Shape{Leading: "hubs", Doc: "The configuration: hubs, secrets and the journal.", Keys: []engine.Key{
+	return &engine.Shape{Leading: "hubs", Doc: "The configuration: hubs, secrets, the journal and the server.", Keys: []engine.Key{
 		engine.Version(),
 		{Name: "hubs", Required: true, Doc: "The hubs by name.", Shape: &engine.Shape{Map: hub, Names: "hub", AnyName: true}},
 		{Name: "defaultHub", Doc: "The hub of a run that names none.", Shape: engine.Text("")},
 		{Name: "secrets", Doc: "Secrets by name, and where they come from.", Shape: &engine.Shape{Map: originShape("a secret"), Names: "secret"}},
 		{Name: "journal", Doc: "Where runs are recorded, and for how long.", Shape: journalShape()},
+		{Name: "serve", Doc: "The server, twinbook serve.", Shape: serveShape()},
 	}}
 }
 
@@ -114,6 +116,7 @@ func decodeConfig(file string, source []byte) (*configuration, engine.Problems) 
 		c.secrets = append(c.secrets, engine.Named[origin]{Pos: e.Pos, Name: e.Name, Value: c.origin(e.Value)})
 	}
 	c.journal = c.journalOf(d.Get("journal"))
+	c.serve = c.serveOf(d.Get("serve"))
 	if c.defaultHub != "" && c.find(c.defaultHub) == nil {
 		d.Get("defaultHub").Problem("unknown-hub", c.hubHint(), fmt.Sprintf("there is no hub %q in this file", c.defaultHub))
 	}

@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/server/access"
 )
 
 // TestConfigSchemaAgrees holds the schema that editors get against what the command accepts.
@@ -27,6 +29,27 @@ func TestConfigSchemaAgrees(t *testing.T) {
 		{source: desk + "journal: { file: runs.db, keepFor: 90d, keepRuns: 1000 }\n", good: true},
 		{source: desk + "journal: { keepFor: 1h30m }\n", good: true},
 		{source: desk + "journal: {}\n", good: true},
+		{source: desk + "serve: {}\n", good: true},
+		{source: desk + "serve: { listen: '127.0.0.1:0', workflows: flows, grace: 1m, log: { format: json, level: debug } }\n", good: true},
+		{source: desk + "serve: { listen: ':8099', tls: { cert: c.pem, key: k.pem }, tokens: [ { name: ci, hash: '" + goodHash + "', roles: [operator, plant] } ] }\n", good: true},
+		{source: desk + "serve: { listen: ':8099', oidc: { issuer: 'https://login.example.com', audience: twinbook, rolesClaim: a.b, nameClaim: sub, roles: { plant-ops: operator, x: [viewer, plant] } } }\n", good: true},
+		{source: desk + "serve: 8099\n"},
+		{source: desk + "serve: { port: 8099 }\n"},
+		{source: desk + "serve: { grace: 30 }\n"},
+		{source: desk + "serve: { tls: { cert: c.pem } }\n"},
+		{source: desk + "serve: { log: { level: loud } }\n"},
+		{source: desk + "serve: { tokens: { ci: x } }\n"},
+		{source: desk + "serve: { tokens: [ { name: ci, roles: [operator] } ] }\n"},
+		{source: desk + "serve: { oidc: { issuer: 'https://login.example.com' } }\n"},
+		{source: desk + "serve: { oidc: { issuer: 'https://login.example.com', audience: twinbook, roles: { ops: { a: b } } } }\n"},
+		{source: desk + "serve: { listen: 8099 }\n", beyond: "what an address is follows from how it is resolved"},
+		{source: desk + "serve: { listen: '0.0.0.0:8099' }\n", beyond: "what may listen there follows from the tokens"},
+		{source: desk + "serve: { listen: '0.0.0.0:8099', tokens: [] }\n", beyond: "what may listen there follows from the tokens"},
+		{source: desk + "serve: { grace: 2d }\n", beyond: "a schema knows how a duration is written, not how long it is"},
+		{source: desk + "serve: { tokens: [ { name: ci, hash: secret, roles: [operator] } ] }\n", beyond: "what a hash is follows from the hash"},
+		{source: desk + "serve: { tokens: [ { name: ci, hash: '" + goodHash + "', roles: [] } ] }\n"},
+		{source: desk + "serve: { tokens: [ { name: a, hash: '" + goodHash + "', roles: [viewer] }, { name: b, hash: '" + goodHash + "', roles: [viewer] } ] }\n", beyond: "which hashes there are stands elsewhere in the file"},
+		{source: desk + "serve: { oidc: { issuer: 'http://login.example.com', audience: twinbook } }\n", beyond: "which URLs are safe follows from the URL"},
 		{source: "version: 2\nhubs: {}\n"},
 		{source: "hubs: {}\n"},
 		{source: "version: 1\n"},
@@ -61,6 +84,18 @@ func TestConfigSchemaAgrees(t *testing.T) {
 		if accepts := err == nil; accepts != (c.good || c.beyond != "") {
 			t.Errorf("%s\nthe schema says %v; the command says %v; beyond it: %q", c.source, err, problems, c.beyond)
 		}
+	}
+}
+
+// goodHash is of no token.
+var goodHash = "sha256:" + strings.Repeat("0", 64)
+
+// TestConfigHidesTokens: a token that stands where its hash belongs is not shown with the problem.
+func TestConfigHidesTokens(t *testing.T) {
+	token, _ := access.NewToken()
+	_, problems := decodeConfig("twinbook.yaml", []byte("version: 1\nhubs: {}\nserve:\n  tokens:\n    - { name: ci, hash: "+token+", roles: [operator] }\n"))
+	if text := problems.Text(); len(problems) != 1 || strings.Contains(text, token[8:20]) || !strings.Contains(text, "twinbook serve token NAME") {
+		t.Errorf("the problems are %s", text)
 	}
 }
 
