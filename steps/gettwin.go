@@ -33,5 +33,5 @@ func runGetTwin(ctx context.Context, env Env, p getTwinParams) (twinResult, erro
 	if err != nil {
 		return twinResult{}, err
 	}
-	return twinResult{Twin: twinJSON(twin)}, nil
+	return twinResult{Twin: TwinJSON(twin)}, nil
 }

@@ -81,7 +81,7 @@ func rows(page hub.Page) []map[string]any {
 	}
 	twins := make([]map[string]any, len(page.Twins))
 	for i, t := range page.Twins {
-		twins[i] = twinJSON(t)
+		twins[i] = TwinJSON(t)
 	}
 	return twins
 }

@@ -2,9 +2,9 @@ package steps
 
 import "github.com/twinbook/twinbook/hub"
 
-// twinJSON is a twin as expressions see it. The hub's times stand under "$metadata", where
+// TwinJSON is a twin as expressions see it, also the condition of a trigger. The hub's times stand under "$metadata", where
 // lastUpdated finds them.
-func twinJSON(t hub.Twin) map[string]any {
+func TwinJSON(t hub.Twin) map[string]any {
 	object := map[string]any{
 		"deviceId":        t.Device,
 		"connectionState": t.ConnectionState,

@@ -45,7 +45,7 @@ func runUpdateTwin(ctx context.Context, env Env, p updateTwinParams) (twinResult
 	if err != nil {
 		return twinResult{}, err
 	}
-	return twinResult{Twin: twinJSON(twin)}, nil
+	return twinResult{Twin: TwinJSON(twin)}, nil
 }
 
 // holds says whether merging patch into section would change nothing.

@@ -70,7 +70,7 @@ func (w *twinWait) Look(t hub.Twin) (met bool, err error) {
 			err = &engine.Error{Kind: engine.KindInternal, Message: fmt.Sprintf("panicked: %v; this is a bug in twinbook, not in your workflow: please report it", v)}
 		}
 	}()
-	now, names := w.clock.Now(), map[string]any{"twin": w.Mask.Value(twinJSON(t))}
+	now, names := w.clock.Now(), map[string]any{"twin": w.Mask.Value(TwinJSON(t))}
 	met, err = isMet(w.until, "until", now, names)
 	if err != nil || met {
 		return met, err
@@ -85,7 +85,7 @@ func (w *twinWait) Look(t hub.Twin) (met bool, err error) {
 
 func (w *twinWait) End(t hub.Twin, err error) {
 	if err == nil {
-		w.answer(waitForTwinResult{Twin: twinJSON(t), Waited: w.clock.Now().Sub(w.began)}, nil)
+		w.answer(waitForTwinResult{Twin: TwinJSON(t), Waited: w.clock.Now().Sub(w.began)}, nil)
 		return
 	}
 	w.mu.Lock()
