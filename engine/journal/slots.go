@@ -34,14 +34,28 @@ func (t *transaction) outlook(slots []engine.Slot) (queued bool, err error) {
 	return false, nil
 }
 
-// places says how many places of a slot are held, counted up to its limit, and whether somebody waits for one.
+// places says how many places of a slot are held, and whether somebody waits for one.
 func (t *transaction) places(s engine.Slot) (held int, waits bool, err error) {
-	row, err := t.c.first(`SELECT (SELECT count(*) FROM (SELECT 1 FROM slots INDEXED BY slots_name WHERE name = ?1 AND state > 0 LIMIT ?2)),
-		EXISTS (SELECT 1 FROM slots INDEXED BY slots_name WHERE name = ?1 AND state = 0)`, s.Key, int64(s.Limit))
-	if err != nil {
+	if held, err = t.held(s.Key); err != nil {
 		return 0, false, err
 	}
-	return int(row[0].(int64)), isTrue(row[1]), nil
+	row, err := t.c.first("SELECT 1 FROM slots INDEXED BY slots_name WHERE name = ? AND state = 0 LIMIT 1", s.Key)
+	return held, row != nil, err
+}
+
+// held is how many places of a slot are held. They are counted once, and then kept in mind until another process has
+// written: there may be thousands.
+func (t *transaction) held(name string) (int, error) {
+	if n, ok := t.writer.held[name]; ok {
+		return n, nil
+	}
+	row, err := t.c.first("SELECT count(*) FROM slots INDEXED BY slots_name WHERE name = ? AND state > 0", name)
+	if err != nil {
+		return 0, err
+	}
+	n := int(row[0].(int64))
+	t.writer.held[name] = n
+	return n, nil
 }
 
 func (t *transaction) full(s engine.Slot) error {
@@ -97,6 +111,9 @@ func (t *transaction) place(run int64, s engine.Slot, state int64, rest []engine
 		}
 		later = string(text)
 	}
+	if state != slotWaits {
+		t.writer.held[s.Key]++
+	}
 	_, err := t.c.exec("INSERT INTO slots (run, name, state, most, rest) VALUES (?, ?, ?, ?, ?)", run, s.Key, state, int64(s.Limit), later)
 	return err
 }
@@ -144,16 +161,23 @@ func (t *transaction) release(s *state, at int64) error {
 	}
 	s.slots = false
 	var names []string
+	var held []bool
 	err := t.c.query(context.Background(), func(row []driver.Value) error {
-		names = append(names, row[0].(string))
+		names, held = append(names, row[0].(string)), append(held, row[1].(int64) != slotWaits)
 		return nil
-	}, "SELECT name FROM slots INDEXED BY slots_run WHERE run = ? ORDER BY turn", s.key)
+	}, "SELECT name, state FROM slots INDEXED BY slots_run WHERE run = ? ORDER BY turn", s.key)
 	if err == nil {
 		_, err = t.c.exec("DELETE FROM slots WHERE run = ?", s.key)
 	}
-	for _, name := range names {
+	for i, name := range names {
+		if n, ok := t.writer.held[name]; ok && held[i] {
+			t.writer.held[name] = n - 1
+		}
 		if err == nil {
 			err = t.grant(name, at)
+		}
+		if t.writer.held[name] == 0 {
+			delete(t.writer.held, name)
 		}
 	}
 	return err
@@ -161,21 +185,16 @@ func (t *transaction) release(s *state, at int64) error {
 
 // grant gives free places to those who wait, in their order, as far as there are some for the first of them.
 func (t *transaction) grant(name string, at int64) error {
-	for held := int64(-1); ; held++ {
+	for {
 		row, err := t.c.first("SELECT turn, run, most, rest FROM slots INDEXED BY slots_name WHERE name = ? AND state = 0 ORDER BY turn LIMIT 1", name)
 		if err != nil || row == nil {
 			return err
 		}
-		if held < 0 {
-			count, err := t.c.first("SELECT count(*) FROM slots INDEXED BY slots_name WHERE name = ? AND state > 0", name)
-			if err != nil {
-				return err
-			}
-			held = count[0].(int64)
+		held, err := t.held(name)
+		if err != nil || int64(held) >= row[2].(int64) {
+			return err
 		}
-		if held >= row[2].(int64) {
-			return nil
-		}
+		t.writer.held[name]++
 		if _, err := t.c.exec("UPDATE slots SET state = 1, rest = NULL WHERE turn = ?", row[0]); err != nil {
 			return err
 		}

@@ -60,6 +60,9 @@ func (t *transaction) state(run string) (*state, error) {
 
 // forgetSome forgets some states if there are too many.
 func (w *writer) forgetSome() {
+	if len(w.held) > manyStates {
+		clear(w.held)
+	}
 	if len(w.states) <= manyStates {
 		return
 	}

@@ -23,17 +23,18 @@ type writer struct {
 	states   map[string]*state // of runs that are under way
 	gaps     map[string]error  // runs that lack events which nobody waited for
 	programs map[[32]byte]int64
-	lastRow  int64         // the greatest key of a row of events
-	company  int           // how many tasks the transaction before had
-	took     time.Duration // and how long
-	version  int64         // SQLite's number for the file's contents when the transaction before ended
-	failure  error         // of closing
+	held     map[string]int // how many places of a slot are, of some
+	lastRow  int64          // the greatest key of a row of events
+	company  int            // how many tasks the transaction before had
+	took     time.Duration  // and how long
+	version  int64          // SQLite's number for the file's contents when the transaction before ended
+	failure  error          // of closing
 }
 
 func newWriter(s *SQLite, c, log *conn) *writer {
 	return &writer{
 		journal: s, c: c, log: newCheckpointer(log, s.file), queue: newQueue(), sights: newSights(), ended: make(chan struct{}),
-		states: map[string]*state{}, gaps: map[string]error{}, programs: map[[32]byte]int64{},
+		states: map[string]*state{}, gaps: map[string]error{}, programs: map[[32]byte]int64{}, held: map[string]int{},
 	}
 }
 
@@ -162,6 +163,7 @@ func (w *writer) undo(err error) error {
 	w.c.exec("ROLLBACK") // says only that there is none any more
 	clear(w.states)
 	clear(w.programs)
+	clear(w.held)
 	w.version = 0
 	return err
 }
@@ -229,6 +231,7 @@ func (w *writer) changed() (bool, error) {
 // lookAround finds out what another process may have changed.
 func (w *writer) lookAround() error {
 	clear(w.programs)
+	clear(w.held)
 	row, err := w.c.first("SELECT coalesce(max(key), 0) FROM events")
 	if err != nil {
 		return err
