@@ -27,16 +27,10 @@ type appending struct {
 func (a *appending) seated() bool { return false }
 
 func newAppending(run string, events []engine.Event, s Standing) (*appending, error) {
-	var line Run
-	if err := line.accept(events); err != nil {
-		return nil, refuse(run, err)
-	}
-	a := &appending{run: run, standing: s, status: line.Status, devices: devicesOf(events)}
+	a := &appending{run: run, standing: s, devices: devicesOf(events)}
 	var err error
-	if !line.Ended.IsZero() {
-		if a.ended, err = nanos(line.Ended); err != nil {
-			return nil, refuse(run, err)
-		}
+	if a.ended, a.status, err = endOf(events); err != nil {
+		return nil, refuse(run, err)
 	}
 	if a.block, err = encodeBlock(events); err != nil {
 		return nil, refuse(run, err)
@@ -50,6 +44,16 @@ func newAppending(run string, events []engine.Event, s Standing) (*appending, er
 		}
 	}
 	return a, nil
+}
+
+// endOf is when a run ends with these events, and how; 0 if it does not. It has a frame of its own for a whole Run, since what is
+// deep below newAppending would need another stack for it.
+func endOf(events []engine.Event) (ended int64, status engine.Status, err error) {
+	var line Run
+	if err = line.accept(events); err == nil && !line.Ended.IsZero() {
+		ended, err = nanos(line.Ended)
+	}
+	return ended, line.Status, err
 }
 
 func (s *SQLite) Append(ctx context.Context, run string, events []engine.Event, standing Standing) error {
