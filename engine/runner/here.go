@@ -8,16 +8,19 @@ import (
 	"github.com/twinbook/twinbook/internal/clock"
 )
 
-// enter makes a loop that of its run, and hands it the requests that have come before. False: the run is here
-// already.
-func (r *Runner) enter(l *loop) bool {
+// enter makes a loop that of its run, and hands it the requests that have come before. taken is the error if the run is
+// here already.
+func (r *Runner) enter(l *loop, taken error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.active[l.id] != nil || r.lotWith(l.id) != nil {
-		return false
+	switch {
+	case r.draining.Load():
+		return fmt.Errorf("run %s: %w", l.id, ErrDraining)
+	case r.active[l.id] != nil || r.lotWith(l.id) != nil:
+		return taken
 	}
 	r.seat(l)
-	return true
+	return nil
 }
 
 // seat puts a loop where its run is looked for. mu is held.
@@ -38,6 +41,7 @@ func (r *Runner) seat(l *loop) {
 func (r *Runner) drop(l *loop, end ending) {
 	r.mu.Lock()
 	delete(r.active, l.id)
+	r.lookEmpty()
 	r.mu.Unlock()
 	l.done.Resolve(end)
 }
@@ -110,6 +114,8 @@ func (r *Runner) behind(ctx context.Context, h *Handle) ending {
 		return ending{err: err}
 	case h.under.Err() != nil:
 		return ending{err: stopped(h.under, h.id)}
+	case r.draining.Load():
+		return ending{err: drained(h.id)}
 	}
 	return ending{err: fmt.Errorf("run %s: nobody drives it here any more", h.id)}
 }

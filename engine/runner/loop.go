@@ -99,7 +99,11 @@ func (l *loop) drive(ctx context.Context, first func(context.Context) (*engine.O
 	end, err := first(ctx)
 	for end == nil && err == nil {
 		var events []engine.Event
-		if events, err = l.take(ctx); err == nil {
+		switch events, err = l.take(ctx); {
+		case err != nil:
+		case l.draining.Load():
+			err = l.drain(ctx, events)
+		default:
 			end, err = l.follow(ctx, events, l.sort(l.plan.Next(events...), nil))
 		}
 	}
@@ -115,30 +119,40 @@ func (l *loop) follow(ctx context.Context, events []engine.Event, w work) (*engi
 	return l.carryOut(ctx, w), nil
 }
 
-// take waits until something has happened, and gives all that is at hand. errParked: the run has left memory
-// instead.
+// take waits until something has happened, and gives all that is at hand; nothing, if the runner drains. errParked: the
+// run has left memory instead.
 func (l *loop) take(ctx context.Context) ([]engine.Event, error) {
-	for {
+	for !l.draining.Load() {
 		if err := l.rest(ctx); err != nil {
 			return nil, err
 		}
 		l.setTimers()
-		all, err := l.inbox.take(ctx)
-		var events []engine.Event
-		for _, n := range all { // heard even if ctx has ended: leave counts who has returned
-			if e, ok := n(); ok {
-				events = append(events, e)
-			}
-		}
-		if err != nil || ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+		events, err := l.hear(ctx)
+		if err != nil {
+			return nil, err
 		}
 		if len(events) > 0 {
 			l.disturb()
-			engine.SortEvents(events)
 			return events, nil
 		}
 	}
+	return nil, nil
+}
+
+// hear waits until there is news, and gives what has happened in order, perhaps nothing; also beside the error when ctx
+// has ended.
+func (l *loop) hear(ctx context.Context) (events []engine.Event, err error) {
+	all, err := l.inbox.take(ctx)
+	for _, n := range all { // heard even if ctx has ended: leave counts who has returned
+		if e, ok := n(); ok {
+			events = append(events, e)
+		}
+	}
+	engine.SortEvents(events)
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return events, err
 }
 
 // carryOut makes a decision happen that the journal has kept. Effects begin before people hear of it, so that a

@@ -79,8 +79,12 @@ func (t *lot) nudge() { t.inbox.Put(func() {}) }
 func (t *lot) run(ctx context.Context) {
 	for {
 		all, err := t.inbox.Take(ctx)
-		if err != nil || ctx.Err() != nil {
-			t.close(ctx)
+		switch {
+		case err != nil || ctx.Err() != nil:
+			t.close(func(run string) error { return stopped(ctx, run) })
+			return
+		case t.draining.Load():
+			t.close(drained)
 			return
 		}
 		for _, f := range all {
@@ -116,6 +120,7 @@ func (t *lot) rebuild() (empty bool) {
 		return false
 	}
 	t.lots = slices.DeleteFunc(t.lots, func(other *lot) bool { return other == t })
+	t.lookEmpty()
 	return true
 }
 
@@ -143,9 +148,10 @@ func (t *lot) settler() func() {
 	}
 }
 
-// close ends the watches of all parked runs, and tells who waits for these that they were stopped.
-func (t *lot) close(ctx context.Context) {
+// close ends the watches of all parked runs, and tells who waits for these why they were stopped.
+func (t *lot) close(why func(run string) error) {
 	t.mu.Lock()
+	t.closing++
 	t.lots = slices.DeleteFunc(t.lots, func(other *lot) bool { return other == t })
 	t.due.disarm()
 	parked, watching := t.parked, t.watching
@@ -163,7 +169,7 @@ func (t *lot) close(ctx context.Context) {
 		for _, w := range watching[run] {
 			w.end(context.Canceled)
 		}
-		err := stopped(ctx, run)
+		err := why(run)
 		if !parked[run].fresh {
 			t.config.Observe(Update{Run: run, Time: eventTime(t.config.Clock.Now()), Err: err})
 		}
@@ -171,4 +177,8 @@ func (t *lot) close(ctx context.Context) {
 			done.Resolve(ending{err: err})
 		}
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closing--
+	t.lookEmpty()
 }

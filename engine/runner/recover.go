@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
@@ -16,8 +17,8 @@ import (
 // process that lives drives the run.
 func (r *Runner) Resume(ctx context.Context, run string) (*Handle, error) {
 	l := newLoop(r, ctx, run)
-	if !r.enter(l) {
-		return nil, underWay(run)
+	if err := r.enter(l, underWay(run)); err != nil {
+		return nil, err
 	}
 	past, err := r.claim(ctx, run)
 	if err != nil || past.ended != nil {
@@ -43,6 +44,9 @@ func (e *drivenError) Unwrap() error { return journal.ErrDriven }
 // are rebuilt after TakeUp has returned, some at a time. A run that cannot go on says so to its Handle and by an Update.
 func (r *Runner) TakeUp(ctx context.Context, run string) (*Handle, error) {
 	h := &Handle{runner: r, id: run, under: ctx}
+	if r.draining.Load() {
+		return nil, fmt.Errorf("run %s: %w", run, ErrDraining)
+	}
 	if err := r.own(ctx, run); errors.Is(err, journal.ErrEnded) {
 		return h, nil
 	} else if err != nil {
@@ -90,6 +94,9 @@ func (r *Runner) own(ctx context.Context, run string) error {
 // Update. The error is about the journal; the runs before it are taken up.
 func (r *Runner) Recover(ctx context.Context) ([]*Handle, error) {
 	handles := []*Handle{}
+	if r.draining.Load() {
+		return handles, ErrDraining
+	}
 	for line, err := range r.config.Journal.Adopt(ctx) {
 		if err != nil {
 			return handles, fmt.Errorf("the runs that nobody drives could not be taken up: %w", err)
@@ -105,7 +112,7 @@ func (r *Runner) Recover(ctx context.Context) ([]*Handle, error) {
 func (r *Runner) moveIn(ctx context.Context, line journal.Run) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.active[line.ID] != nil || r.lotWith(line.ID) != nil {
+	if r.active[line.ID] != nil || r.lotWith(line.ID) != nil || r.draining.Load() {
 		return false
 	}
 	delete(r.failed, line.ID)
@@ -134,6 +141,9 @@ func (l *loop) wake(ctx context.Context, fresh bool) (*engine.Outcome, error) {
 
 // goOn is the first act of a loop whose run has a past.
 func (l *loop) goOn(ctx context.Context, past history, fresh bool) (*engine.Outcome, error) {
+	if l.draining.Load() {
+		return nil, drained(l.id)
+	}
 	l.info, l.born, l.plan = past.info, past.line.Started, past.plan
 	l.events, l.told = past.events, past.line.Standing
 	for _, e := range past.requests {
@@ -158,6 +168,7 @@ func (l *loop) pickUp(past history) work {
 	}
 	for _, c := range l.plan.Outstanding() {
 		sent, started := past.started[c.At]
+		c = l.inTime(c, sent)
 		switch w := inherited[c.At]; {
 		case w != nil:
 			l.takeOver(c, w)
@@ -173,4 +184,17 @@ func (l *loop) pickUp(past history) work {
 	}
 	l.inherited = nil
 	return l.sort(d, past.started)
+}
+
+// inTime gives an attempt all its time from when it began, or, where it has not, from now: who planned it may have
+// ended before that. The timeouts of what stands around it are timers of their own.
+func (l *loop) inTime(c engine.Command, began time.Time) engine.Command {
+	if c.Kind != engine.CommandDo || c.Limit == 0 {
+		return c
+	}
+	if began.IsZero() {
+		began = l.now()
+	}
+	c.Deadline = began.Add(c.Limit)
+	return c
 }

@@ -29,6 +29,9 @@ func (r *Runner) ask(run string, e engine.Event) {
 		l.inbox.put(l.request(e))
 		return
 	}
+	if r.draining.Load() {
+		return
+	}
 	t := r.lotWith(run)
 	letters := r.letters[run]
 	early := t == nil && (e.Request == 0 || len(letters) == 0 && len(r.letters) >= mostEarly)

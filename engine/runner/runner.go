@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
@@ -67,12 +68,16 @@ type Runner struct {
 	config   Config
 	programs programs
 
+	draining atomic.Bool // nothing further begins
+
 	mu      sync.Mutex                        // guards what follows, lots and watches
 	active  map[string]*loop                  // runs in memory
 	lots    []*lot                            // where the others are
 	letters map[string][]engine.Event         // requests that wait until the run is in memory
 	waiters map[string]*clock.Promise[ending] // of those who wait for the end of a parked run
 	failed  map[string]error                  // why runs are no longer driven here that have not ended
+	closing int                               // lots that are about to be gone
+	drained *clock.Promise[struct{}]          // no run is here any more, and none will be; nil: nobody has asked for that
 }
 
 // New makes a Runner. It hears of requests that others make through the journal for as long as that is open.
@@ -109,8 +114,8 @@ func (r *Runner) Start(ctx context.Context, p *engine.Program, start engine.RunS
 func (r *Runner) start(ctx context.Context, p *engine.Program, events ...engine.Event) (*Handle, error) {
 	l := newLoop(r, ctx, events[0].Start.ID)
 	l.info, l.born, l.plan = *events[0].Start, events[0].Time, engine.NewRun(p)
-	if !r.enter(l) {
-		return nil, fmt.Errorf("run %s: %w", l.id, journal.ErrExists)
+	if err := r.enter(l, fmt.Errorf("run %s: %w", l.id, journal.ErrExists)); err != nil {
+		return nil, err
 	}
 	w := l.sort(l.plan.Next(events...), nil)
 	b := journal.Beginning{Events: l.batch(events, w), Sources: sources(p), Standing: l.standingOf(w)}
