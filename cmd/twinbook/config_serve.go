@@ -1,11 +1,11 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
-	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/server/access"
 )
 
@@ -96,10 +96,13 @@ func (c *configuration) serveOf(d *engine.Decoded) serveConfig {
 // authenticated says whether whoever comes needs a token.
 func (s serveConfig) authenticated() bool { return len(s.tokens) > 0 || s.oidc != nil }
 
+var errLongGrace = errors.New("a server that is to end cannot wait for more than a day")
+
+// graceOf reads a duration; one that is written wrongly has been noted.
 func graceOf(d *engine.Decoded) time.Duration {
-	grace, err := expr.ParseDuration(d.Text())
-	if err == nil && grace > longestGrace {
-		d.Problem("wrong-value", "", "a server that is to end cannot wait for more than a day")
+	grace, err := graceText(d.Text())
+	if errors.Is(err, errLongGrace) {
+		d.Problem("wrong-value", "", err.Error())
 	}
 	return grace
 }

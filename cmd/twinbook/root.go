@@ -91,6 +91,7 @@ func (a *app) root() *cobra.Command {
 		a.runsCommand(),
 		a.devicesCommand(),
 		a.simulateCommand(),
+		a.serveCommand(),
 		a.schemaCommand(),
 		a.stepsCommand(),
 		a.initCommand(),

@@ -148,16 +148,21 @@ func (a *app) readSecrets(config *configuration, p *engine.Program) (map[string]
 		if _, done := secrets[use.Name]; done {
 			continue
 		}
-		text, err := a.read(config.secrets[i].Value)
-		if err == nil && utf8.RuneCountInString(text) < engine.ShortestSecret {
-			err = fmt.Errorf("it has fewer than %d characters, so it would stand in ordinary words and cannot be hidden where it is shown; use a longer one", engine.ShortestSecret)
-		}
+		text, err := a.readSecret(config.secrets[i].Value)
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("secret %s: %w", use.Name, err))
 		}
 		secrets[use.Name] = text
 	}
 	return secrets, errors.Join(problems.Err(), errors.Join(wrong...))
+}
+
+func (a *app) readSecret(o origin) (string, error) {
+	text, err := a.read(o)
+	if err == nil && utf8.RuneCountInString(text) < engine.ShortestSecret {
+		err = fmt.Errorf("it has fewer than %d characters, so it would stand in ordinary words and cannot be hidden where it is shown; use a longer one", engine.ShortestSecret)
+	}
+	return text, err
 }
 
 // hosts says where the hubs are that a run may touch, by the names it has for them.

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/spf13/cobra"
+
+	"github.com/twinbook/twinbook/engine/runner"
+	"github.com/twinbook/twinbook/server/access"
+	"github.com/twinbook/twinbook/server/library"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	var f serveFlags
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run workflows by schedules, triggers and an HTTP API until interrupted",
+		Long: "Serves the workflows of a folder: it starts runs when their schedules and triggers say so, and for programs and\n" +
+			"people over HTTP. It goes on with the runs of its journal that no living process drives. It may be killed at any\n" +
+			"time: the next one goes on.\n\n" +
+			"Unless tokens or oidc are configured, it listens on this machine only, and whoever is on this machine may do\n" +
+			"everything.\n\n" +
+			"SIGTERM and Ctrl-C: nothing further begins, steps under way may end within --grace; a second one ends it at once.\n" +
+			"SIGHUP: the configuration and the workflows are read again.\n\n" +
+			"Exit codes: 0 it was told to end; 1 it had to end; 2 a bad flag or configuration, nothing was touched.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c.Context(), f) },
+	}
+	f.register(c.Flags())
+	a.hubFlag(c, c.Flags(), &f.hub)
+	a.journalFlag(c.Flags())
+	c.AddCommand(a.tokenCommand())
+	return c
+}
+
+// A server is one call of `serve` and its parts.
+type server struct {
+	*app
+	flags      serveFlags
+	settings   serveSettings // as it started; what a reload changes is with the parts
+	log        *slog.Logger
+	level      *slog.LevelVar
+	supervisor supervisor
+	phase      phase
+
+	journal  servedJournal
+	reach    *reach
+	library  *library.Library
+	runner   *runner.Runner
+	gate     *access.Gate
+	cert     *access.Certificate // nil: no TLS
+	listener net.Listener
+	http     *http.Server
+
+	closing []func() error // what is done at the end, the last one first
+}
+
+// A phase is how far a server is in its life.
+type phase struct{ now atomic.Int32 }
+
+const (
+	starting int32 = iota
+	ready
+	draining
+)
+
+func (p *phase) is(one int32) bool { return p.now.Load() == one }
+
+// serve runs a server until ctx ends.
+func (a *app) serve(ctx context.Context, f serveFlags) error {
+	settings, err := a.serveSettings(f)
+	if err != nil {
+		return a.refused(err)
+	}
+	s := a.newServer(f, settings)
+	if err := s.open(ctx); err != nil {
+		return errors.Join(a.refused(err), s.close())
+	}
+	err = s.run(ctx)
+	if closed := s.close(); closed != nil && err == nil {
+		err = coded{exitFailed, closed}
+	}
+	return err
+}
+
+// refused says all that is wrong with what a server is to run with.
+func (a *app) refused(err error) error {
+	var wrong wrongSettings
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	for _, each := range wrong {
+		a.explain(each)
+	}
+	return coded{code: exitUsage}
+}
+
+func (a *app) newServer(f serveFlags, settings serveSettings) *server {
+	s := &server{app: a, flags: f, settings: settings, level: &slog.LevelVar{}, supervisor: a.supervisor()}
+	s.level.Set(settings.logLevel)
+	s.log = a.newLog(settings.logFormat, s.level)
+	return s
+}
+
+// atEnd has f called when the server is closed, before what was to be done then so far.
+func (s *server) atEnd(f func() error) { s.closing = append(s.closing, f) }
+
+func (s *server) close() error {
+	var all []error
+	for i := len(s.closing) - 1; i >= 0; i-- {
+		all = append(all, s.closing[i]())
+	}
+	s.closing = nil
+	return errors.Join(all...)
+}
+
+// open makes all parts ready. Nothing begins yet, and nobody is answered. The error is all that is wrong.
+func (s *server) open(ctx context.Context) error {
+	var wrong wrongSettings
+	wrong.add(s.openServedJournal(ctx))
+	wrong.add(s.openGate())
+	wrong.add(s.openReach(ctx))
+	if len(wrong) == 0 {
+		wrong.add(s.openLibrary(ctx))
+	}
+	if len(wrong) == 0 { // only what is right listens
+		wrong.add(s.openDoor())
+	}
+	switch {
+	case ctx.Err() != nil:
+		return stopped(ctx)
+	case len(wrong) > 0:
+		return wrong
+	}
+	s.openRunner()
+	return nil
+}
+
+// openReach opens the hub of runs that name none. One that is down is open all the same.
+func (s *server) openReach(ctx context.Context) error {
+	s.reach = s.newReach(s.settings.config, s.settings.hub.name)
+	s.atEnd(func() error {
+		s.reach.close()
+		return nil
+	})
+	_, err := s.reach.with(ctx, s.settings.hub.name)
+	return err
+}
+
+// parts are what runs as long as the server does. The first that fails ends all.
+type parts struct {
+	ctx  context.Context
+	fail context.CancelCauseFunc
+	all  sync.WaitGroup
+}
+
+func newParts(ctx context.Context) *parts {
+	p := &parts{}
+	p.ctx, p.fail = context.WithCancelCause(ctx)
+	return p
+}
+
+func (p *parts) start(name string, f func(context.Context) error) {
+	p.all.Go(func() {
+		if err := f(p.ctx); err != nil && p.ctx.Err() == nil {
+			p.fail(fmt.Errorf("%s: %w", name, err))
+		}
+	})
+}
+
+// run serves until ctx ends or a part fails, and then ends all in good order.
+func (s *server) run(ctx context.Context) error {
+	p := newParts(ctx)
+	defer p.fail(nil)
+	runs, stopRuns := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stopRuns(nil)
+	served := s.answer(&http.Server{})
+	p.start("runs that were left behind", func(ctx context.Context) error { return s.adopt(ctx, runs) })
+	p.start("workflows", s.library.Run)
+	p.start("signals", s.hearReloads)
+	select {
+	case <-p.ctx.Done():
+	case err := <-served:
+		p.fail(fmt.Errorf("HTTP: %w", err))
+	}
+	why := context.Cause(p.ctx)
+	s.drain(p, why)
+	s.stopHTTP()
+	stopRuns(errServerEnded)
+	if _, asked := interruption(ctx); asked {
+		s.log.Info("ended")
+		return nil
+	}
+	return coded{exitFailed, why}
+}
+
+var errServerEnded = errors.New("the server has ended")

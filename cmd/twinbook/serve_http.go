@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/server/access"
+)
+
+// openGate makes ready what lets people and programs in: who may, and the certificate.
+func (s *server) openGate() error {
+	var wrong wrongSettings
+	var err error
+	s.gate, err = access.New(access.Config{Tokens: s.settings.tokens, OIDC: s.settings.oidc, Refused: s.turnedAway})
+	wrong.add(err)
+	if s.settings.cert != "" {
+		s.cert, err = access.OpenCertificate(s.settings.cert, s.settings.key, nil, s.log)
+		wrong.add(err)
+	}
+	return errors.Join(wrong...)
+}
+
+// turnedAway is told of requests that are not let in, as far as their number is bounded.
+func (s *server) turnedAway(r *http.Request, f *access.Refusal) {
+	s.log.Warn("a request was refused", "from", r.RemoteAddr, "method", r.Method, "path", r.URL.Path, "status", f.Status, "because", f.Detail)
+}
+
+// openDoor listens. Nobody is answered before the server runs.
+func (s *server) openDoor() (err error) {
+	if s.listener, err = net.Listen("tcp", s.settings.listen); err != nil {
+		return explainServe(s.settings.listen, err)
+	}
+	s.atEnd(func() error {
+		s.listener.Close() // unless the HTTP server has
+		return nil
+	})
+	return nil
+}
+
+// explainServe says why an address cannot be listened on.
+func explainServe(address string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s is taken by another program (another twinbook serve?); --listen 127.0.0.1:0 picks a free port", address)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("this user may not listen on %s; choose a port above 1023 with --listen, and let a proxy pass it on", address)
+	}
+	return fmt.Errorf("listen on %s: %w", address, err)
+}
+
+// url is where the server is reached.
+func (s *server) url() string {
+	if s.cert != nil {
+		return "https://" + s.listener.Addr().String()
+	}
+	return "http://" + s.listener.Addr().String()
+}
+
+// answer starts to answer requests; ended gets why that has ended.
+func (s *server) answer(h *http.Server) (ended <-chan error) {
+	done := make(chan error, 1)
+	h.Handler = s.turnAway(h.Handler)
+	s.http = h
+	go func() {
+		if s.cert == nil {
+			done <- h.Serve(s.listener)
+			return
+		}
+		h.TLSConfig = s.cert.TLS()
+		done <- h.ServeTLS(s.listener, "", "")
+	}()
+	return done
+}
+
+// comeBack is when somebody who is turned away may try again: the server starts or ends.
+const comeBack = "5"
+
+// turnAway refuses what would change something while the server does not take work. Reading goes on.
+func (s *server) turnAway(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+		if reads || s.phase.is(ready) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.Header().Set("Retry-After", comeBack)
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		json.NewEncoder(w).Encode(map[string]any{
+			"title": http.StatusText(http.StatusServiceUnavailable), "status": http.StatusServiceUnavailable, "detail": s.notReady(r.Context()).Error(),
+		})
+	})
+}
+
+var (
+	errStarting = errors.New("the server is starting, and takes no work yet")
+	errDraining = errors.New("the server is about to end, and takes no more work")
+)
+
+// notReady says why the server takes no work, or nil.
+func (s *server) notReady(ctx context.Context) error {
+	switch {
+	case s.phase.is(draining):
+		return errDraining
+	case !s.phase.is(ready):
+		return errStarting
+	}
+	if _, err := s.journal.Runs(ctx, journal.Filter{Limit: 1}); err != nil {
+		return fmt.Errorf("the journal cannot be read: %w", err)
+	}
+	return nil
+}
+
+// partingTime is how long requests that are being answered may still take at the end.
+const partingTime = 2 * time.Second
+
+// stopHTTP ends all connections.
+func (s *server) stopHTTP() {
+	ctx, stop := context.WithTimeout(context.Background(), partingTime)
+	defer stop()
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.http.Close()
+	}
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/engine/runner"
+	"github.com/twinbook/twinbook/internal/record"
+)
+
+// A servedJournal is what a server needs of its journal, be it a file or in memory.
+type servedJournal struct {
+	journal.Journal
+	more interface {
+		Counts(ctx context.Context) (journal.Counts, error)
+		Orphans(ctx context.Context) (int, error)
+	}
+	file string // empty: in memory
+}
+
+func (s *server) openServedJournal(ctx context.Context) error {
+	opened, err := s.openJournal(ctx, s.settings.config)
+	if err != nil {
+		return err
+	}
+	s.atEnd(opened.close)
+	s.journal = servedJournal{Journal: opened.Journal, file: opened.file}
+	s.journal.more = opened.Journal.(interface {
+		Counts(ctx context.Context) (journal.Counts, error)
+		Orphans(ctx context.Context) (int, error)
+	})
+	return nil
+}
+
+// openRunner makes what carries out runs. They reach what the server reaches, and leave memory while they only wait.
+func (s *server) openRunner() {
+	s.runner = runner.New(runner.Config{
+		Clock: s.reach.clock, Journal: s.journal.Journal, Park: true, Observe: s.observe,
+		Do: s.reach.do, Watch: s.reach.watch, Program: s.reach.Stored,
+	})
+}
+
+// adoptEvery is how often runs are looked for whose process has died.
+const adoptEvery = 5 * time.Second
+
+// strangersEvery is how often, at least, all are looked at while some cannot go on here.
+const strangersEvery = time.Minute
+
+// adopt goes on with the runs that no living process drives: those of the server before, and later those of others that
+// die. The server is ready once it has looked for the first time.
+func (s *server) adopt(ctx, runs context.Context) error {
+	o := orphanage{server: s, strange: map[string]bool{}}
+	tick := time.NewTicker(adoptEvery)
+	defer tick.Stop()
+	for first := true; ; first = false {
+		if err := o.look(ctx, runs); err != nil && ctx.Err() == nil {
+			s.log.Error("runs that nobody drives could not be taken up; they are looked for again", "error", err)
+		}
+		if first && ctx.Err() == nil {
+			s.becomeReady()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// An orphanage looks after runs that nobody drives.
+type orphanage struct {
+	*server
+	strange map[string]bool // hubs that are not in the configuration, of which that has been said
+	left    int             // runs that were left where they are in the last look
+	looked  time.Time       // when that was
+}
+
+// look takes up what it can. Runs on hubs that the configuration does not have stay where they are: each of their steps
+// would fail here, and may succeed where they began.
+func (o *orphanage) look(ctx, runs context.Context) error {
+	n, err := o.journal.more.Orphans(ctx)
+	if err != nil || n == 0 || n == o.left && time.Since(o.looked) < strangersEvery {
+		return err
+	}
+	o.looked = time.Now()
+	known, left, err := o.sort(ctx)
+	switch {
+	case err != nil:
+		return err
+	case left == 0:
+		handles, err := o.runner.Recover(runs)
+		if len(handles) > 0 {
+			o.log.Info("runs go on that nobody drove", "runs", len(handles))
+		}
+		return err
+	}
+	for _, id := range known {
+		if _, err := o.runner.TakeUp(runs, id); err != nil {
+			o.log.Error("a run cannot go on", "run", id, "error", err)
+		}
+	}
+	o.left = left
+	return nil
+}
+
+// sort gives the orphans that can go on here, and counts the others.
+func (o *orphanage) sort(ctx context.Context) (known []string, left int, err error) {
+	for run, err := range record.Each(ctx, o.journal.Journal, journal.Filter{Unfinished: true}) {
+		switch {
+		case err != nil:
+			return nil, 0, err
+		case run.Driver != "":
+		case o.reach.knows(run.Hub):
+			known = append(known, run.ID)
+		default:
+			left++
+			o.estranged(run)
+		}
+	}
+	return known, left, nil
+}
+
+func (o *orphanage) estranged(run journal.Run) {
+	if !o.strange[run.Hub] {
+		o.strange[run.Hub] = true
+		o.log.Warn("runs stay where they are, since the configuration does not have their hub", "hub", run.Hub, "run", run.ID)
+	}
+}
