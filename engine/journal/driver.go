@@ -154,6 +154,10 @@ func (w *writer) leave() error {
 	if err == nil {
 		_, err = w.c.exec("COMMIT")
 	}
+	if err != nil && w.seat.lock != nil { // the row stands: without the file it would count as alive
+		w.seat.lock.Close()
+		w.seat.lock = nil
+	}
 	w.rise()
 	return err
 }
