@@ -22,8 +22,9 @@ func FuzzEncode(f *testing.F) {
 		value := map[string]any{text: []any{nil, number, text, kept, []any{}, []any(nil), map[string]any{}, map[string]any(nil)}, "int": int(request)}
 		want := engine.Event{
 			Time: time.Unix(0, request), Kind: engine.EventKind(text), At: engine.Address(at), Params: value, Value: value, Device: text,
-			Reason: text, Request: request, By: at, Kept: kept, Start: &engine.RunStart{ID: text, Inputs: value},
-			Error: &engine.Error{Message: text, MaybeDone: kept}, End: &engine.Outcome{Status: engine.Status(text), Outputs: value},
+			Reason: text, Request: request, By: at, Kept: kept, Start: &engine.RunStart{ID: text, Inputs: value, By: at, Queued: kept},
+			Signal: &engine.Signal{Name: text, Payload: value, Approved: kept, Roles: []string{at}},
+			Error:  &engine.Error{Message: text, MaybeDone: kept}, End: &engine.Outcome{Status: engine.Status(text), Outputs: value},
 		}
 		b, err := encodeBlock([]engine.Event{want, {Time: want.Time, Value: number}})
 		if err != nil {

@@ -114,6 +114,43 @@ func same(t *testing.T, a, b *journal.SQLite, id string) {
 	}
 }
 
+// TestExportOfWhatWasAsked: a run that has waited, with what it was told, is in another journal what it was, and holds no place there.
+func TestExportOfWhatWasAsked(t *testing.T) {
+	from, to := memoryFile(t), memoryFile(t)
+	for _, id := range []string{"r1", "r2"} {
+		if _, err := from.Begin(t.Context(), asking(id, func(b *journal.Beginning) { b.Slots = []engine.Slot{{Key: "k", Limit: 1}} })); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := time.Unix(1e9, 0)
+	told := []engine.Event{
+		{Time: at, Kind: engine.RunAdmitted, Request: 1},
+		{Time: at, Kind: engine.SignalReceived, By: "me", Signal: &engine.Signal{Name: "go", Payload: map[string]any{"n": 1.0}}},
+		{Time: at, Kind: engine.SignalReceived, At: "ok#1", By: "me", Signal: &engine.Signal{Approved: true, Roles: []string{"admin"}}},
+	}
+	for run, events := range map[string][]engine.Event{"r1": ended(), "r2": append(told, ended()...)} {
+		if err := from.Append(t.Context(), run, events, journal.Standing{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := exported(t, from, "r2")
+	if got, err := to.Import(t.Context(), strings.NewReader(text)); err != nil || got.Runs != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	same(t, from, to, "r2")
+	events, err := to.Events(t.Context(), "r2", 0)
+	if err != nil || !events[0].Start.Queued || events[2].Signal.Name != "go" || !events[3].Signal.Approved {
+		t.Errorf("events %+v, %v", events, err)
+	}
+	if queued, err := to.Begin(t.Context(), asking("r3", func(b *journal.Beginning) { b.Slots = []engine.Slot{{Key: "k", Limit: 1}} })); queued || err != nil {
+		t.Errorf("another one waits for it: %v, %v", queued, err)
+	}
+	for old, new := range map[string]string{`"signal":{"name":"go"`: `"value":{"name":"go"`, `"kind":"signalReceived"`: `"kind":"timerFired"`} {
+		_, err := memoryFile(t).Import(t.Context(), strings.NewReader(strings.Replace(text, old, new, 1)))
+		wantWords(t, err, "line ", "run r2", "has a signal")
+	}
+}
+
 func TestExportRefuses(t *testing.T) {
 	j := memoryFile(t)
 	someRuns(t, j)

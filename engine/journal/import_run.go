@@ -37,7 +37,7 @@ const (
 
 var eventKinds = []engine.EventKind{
 	engine.RunStarted, engine.StepStarted, engine.StepDone, engine.TimerFired,
-	engine.CancelRequested, engine.PauseRequested, engine.ResumeRequested, engine.RunEnded,
+	engine.CancelRequested, engine.PauseRequested, engine.ResumeRequested, engine.RunAdmitted, engine.SignalReceived, engine.RunEnded,
 }
 
 // check holds an event against what must be true of the events of a run.
@@ -51,6 +51,8 @@ func (s *stagedRun) check(e engine.Event) error {
 		return fmt.Errorf("event %d: RunStarted, and no other one, is the first event of a run", e.Seq)
 	case (e.Kind == engine.RunEnded) != (e.End != nil):
 		return fmt.Errorf("event %d: RunEnded, and no other one, says how the run ended", e.Seq)
+	case (e.Kind == engine.SignalReceived) != (e.Signal != nil):
+		return fmt.Errorf("event %d: SignalReceived, and no other one, has a signal", e.Seq)
 	}
 	_, err := nanos(e.Time)
 	if err == nil {

@@ -2,9 +2,12 @@ package journal_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,7 +35,11 @@ func TestEveryVersion(t *testing.T) {
 			}
 			file := filepath.Join(t.TempDir(), "journal.db")
 			write(t, file, content)
-			readVersion(t, open(t, file, journal.Options{}))
+			j := open(t, file, journal.Options{})
+			if version > 1 {
+				readAdmission(t, j)
+			}
+			readVersion(t, j)
 		})
 	}
 }
@@ -75,6 +82,7 @@ func writeVersion(t *testing.T, file string) {
 			t.Fatal(err)
 		}
 	}
+	writeAdmission(t, j)
 	if err := j.Ask(t.Context(), journal.Request{Run: "parked", Kind: engine.CancelRequested, Reason: "r", By: "me", Time: versionTime}); err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +95,87 @@ func writeVersion(t *testing.T, file string) {
 	}
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// writeAdmission adds what came with version 2.
+func writeAdmission(t *testing.T, j *journal.SQLite) {
+	ctx := t.Context()
+	if err := j.KnowSchedules(ctx, versionTime, []journal.ScheduleState{{ID: "w/1", Spec: "@daily UTC"}}); err != nil {
+		t.Fatal(err)
+	}
+	for i, id := range []string{"holds", "waits"} {
+		b := asking(id, func(b *journal.Beginning) {
+			b.Events[0].Time = versionTime.Add(-time.Hour)
+			b.Marks = []journal.Mark{{Scope: "api", Name: id, Until: versionTime.AddDate(100, 0, 0)}}
+			b.Fire = &journal.Fire{Schedule: "w/1", Nominal: versionTime.Add(time.Duration(i) * time.Hour)}
+			b.Slots = []engine.Slot{{Key: "k", Limit: 1, WhenFull: engine.Queue}, {Key: "k2", Limit: 3, WhenFull: engine.Replace}}
+		})
+		if queued, err := j.Begin(ctx, b); err != nil || queued != (i == 1) {
+			t.Fatal(queued, err)
+		}
+	}
+	if err := j.Ask(ctx, journal.Request{Run: "waits", Kind: engine.SignalReceived, At: "ok#1", Signal: &engine.Signal{Name: "go", Roles: []string{"admin"}}, Time: versionTime}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Append(ctx, "holds", nil, journal.Standing{Parked: true, Approval: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.PauseSchedule(ctx, "w/1", true, "me", versionTime); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.AskBackfill(ctx, "w/1", journal.Backfill{From: versionTime, To: versionTime, By: "me", Asked: versionTime}); err != nil {
+		t.Fatal(err)
+	}
+	j.Audit(journal.AuditEntry{Time: versionTime, Who: "me", Roles: []string{"admin"}, From: "::1", Action: "runs.start", Target: "holds", Detail: "d", Result: "done"})
+}
+
+// readAdmission reads all that writeAdmission has written, and brings its runs to their ends.
+func readAdmission(t *testing.T, j *journal.SQLite) {
+	ctx := t.Context()
+	var taken *journal.TakenError
+	if err := j.Mark(ctx, journal.Mark{Scope: "api", Name: "waits", Time: versionTime}); !errors.As(err, &taken) || taken.Mark.Run != "waits" {
+		t.Errorf("mark: %v", err)
+	}
+	schedules, err := j.Schedules(ctx)
+	if want := []journal.ScheduleState{{
+		ID: "w/1", Spec: "@daily UTC", Since: versionTime, Done: versionTime.Add(time.Hour), Paused: true, By: "me", Changed: versionTime,
+		Backfills: []journal.Backfill{{ID: 1, From: versionTime, To: versionTime, By: "me", Asked: versionTime}},
+	}}; err != nil || !reflect.DeepEqual(schedules, want) {
+		t.Errorf("schedules %+v, %v, want %+v", schedules, err, want)
+	}
+	audit, err := j.AuditTrail(ctx, journal.AuditFilter{})
+	if want := []journal.AuditEntry{{
+		Seq: 1, Time: versionTime, Who: "me", Roles: []string{"admin"}, From: "::1", Action: "runs.start", Target: "holds", Detail: "d", Result: "done",
+	}}; err != nil || !reflect.DeepEqual(audit, want) {
+		t.Errorf("audit trail %+v, %v, want %+v", audit, err, want)
+	}
+	wishes, err := j.Wishes(ctx, "waits")
+	if err != nil || len(wishes) != 1 || wishes[0].At != "ok#1" || wishes[0].Signal == nil || wishes[0].Signal.Roles[0] != "admin" {
+		t.Errorf("wishes %+v, %v", wishes, err)
+	}
+	if counts, err := j.Counts(ctx); err != nil || counts != (journal.Counts{Unfinished: 5, Queued: 1, Parked: 3, Approval: 1, Orphans: 5}) {
+		t.Errorf("counts %+v, %v", counts, err)
+	}
+	if holders, err := j.Holders(ctx, "waits"); err != nil || len(holders) != 1 || !slices.Equal(holders[0].Runs, []string{"holds"}) {
+		t.Errorf("holders %+v, %v", holders, err)
+	}
+	for _, id := range []string{"holds", "waits"} {
+		if err := j.Claim(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+		if run, err := j.Run(ctx, id); err != nil || run.Standing != map[string]journal.Standing{"holds": {Parked: true, Approval: true}, "waits": {Parked: true, Queued: true}}[id] {
+			t.Errorf("run %+v, %v", run, err)
+		}
+		if err := j.Append(ctx, id, ended(), journal.Standing{}); err != nil {
+			t.Fatal(err)
+		}
+		if wishes, err := j.Wishes(ctx, "waits"); id == "holds" && (err != nil || len(wishes) != 2 || wishes[1].Kind != engine.RunAdmitted) {
+			t.Errorf("wishes %+v, %v", wishes, err)
+		}
+	}
+	if err := j.Remove(ctx, "holds", "waits"); err != nil {
+		t.Error(err)
 	}
 }
 
