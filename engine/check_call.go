@@ -74,34 +74,46 @@ func (k *fileCheck) callInputs(s *Step, at sight) {
 	if s.Call.Program == nil {
 		return
 	}
-	given := map[string]bool{}
-	var declared []string
-	wants := s.Call.Program.Workflow.Inputs
-	for _, in := range wants {
-		declared = append(declared, in.Name)
+	for _, want := range k.givenInputs(s.Call.Inputs, s.Call.Program.Workflow.Inputs, s.Call.Path) {
+		k.wrongCall(s, "add it under inputs:", "%s needs the input %s; %s", s.Call.Path, want.Name, want.Value.wants())
 	}
-	for _, in := range s.Call.Inputs {
+}
+
+// givenInputs holds inputs that a file gives against those that a workflow declares; missing are those that are
+// required and not given.
+func (k *fileCheck) givenInputs(inputs []Named[*Value], wants []Named[*Input], of string) (missing []Named[*Input]) {
+	given := map[string]bool{}
+	declared := make([]string, len(wants))
+	for i, want := range wants {
+		declared[i] = want.Name
+	}
+	for _, in := range inputs {
 		given[in.Name] = true
 		for _, want := range wants {
 			if want.Name == in.Name {
-				k.callInput(in, want.Value)
+				k.givenInput(in, want.Value)
 			}
 		}
 		if !contains(declared, in.Name) {
-			k.at(in.Pos, in.Name, "unknown-input", Meant(in.Name, declared), "%s has no input %s", s.Call.Path, in.Name)
+			k.at(in.Pos, in.Name, "unknown-input", Meant(in.Name, declared), "%s has no input %s", of, in.Name)
 		}
 	}
 	for _, want := range wants {
 		if want.Value.Required && !given[want.Name] {
-			k.wrongCall(s, "add it under inputs:", "%s needs the input %s; %s", s.Call.Path, want.Name, want.Value.wants())
+			missing = append(missing, want)
 		}
 	}
+	return missing
 }
 
-func (k *fileCheck) callInput(in Named[*Value], want *Input) {
+func (k *fileCheck) givenInput(in Named[*Value], want *Input) {
 	if value, constant := in.Value.Constant(); constant {
 		if _, err := want.accept(value); err != nil {
-			k.at(in.Value.Pos, "", "wrong-value", "", "input %s: %v", in.Name, err)
+			hint := ""
+			if _, text := value.(string); want.textual() && !text && value != nil {
+				hint = "put it in quotes to keep it as text"
+			}
+			k.at(in.Value.Pos, "", "wrong-value", hint, "input %s: %v", in.Name, err)
 		}
 		return
 	}

@@ -102,6 +102,6 @@ func testTypes() *Types {
 		defineTest[sendParams, sendResult](Spec{Name: "sendMessage", Summary: "send a message", Timeout: half, Delivery: Once}),
 		defineTest[queryParams, queryResult](Spec{Name: "queryDevices", Summary: "list devices", Timeout: half, NoDevice: true}),
 		defineTest[httpParams, httpResult](Spec{Name: "http", Summary: "call a server", Timeout: half, NoDevice: true, Expect: "response.status < 300", ExpectText: "status below 300"}),
-		Sleep, Assert, Set, Log, Fail, Stop,
+		Sleep, WaitForSignal, Approve, Assert, Set, Log, Fail, Stop,
 	)
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"regexp"
 	"strings"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // MaxBlockDepth is how deep steps may stand inside steps.
@@ -157,10 +159,26 @@ func (w *decoder) mismatch(s *Shape, n *yamlNode) {
 	switch m := gluedAction.FindStringSubmatch(n.text); {
 	case n.isNull() && s.Keys != nil && s.OneWhat != "action":
 		hint = "write {} if there is nothing to say"
+	case n.kind == nodeScalar && s.onlyRequired() != "" && !strings.Contains(n.text, "\n"):
+		hint = "write: { " + s.onlyRequired() + ": " + w.file.written(n, expr.Shorten(n.text, 60)) + " }"
 	case m != nil && s.OneWhat == "action" && contains(s.OneKey, m[1]):
 		hint = "write: " + m[1] + ": " + m[2]
 	}
 	w.file.wrong(n, "wrong-kind", hint, "expected %s, found %s", s.expected(), n.what())
+}
+
+// onlyRequired is the key that a text in place of a mapping is probably for: the only one that it must have.
+func (s *Shape) onlyRequired() string {
+	only := ""
+	for _, k := range s.Keys {
+		if k.Required && only != "" {
+			return ""
+		}
+		if k.Required {
+			only = k.Name
+		}
+	}
+	return only
 }
 
 func (w *decoder) keys(s *Shape, n *yamlNode) *Decoded {
@@ -186,7 +204,7 @@ func (w *decoder) keys(s *Shape, n *yamlNode) *Decoded {
 		case key == nil:
 			w.unknownKey(s, e.key, n)
 			if len(unknown) < len(s.Keys) {
-				unknown[nearest(e.key.text, s.KeyNames())] = true
+				unknown[s.meant(e.key.text)] = true
 			}
 			continue
 		}
@@ -238,6 +256,10 @@ func (w *decoder) list(s *Shape, n *yamlNode) *Decoded {
 			w.file.wrong(n, "wrong-kind", "put \"- \" before each step", "expected a list of steps, found a mapping")
 			return nil
 		}
+		if n.kind == nodeMap && s.List.OneIn != "" && s.List.meansOneOf(n) {
+			w.file.wrong(n, "wrong-kind", "put \"- \" before it", "expected %s, found a mapping", s.expected())
+			return nil
+		}
 		w.mismatch(s, n)
 		return nil
 	}
@@ -259,6 +281,16 @@ func (w *decoder) list(s *Shape, n *yamlNode) *Decoded {
 		}
 	}
 	return d
+}
+
+// meansOneOf says whether a mapping that stands in place of a list of mappings is one of them.
+func (s *Shape) meansOneOf(n *yamlNode) bool {
+	for _, e := range n.entries {
+		if s.key(e.key.text) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func contains(words []string, word string) bool {

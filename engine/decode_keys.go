@@ -20,7 +20,32 @@ func (w *decoder) unknownKey(s *Shape, key, in *yamlNode) {
 		w.file.wrong(key, "template-syntax", hint, "YAML takes this for a key")
 		return
 	}
+	if m := s.mistake(key.text); m != nil {
+		value := "5m"
+		if n := in.get(key.text); n.kind == nodeScalar && n.text != "" {
+			value = expr.Shorten(n.text, 20)
+		}
+		w.file.wrong(key, "unknown-key", strings.ReplaceAll(m.Hint, "VALUE", value), "unknown key %s", quoteKey(key.text))
+		return
+	}
 	w.file.wrong(key, "unknown-key", Meant(key.text, allowed), "unknown key %s", quoteKey(key.text))
+}
+
+func (s *Shape) mistake(key string) *Mistake {
+	for i := range s.Mistakes {
+		if s.Mistakes[i].Key == key {
+			return &s.Mistakes[i]
+		}
+	}
+	return nil
+}
+
+// meant is the key that an unknown one is probably for, or nothing.
+func (s *Shape) meant(key string) string {
+	if m := s.mistake(key); m != nil {
+		return m.For
+	}
+	return nearest(key, s.KeyNames())
 }
 
 // unknownAction is for a key of a step: where the step has no action, the key must be meant as one.
@@ -56,6 +81,8 @@ func (w *decoder) missingKeys(s *Shape, n *yamlNode, has func(string) bool, unkn
 		if k.Required && !has(k.Name) && !unknown[k.Name] {
 			hint, in := "", ""
 			switch {
+			case k.Sample != "":
+				hint = "write: " + k.Sample
 			case k.Name == "version":
 				hint = "write: version: 1"
 			case k.Name == s.Leading:

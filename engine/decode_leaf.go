@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -23,7 +24,7 @@ func (w *decoder) leaf(s *Shape, n *yamlNode) *Decoded {
 
 // leafValue is nil where the value is wrong; the problem is noted.
 func (w *decoder) leafValue(s *Shape, n *yamlNode) *Value {
-	if s.Literal && w.refuseTemplates(n) {
+	if s.Literal && w.refuseTemplates(n, s) {
 		return nil
 	}
 	switch {
@@ -42,21 +43,28 @@ func (w *decoder) leafValue(s *Shape, n *yamlNode) *Value {
 	return w.scalar(s, n)
 }
 
-func (w *decoder) refuseTemplates(n *yamlNode) bool {
+// secretTemplate is a secret where its name is wanted.
+var secretTemplate = regexp.MustCompile(`^\$\{\{\s*secrets\.(\w+)\s*\}\}$`)
+
+func (w *decoder) refuseTemplates(n *yamlNode, s *Shape) bool {
 	for _, item := range n.items {
-		if w.refuseTemplates(item) {
+		if w.refuseTemplates(item, s) {
 			return true
 		}
 	}
 	for _, e := range n.entries {
-		if w.refuseTemplates(e.value) {
+		if w.refuseTemplates(e.value, s) {
 			return true
 		}
 	}
 	if n.kind != nodeScalar || !strings.Contains(n.text, "${{") {
 		return false
 	}
-	w.file.wrong(n, "literal-only", "", "no expression can stand here; it must be a literal value")
+	hint := ""
+	if m := secretTemplate.FindStringSubmatch(n.text); m != nil && s.IsName && s.Private {
+		hint = "write its name: " + m[1]
+	}
+	w.file.wrong(n, "literal-only", hint, "no expression can stand here; it must be a literal value")
 	return true
 }
 
@@ -171,6 +179,15 @@ func boolHint(text string) string {
 func (w *decoder) hold(s *Shape, n *yamlNode, v *Value) *Value {
 	if text, ok := v.Lit.(string); ok && s.NotEmpty && strings.TrimSpace(text) == "" {
 		w.file.wrong(n, "wrong-value", "", "expected %s, found %s", s.expected(), n.what())
+		return nil
+	}
+	if text, ok := v.Lit.(string); ok && s.IsName && s.Private && !identifier.MatchString(text) {
+		w.file.hidden = append(w.file.hidden, n.text)
+		w.file.wrong(n, "bad-name", "name a secret of the configuration: letters, digits and _", "this cannot be %s", s.What)
+		return nil
+	}
+	if text, ok := v.Lit.(string); ok && s.Instead != "" && !s.Pattern.MatchString(text) {
+		w.file.wrong(n, "bad-name", s.Instead, "%q cannot be %s", expr.Shorten(text, 40), s.What)
 		return nil
 	}
 	if text, ok := v.Lit.(string); ok && s.IsName && !identifier.MatchString(text) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/twinbook/twinbook/engine/expr"
@@ -21,6 +22,8 @@ type Shape struct {
 	Private bool     // a text in its place is a secret by mistake, and is not shown
 	OneIn   string   // what the mapping is: "step"
 
+	Mistakes []Mistake // keys that people write here by mistake
+
 	Map     *Shape // a mapping of free names to this
 	Names   string // what its names are: "input"; they must be identifiers unless AnyName
 	AnyName bool
@@ -30,11 +33,13 @@ type Shape struct {
 
 	Either []*Shape // whichever fits the way the value is written: list, mapping or text
 
-	Kind     FieldKind // of a leaf
-	Literal  bool      // no ${{ }} may stand in it
-	Const    any       // the only value: 1
-	OneOf    []string  // the only texts
-	IsName   bool      // a text that expressions use as a name: letters, digits and _
+	Kind     FieldKind      // of a leaf
+	Literal  bool           // no ${{ }} may stand in it
+	Const    any            // the only value: 1
+	OneOf    []string       // the only texts
+	Pattern  *regexp.Regexp // of a literal text: what it matches
+	Instead  string         // what to write where it does not match; empty: whoever reads the text says so
+	IsName   bool           // a text that expressions use as a name: letters, digits and _
 	Min, Max *float64
 	Sees     []string // of a condition: names beside the usual ones
 
@@ -48,6 +53,14 @@ type Key struct {
 	Shape    *Shape
 	Required bool
 	Needs    []string // keys that must stand beside it
+	Sample   string   // of a required one: what to write where it is missing; may be empty
+}
+
+// A Mistake is a key that people write where there is none.
+type Mistake struct {
+	Key  string
+	For  string // the key that they mean; empty: none of this mapping
+	Hint string // what to write; VALUE stands for what stands behind the key
 }
 
 // Identifier is what a name must look like so that an expression can use it.

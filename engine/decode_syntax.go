@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -140,6 +141,11 @@ var (
 	gluedColon  = regexp.MustCompile(`^(\s*(?:- +)*)([A-Za-z_]\w*):([^\s:/].*)$`)
 	quotedStart = regexp.MustCompile(`^(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|\[[^\]]*\]|\{[^}]*\})\s*[^\s#]`)
 	aliasWord   = regexp.MustCompile(`\*[\w.-]+`)
+
+	// bareCron is a time of a schedule that begins with what YAML has a use for, to the end of the line or of { }.
+	bareCron = regexp.MustCompile(`^(.*\bcron: +)([*@][\w*/,@ ?-]*?)(\s*(?:}.*|,\s*\w+:.*| #.*)?)$`)
+	// bareQuestion is a text inside { } that ends in a question mark, which YAML takes for the beginning of a key.
+	bareQuestion = regexp.MustCompile(`^(.*[{,]\s*\w+: +)([^\s"'{}\[\],][^"{}\[\],]*\?)\s*[,}].*$`)
 )
 
 // lineSlip recognises what people get wrong in one line.
@@ -154,6 +160,13 @@ func (f *File) lineSlip(n int, said string) *slip {
 	}
 	if fixed, col, why := quoteTemplates(line); fixed != "" {
 		return at(col, 3, "write: "+strings.TrimSpace(fixed), why)
+	}
+	if m := bareCron.FindStringSubmatch(line); m != nil && m[2] != "" {
+		return at(utf8.RuneCountInString(m[1])+1, utf8.RuneCountInString(m[2]), fmt.Sprintf("write: cron: %q", m[2]), "a time that begins with "+m[2][:1]+" must stand in quotes")
+	}
+	if m := bareQuestion.FindStringSubmatch(line); m != nil && strings.Contains(said, "expected ',' or") {
+		key := strings.TrimLeft(m[1][strings.LastIndexAny(m[1], "{,")+1:], " ")
+		return at(utf8.RuneCountInString(m[1])+1, utf8.RuneCountInString(m[2]), "write: "+key+yamlQuoted(m[2]), "inside { }, a text with a ? at its end must stand in quotes")
 	}
 	if m := aliasWord.FindStringIndex(line); m != nil && strings.Contains(said, "unknown anchor '"+line[m[0]+1:m[1]]+"'") {
 		return at(utf8.RuneCountInString(line[:m[0]])+1, m[1]-m[0], "", plainWords(said))

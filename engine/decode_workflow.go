@@ -12,6 +12,8 @@ func WorkflowShape(types *Types) *Shape {
 		{Name: "hub", Doc: "The hub of its devices, where it is not the default one.", Shape: Text("")},
 		{Name: "vars", Doc: "Variables and their values at the start.", Shape: varsShape()},
 		{Name: "timeout", Doc: "Of the whole run.", Shape: durationShape()},
+		{Name: "schedules", Doc: "When the server starts a run.", Shape: schedulesShape()},
+		{Name: "triggers", Doc: "What else has the server start a run.", Shape: triggersShape()},
 		{Name: "concurrency", Doc: "How many runs with the same key may be under way at the same time.", Shape: concurrencyShape()},
 		{Name: "steps", Required: true, Doc: "What is done.", Shape: steps},
 		{Name: "catch", Doc: "Steps that run when the steps have failed.", Shape: catchShape(steps)},
@@ -51,6 +53,7 @@ func (b *builder) workflow(d *Decoded) *Workflow {
 		Device: d.Get("device").Value(), Hub: b.hub(d), Vars: values(d.Get("vars")), Timeout: d.Get("timeout").Value(),
 		Steps: b.steps(d.Get("steps")), Catch: b.catch(d.Get("catch")), Finally: b.finally(d.Get("finally")),
 		Outputs: values(d.Get("outputs")), Concurrency: b.concurrency(d.Get("concurrency")),
+		Schedules: b.schedules(d.Get("schedules")), Triggers: b.triggers(d.Get("triggers")),
 	}
 	for _, e := range d.Get("inputs").Entries() {
 		w.Inputs = append(w.Inputs, Named[*Input]{Pos: e.Pos, Name: e.Name, Value: b.input(e.Value)})

@@ -20,12 +20,14 @@ type PreviewLine struct {
 	Where   string   `json:"where,omitempty"`   // file:line:col
 }
 
-// Preview says what a run with these inputs would do, step by step and without doing anything.
+// Preview says what a run with these inputs would do, step by step and without doing anything; before that, what
+// starts runs of the workflow, and how many may be under way.
 // Values that follow from the inputs are filled in; the others stay expressions.
 func Preview(p *Program, inputs map[string]any, now time.Time) []PreviewLine {
 	v := &preview{env: expr.Env{Now: now, Names: map[string]any{
 		"inputs": inputs, "run": map[string]any{"workflow": p.Workflow.Name},
 	}}}
+	v.starting(p.Workflow)
 	v.vars(p.Workflow)
 	v.workflow(p, "")
 	return v.lines

@@ -25,9 +25,12 @@ func (v *preview) vars(w *Workflow) {
 
 // knows says whether all that an expression refers to is known now.
 func (v *preview) knows(e *expr.Expr) bool {
+	if e.UsesNow() {
+		return false
+	}
 	for name, members := range e.Refs() {
 		values, known := v.env.Names[name].(map[string]any)
-		if !known || e.UsesNow() {
+		if !known {
 			return false
 		}
 		for _, m := range members {

@@ -177,6 +177,8 @@ func textSchema(s *Shape) object {
 		out["not"] = object{"type": "string", "pattern": templatePattern}
 	}
 	switch {
+	case s.Pattern != nil:
+		out["pattern"] = s.Pattern.String()
 	case s.IsName:
 		out["pattern"] = "^" + Identifier + "$"
 	case s.NotEmpty:

@@ -51,8 +51,9 @@ type Webhook struct {
 
 // A TwinTrigger starts a run for a device when its twin begins to meet a condition, and again once it did not in between.
 type TwinTrigger struct {
-	Where    *Expression   // over twin
-	Hub      string        // whose devices; empty: those of the workflow's hub
+	Where    *Expression // over twin
+	Hub      string      // whose devices; empty: those of the workflow's hub
+	HubPos   Pos
 	Debounce time.Duration // how long the condition must have held without a break
 }
 

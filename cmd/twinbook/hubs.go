@@ -51,10 +51,10 @@ func (c *configuration) unknownHub(name, by string) error {
 	return fmt.Errorf("%s names the hub %q, which %s does not have (%s)", by, name, c.file, c.hubHint())
 }
 
-// checkHubs holds the hubs that a workflow names against the configuration.
+// checkHubs holds the hubs that a workflow and its triggers name against the configuration.
 func (c *configuration) checkHubs(p *engine.Program) engine.Problems {
 	var problems engine.Problems
-	for _, use := range p.Hubs() {
+	for _, use := range append(p.Hubs(), p.TriggerHubs()...) {
 		if c.find(use.Name) == nil {
 			msg := fmt.Sprintf("there is no hub %q in %s", use.Name, c.file)
 			if c.file == "" {

@@ -101,7 +101,7 @@ func (c *check) known(n *ast.IdentifierNode) bool {
 // elsewhere says where a name is known that is not known here.
 var elsewhere = map[string]string{
 	"message":  "message is known in where of waitForTelemetry; elsewhere write steps.ID.messages[0]",
-	"twin":     "twin is known in until of waitForTwin and where of queryDevices; elsewhere write steps.ID.twin",
+	"twin":     "twin is known in until of waitForTwin, in where of queryDevices and in a twin trigger; elsewhere write steps.ID.twin",
 	"response": "response is known in expect; elsewhere write steps.ID.payload",
 	"item":     "item is known in a loop",
 	"index":    "index is known in a loop",
@@ -135,6 +135,9 @@ func (c *check) unknownName(name string) (msg, hint string) {
 		return fmt.Sprintf("%s is not known here", name), elsewhere[name]
 	}
 	names := c.scope.Names()
+	if ofRun := name == "inputs" || name == "vars" || name == "steps"; ofRun && (slices.Contains(names, "run") || slices.Contains(names, "twin")) {
+		return fmt.Sprintf("%s is not known here", name), "no run has begun here; known: " + strings.Join(names, ", ")
+	}
 	if guess := Closest(name, names); guess != "" {
 		return msg, fmt.Sprintf("did you mean %s?", guess)
 	}
