@@ -23,6 +23,7 @@ type Run struct {
 	root      *frameRun
 	pending   map[Address]*pending
 	issued    int
+	asks      []*pending // those of them that are no command of the driver's, in their order
 	queue     []func()
 	tolerated int
 	known     bool               // RunStarted has come
@@ -187,11 +188,19 @@ func (r *Run) answer(e Event) {
 	if p == nil || !e.answers(p.command) || p.kept && !e.Kept {
 		return
 	}
-	delete(r.pending, e.At)
+	r.close(p)
 	if r.tracer != nil {
 		r.tracer.answered(p.command, e)
 	}
 	p.answer(e)
+}
+
+// close has nobody wait for an answer any more.
+func (r *Run) close(p *pending) {
+	delete(r.pending, p.command.At)
+	if p.ask != nil {
+		r.asks = slices.DeleteFunc(r.asks, func(other *pending) bool { return other == p })
+	}
 }
 
 // admit begins a run that was queued; all its times count from now on.

@@ -54,12 +54,11 @@ func (r *Run) Asks() []Ask {
 // asking are the open asks in their order.
 func (r *Run) asking() []*pending {
 	var all []*pending
-	for _, p := range r.pending {
-		if p.ask != nil && !p.kept {
+	for _, p := range r.asks {
+		if !p.kept {
 			all = append(all, p)
 		}
 	}
-	slices.SortFunc(all, func(a, b *pending) int { return a.number - b.number })
 	return all
 }
 
@@ -156,7 +155,7 @@ func (r *Run) ignored(e Event, why string) {
 
 // tell gives a signal or an answer to the step that waits for it, as the outcome of its attempt.
 func (r *Run) tell(p *pending, e Event) {
-	delete(r.pending, p.ask.At)
+	r.close(p)
 	done := answerOf(p.ask, e)
 	if r.tracer != nil {
 		r.tracer.answered(p.command, done)
@@ -184,7 +183,7 @@ func (r *Run) ask(ask *Ask, command Command, answer func(Event)) (there bool) {
 	there = ask.Signal != "" && r.isThere(ask.Signal)
 	r.issued++
 	p := &pending{command: command, number: r.issued, answer: answer, ask: ask}
-	r.pending[ask.At] = p
+	r.pending[ask.At], r.asks = p, append(r.asks, p)
 	if r.tracer != nil {
 		r.tracer.issued(command)
 	}

@@ -134,7 +134,7 @@ func (l *leafRun) deadline() Address { return l.at + "!timeout" }
 
 // closeAsk ends the wait to be told something.
 func (l *leafRun) closeAsk() {
-	delete(l.s.r.pending, l.at)
+	l.s.r.close(l.s.r.pending[l.at])
 	l.s.r.stopTimer(l.deadline())
 }
 

@@ -139,10 +139,10 @@ func endedBefore(cause error, c engine.Command) *engine.Error {
 	if cause == context.DeadlineExceeded {
 		return &engine.Error{Kind: engine.KindTimeout, Message: notWithin(c) + ": its time was up before it could begin"}
 	}
-	return notBegun()
+	return neverBegan()
 }
 
-func notBegun() *engine.Error {
+func neverBegan() *engine.Error {
 	return &engine.Error{Kind: engine.KindCancelled, Message: "it had not begun"}
 }
 

@@ -13,6 +13,7 @@ type Handle struct {
 	id     string
 	under  context.Context        // that the run was started with
 	done   *clock.Promise[ending] // of the loop that the run had then; nil: it was parked
+	queued bool
 }
 
 // ending is how a loop ended: err says why it did before the run did, unless that is parked.
@@ -24,6 +25,9 @@ type ending struct {
 
 // ID is the run's id.
 func (h *Handle) ID() string { return h.id }
+
+// Queued says whether the run had to wait for its turn when this process took it up.
+func (h *Handle) Queued() bool { return h.queued }
 
 // Wait waits for the run's end; on virtual time, as a party. The error is ErrStopped when the
 // context that the run was started with has ended, the journal's when it could not be read or written, and

@@ -56,6 +56,13 @@ func (r *Runner) blame(l *loop, err error) {
 	r.failed[l.id] = err
 }
 
+// forgive forgets why a run was left: somebody has ended it since.
+func (r *Runner) forgive(run string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.failed, run)
+}
+
 // lotWith is where a run is parked, or nil. mu is held.
 func (r *Runner) lotWith(run string) *lot {
 	for _, t := range r.lots {

@@ -58,8 +58,17 @@ func (r *Runner) read(ctx context.Context, run string) (history, error) {
 }
 
 func unreadable(run string, err error) error {
-	return fmt.Errorf("run %s: the journal could not be read, so nothing was done: %w", run, err)
+	return &journalError{run, "the journal could not be read, so nothing was done", err}
 }
+
+// A journalError says that a run stays where it is because the journal cannot be used. That may pass.
+type journalError struct {
+	run, what string
+	err       error
+}
+
+func (e *journalError) Error() string { return fmt.Sprintf("run %s: %s: %v", e.run, e.what, e.err) }
+func (e *journalError) Unwrap() error { return e.err }
 
 func (h *history) replay(p *engine.Program, events []engine.Event) {
 	h.plan, h.started, h.stopped = engine.NewRun(p), map[engine.Address]time.Time{}, map[engine.Address]bool{}

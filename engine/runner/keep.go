@@ -49,7 +49,7 @@ func (l *loop) unwritten(err error) error {
 	if errors.Is(err, journal.ErrLost) || errors.Is(err, journal.ErrEnded) { // whoever took it over has ended it
 		return lost{l.id, err}
 	}
-	return fmt.Errorf("run %s: the journal could not be written, so nothing further was done: %w", l.id, err)
+	return &journalError{l.id, "the journal could not be written, so nothing further was done", err}
 }
 
 // lost is the journal's ErrLost or ErrEnded, in words of its own.

@@ -164,6 +164,9 @@ func (l *loop) carryOut(ctx context.Context, w work) *engine.Outcome {
 	for _, c := range w.again {
 		l.begin(ctx, c)
 	}
+	for _, at := range w.never {
+		l.answer(at, neverBegan())
+	}
 	for _, at := range w.stop {
 		l.stopJob(at)
 	}

@@ -120,6 +120,8 @@ func TestVirtualTimeRepeats(t *testing.T) {
 // show is an update in short.
 func show(u Update) string {
 	switch {
+	case u.Start != nil && u.Queued:
+		return "queued"
 	case u.Start != nil:
 		return "start"
 	case u.Note != nil:

@@ -48,7 +48,7 @@ func (l *loop) rest(ctx context.Context) error {
 
 // waits says whether after w nothing happens in this process unless a time comes or somebody else does something.
 func (l *loop) waits(w work) bool {
-	if !l.config.Park || l.parties > 0 || w.end != nil || len(w.stop) > 0 {
+	if !l.config.Park || l.parties > 0 || w.end != nil || len(w.stop)+len(w.never) > 0 {
 		return false
 	}
 	for _, c := range w.begin {
@@ -56,7 +56,7 @@ func (l *loop) waits(w work) bool {
 			return false
 		}
 	}
-	return len(l.timers)+len(l.jobs)+len(w.begin)+len(w.again) > 0 || l.plan.Paused()
+	return len(l.timers)+len(l.jobs)+len(w.begin)+len(w.again) > 0 || l.plan.Paused() || l.plan.Queued() || len(l.plan.Asks()) > 0
 }
 
 // standingOf is what the run is about after w, as the journal is told with the events that led there: parked, if it
@@ -65,12 +65,22 @@ func (l *loop) standingOf(w work) journal.Standing {
 	if l.waits(w) && l.events <= shortStory {
 		return l.parkedAs(w)
 	}
-	return journal.Standing{Paused: l.plan.Paused()}
+	return l.standing()
+}
+
+// standing is what the run is about besides waiting.
+func (l *loop) standing() journal.Standing {
+	s := journal.Standing{Paused: l.plan.Paused(), Queued: l.plan.Queued()}
+	for _, ask := range l.plan.Asks() {
+		s.Approval = s.Approval || ask.Signal == ""
+	}
+	return s
 }
 
 // parkedAs is what the run is about when it waits, which it does in memory if its time is near.
 func (l *loop) parkedAs(w work) journal.Standing {
-	s := journal.Standing{Parked: true, Paused: l.plan.Paused()}
+	s := l.standing()
+	s.Parked = true
 	earliest := func(t time.Time) {
 		if !t.IsZero() && (s.Wake.IsZero() || t.Before(s.Wake)) {
 			s.Wake = eventTime(t)
@@ -93,13 +103,15 @@ func (l *loop) parkedAs(w work) journal.Standing {
 		watched(c)
 	}
 	if !s.Wake.IsZero() && s.Wake.Sub(l.config.Clock.Now()) < max(soon, l.worthIt()) {
-		return journal.Standing{Paused: s.Paused}
+		return l.standing()
 	}
 	return s
 }
 
 func sameStanding(a, b journal.Standing) bool {
-	return a.Wake.Equal(b.Wake) && a.Parked == b.Parked && a.Alert == b.Alert && a.Paused == b.Paused
+	wake := a.Wake.Equal(b.Wake)
+	a.Wake, b.Wake = time.Time{}, time.Time{}
+	return wake && a == b
 }
 
 func (l *loop) worthIt() time.Duration { return time.Duration(l.events) * worthIt }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
@@ -29,7 +30,9 @@ func (r *Runner) Resume(ctx context.Context, run string) (*Handle, error) {
 		r.drop(l, end)
 		return &Handle{runner: r, id: run, under: ctx, done: l.done}, err
 	}
-	return r.launch(l, func(ctx context.Context) (*engine.Outcome, error) { return l.goOn(ctx, past, true) }), nil
+	h := r.launch(l, func(ctx context.Context) (*engine.Outcome, error) { return l.goOn(ctx, past, true) })
+	h.queued = past.plan.Queued()
+	return h, nil
 }
 
 // A drivenError is journal.ErrDriven with the one who drives the run.
@@ -48,6 +51,7 @@ func (r *Runner) TakeUp(ctx context.Context, run string) (*Handle, error) {
 		return nil, fmt.Errorf("run %s: %w", run, ErrDraining)
 	}
 	if err := r.own(ctx, run); errors.Is(err, journal.ErrEnded) {
+		r.forgive(run)
 		return h, nil
 	} else if err != nil {
 		return nil, err
@@ -59,6 +63,7 @@ func (r *Runner) TakeUp(ctx context.Context, run string) (*Handle, error) {
 	if !r.moveIn(ctx, line) {
 		return nil, underWay(run)
 	}
+	h.queued = line.Standing.Queued
 	return h, nil
 }
 
@@ -92,20 +97,69 @@ func (r *Runner) own(ctx context.Context, run string) error {
 // waited. What only waits for a time is not read before that has come; the others are rebuilt after Recover has returned,
 // some at a time. Runs that are here already are left alone. A run that cannot go on says so to its Handle and by an
 // Update. The error is about the journal; the runs before it are taken up.
+//
+// It may be called again and again: for the runs of processes that have ended meanwhile, and for those of this one that
+// were left because the journal could not be read or written. Where there are none, that costs next to nothing.
 func (r *Runner) Recover(ctx context.Context) ([]*Handle, error) {
 	handles := []*Handle{}
 	if r.draining.Load() {
 		return handles, ErrDraining
 	}
+	if none, err := r.noOrphans(ctx); err != nil {
+		return handles, notTakenUp(err)
+	} else if none {
+		return r.takeUpAgain(ctx), nil
+	}
 	for line, err := range r.config.Journal.Adopt(ctx) {
 		if err != nil {
-			return handles, fmt.Errorf("the runs that nobody drives could not be taken up: %w", err)
+			return handles, notTakenUp(err)
 		}
 		if r.moveIn(ctx, line) {
-			handles = append(handles, &Handle{runner: r, id: line.ID, under: ctx})
+			handles = append(handles, &Handle{runner: r, id: line.ID, under: ctx, queued: line.Standing.Queued})
 		}
 	}
+	r.recovered.Store(true)
 	return handles, nil
+}
+
+func notTakenUp(err error) error {
+	return fmt.Errorf("the runs that nobody drives could not be taken up: %w", err)
+}
+
+// noOrphans says whether all unfinished runs are driven, as far as the journal can say so without giving all of them,
+// and those that this process drives are here, or were.
+func (r *Runner) noOrphans(ctx context.Context) (bool, error) {
+	j, ok := r.config.Journal.(interface {
+		Orphans(ctx context.Context) (int, error)
+	})
+	if !ok || !r.recovered.Load() {
+		return false, nil
+	}
+	n, err := j.Orphans(ctx)
+	return err == nil && n == 0, err
+}
+
+// takeUpAgain goes on with runs that were left because of the journal, as far as it works by now.
+func (r *Runner) takeUpAgain(ctx context.Context) []*Handle {
+	handles := []*Handle{}
+	r.mu.Lock()
+	var left []string
+	for run, err := range r.failed {
+		if trouble := (*journalError)(nil); errors.As(err, &trouble) {
+			left = append(left, run)
+		}
+	}
+	r.mu.Unlock()
+	slices.Sort(left)
+	for _, run := range left {
+		switch h, err := r.TakeUp(ctx, run); {
+		case err == nil:
+			handles = append(handles, h)
+		case errors.Is(err, journal.ErrDriven), errors.Is(err, journal.ErrNotFound): // it is no longer ours
+			r.forgive(run)
+		}
+	}
+	return handles
 }
 
 // moveIn gives a run from the journal its place. False: it is here already.
@@ -154,7 +208,7 @@ func (l *loop) goOn(ctx context.Context, past history, fresh bool) (*engine.Outc
 		if now.After(l.asked) { // what came before it is heard now
 			l.asked = now
 		}
-		l.observe(Update{Time: now, Start: &l.info, Resumed: true})
+		l.observe(Update{Time: now, Start: &l.info, Resumed: true, Queued: l.plan.Queued()})
 	}
 	return l.follow(ctx, nil, l.pickUp(past))
 }

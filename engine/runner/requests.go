@@ -12,12 +12,16 @@ import (
 const mostEarly = 10_000
 
 func isRequest(kind engine.EventKind) bool {
-	return kind == engine.CancelRequested || kind == engine.PauseRequested || kind == engine.ResumeRequested
+	switch kind {
+	case engine.CancelRequested, engine.PauseRequested, engine.ResumeRequested, engine.RunAdmitted, engine.SignalReceived:
+		return true
+	}
+	return false
 }
 
 // hear takes a wish that came through the journal. It may come more than once, and before the run is here.
 func (r *Runner) hear(q journal.Request) {
-	r.ask(q.Run, engine.Event{Kind: q.Kind, Reason: q.Reason, By: q.By, Request: q.ID})
+	r.ask(q.Run, engine.Event{Kind: q.Kind, At: q.At, Signal: q.Signal, Reason: q.Reason, By: q.By, Request: q.ID})
 }
 
 // ask hands a request to the run's loop; a parked run is rebuilt.

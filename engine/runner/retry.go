@@ -25,10 +25,10 @@ func (e *DoubtError) Error() string {
 
 // Retry begins a new run of one that failed or was cancelled, of the same sources and inputs, in which all that was
 // done and still holds is kept; see engine.Retrace. again names steps of delivery once that may be repeated
-// although they may have happened; hosts are where the hubs are now. A *DoubtError: there are others. A
-// *journal.RetriedError: the run has been tried again already. Else the error is that the run cannot be retried, or the
-// journal's.
-func (r *Runner) Retry(ctx context.Context, run string, again []string, hosts map[string]string) (*Handle, error) {
+// although they may have happened; hosts are where the hubs are now; by is who asks. A *DoubtError: there are others. A
+// *journal.RetriedError: the run has been tried again already. A *journal.FullError as from StartAs: like every run it needs
+// the slot of its program's `concurrency`. Else the error is that the run cannot be retried, or the journal's.
+func (r *Runner) Retry(ctx context.Context, run string, again []string, hosts map[string]string, by string) (*Handle, error) {
 	line, past, err := r.load(ctx, run)
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (r *Runner) Retry(ctx context.Context, run string, again []string, hosts ma
 		return nil, err
 	}
 	began, start := eventTime(r.config.Clock.Now()), *past[0].Start
-	start.ID, start.RetryOf, start.Hosts = journal.NewID(began), run, hosts
+	start.ID, start.RetryOf, start.Hosts, start.By, start.Queued = journal.NewID(began), run, hosts, by, false
 	started := engine.Event{Time: began, Kind: engine.RunStarted, Start: &start}
 	kept, doubts, err := engine.Retrace(p, started, past, again)
 	if err != nil {
@@ -51,5 +51,5 @@ func (r *Runner) Retry(ctx context.Context, run string, again []string, hosts ma
 	for i := range events {
 		events[i].Seq = int64(i) + 1
 	}
-	return r.start(ctx, p, events...)
+	return r.start(ctx, p, Admission{}, events...)
 }

@@ -31,7 +31,7 @@ func retryKeepsWhatWasDone(t *testing.T, park bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.Retry(ctx, "r1", nil, nil); err == nil || !strings.Contains(err.Error(), "has not ended") {
+		if _, err := r.Retry(ctx, "r1", nil, nil, "ann"); err == nil || !strings.Contains(err.Error(), "has not ended") {
 			t.Errorf("retry of a run under way: %v", err)
 		}
 		if outcome, err := h.Wait(ctx); err != nil || outcome.Status != engine.Failed {
@@ -39,7 +39,7 @@ func retryKeepsWhatWasDone(t *testing.T, park bool) {
 		}
 		failed, before := c.Now(), len(told)
 		broken = false
-		if h, err = r.Retry(ctx, "r1", nil, nil); err != nil {
+		if h, err = r.Retry(ctx, "r1", nil, nil, "ann"); err != nil {
 			t.Fatal(err)
 		}
 		if outcome, err := h.Wait(ctx); err != nil || outcome.Status != engine.Succeeded {
@@ -51,11 +51,11 @@ func retryKeepsWhatWasDone(t *testing.T, park bool) {
 		if s := lines(told[before:]...); !strings.HasPrefix(s, "start\n") || !strings.HasSuffix(s, "stepEnded c succeeded\nend succeeded") {
 			t.Errorf("people were told:\n%s", s)
 		}
-		if _, err := r.Retry(ctx, h.ID(), nil, nil); err == nil || !strings.Contains(err.Error(), "has succeeded") {
+		if _, err := r.Retry(ctx, h.ID(), nil, nil, "ann"); err == nil || !strings.Contains(err.Error(), "has succeeded") {
 			t.Errorf("retry of a run that succeeded: %v", err)
 		}
 		var retried *journal.RetriedError
-		if _, err := r.Retry(ctx, "r1", nil, nil); !errors.As(err, &retried) || *retried != (journal.RetriedError{Run: "r1", Retry: h.ID()}) {
+		if _, err := r.Retry(ctx, "r1", nil, nil, "ann"); !errors.As(err, &retried) || *retried != (journal.RetriedError{Run: "r1", Retry: h.ID()}) {
 			t.Errorf("another retry of r1: %v", err)
 		}
 		empty(t, r)
@@ -85,7 +85,7 @@ func TestRetryDoesNotRepeatWhatMayHaveHappened(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.Wait(ctx)
-		_, err = r.Retry(ctx, "r1", nil, nil)
+		_, err = r.Retry(ctx, "r1", nil, nil, "ann")
 		var doubt *DoubtError
 		if !errors.As(err, &doubt) || len(doubt.Doubts) != 1 || doubt.Doubts[0].Step != "a" {
 			t.Fatalf("error %v", err)
@@ -97,13 +97,13 @@ func TestRetryDoesNotRepeatWhatMayHaveHappened(t *testing.T) {
 		if runs, _ := j.Runs(ctx, journal.Filter{}); len(runs) != 1 {
 			t.Errorf("%d runs", len(runs))
 		}
-		if h, err = r.Retry(ctx, "r1", []string{"a"}, nil); err != nil {
+		if h, err = r.Retry(ctx, "r1", []string{"a"}, nil, "ann"); err != nil {
 			t.Fatal(err)
 		}
 		if outcome, err := h.Wait(ctx); err != nil || outcome.Status != engine.Failed {
 			t.Error(outcome, err)
 		}
-		if _, err := r.Retry(ctx, "nobody", nil, nil); !errors.Is(err, journal.ErrNotFound) {
+		if _, err := r.Retry(ctx, "nobody", nil, nil, "ann"); !errors.Is(err, journal.ErrNotFound) {
 			t.Errorf("retry of nobody: %v", err)
 		}
 	})

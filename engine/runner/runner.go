@@ -68,7 +68,8 @@ type Runner struct {
 	config   Config
 	programs programs
 
-	draining atomic.Bool // nothing further begins
+	recovered atomic.Bool // all runs have been here that this process drove when it began
+	draining  atomic.Bool // nothing further begins
 
 	mu      sync.Mutex                        // guards what follows, lots and watches
 	active  map[string]*loop                  // runs in memory
@@ -98,43 +99,11 @@ var ErrStopped = errors.New("the run was stopped before its end")
 
 // Start begins a run of p. What start leaves empty is filled in: the id, and what the program knows
 // of itself. On virtual time give the id, since the jitter of retries follows from it. The error is about inputs
-// that do not fit, or a journal that cannot be written; then nothing was done. When ctx ends, the run stops where
-// it is, as if the process had died. Runs that are to be parked should have the same ctx: each has a party.
+// that do not fit, a journal that cannot be written, or other runs, as StartAs says; then nothing was done. When ctx
+// ends, the run stops where it is, as if the process had died. Runs that are to be parked should have the same ctx: each
+// has a party.
 func (r *Runner) Start(ctx context.Context, p *engine.Program, start engine.RunStart) (*Handle, error) {
-	began := eventTime(r.config.Clock.Now())
-	start, err := complete(p, start, began)
-	if err != nil {
-		return nil, err
-	}
-	return r.start(ctx, p, engine.Event{Seq: 1, Time: began, Kind: engine.RunStarted, Start: &start})
-}
-
-// start begins a run with its first events, which are numbered. What follows from them at once is kept in the same
-// commit.
-func (r *Runner) start(ctx context.Context, p *engine.Program, events ...engine.Event) (*Handle, error) {
-	l := newLoop(r, ctx, events[0].Start.ID)
-	l.info, l.born, l.plan = *events[0].Start, events[0].Time, engine.NewRun(p)
-	if err := r.enter(l, fmt.Errorf("run %s: %w", l.id, journal.ErrExists)); err != nil {
-		return nil, err
-	}
-	w := l.sort(l.plan.Next(events...), nil)
-	b := journal.Beginning{Events: l.batch(events, w), Sources: sources(p), Standing: l.standingOf(w)}
-	if _, err := r.config.Journal.Begin(ctx, b); err != nil {
-		var retried *journal.RetriedError
-		if errors.As(err, &retried) {
-			r.drop(l, ending{err: err})
-			return nil, err
-		}
-		err = fmt.Errorf("the run could not be written to the journal, so nothing was done: %w", err)
-		r.drop(l, ending{err: err})
-		return nil, err
-	}
-	l.kept(b.Events, b.Standing, true)
-	r.remember(p, b)
-	return r.launch(l, func(ctx context.Context) (*engine.Outcome, error) {
-		l.observe(Update{Time: events[0].Time, Start: &l.info})
-		return l.carryOut(ctx, w), nil
-	}), nil
+	return r.StartAs(ctx, p, start, Admission{})
 }
 
 // complete fills in what start leaves empty, and makes its values what the journal gives back.

@@ -14,7 +14,8 @@ type Update struct {
 	Time     time.Time
 	Start    *engine.RunStart // the run began; with Resumed, it goes on here
 	Resumed  bool
-	Request  *engine.Event // somebody has asked to cancel, to pause or to resume it: By and Reason say who and why
+	Queued   bool          // with Start: it waits for its turn, and nothing of it has begun
+	Request  *engine.Event // somebody wants something of it, or has told it something: By and Reason say who and why; RunAdmitted: its turn has come
 	Note     *engine.Note  // the planner has decided something
 	Progress *Progress
 	End      *engine.Outcome // the run ended

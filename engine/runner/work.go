@@ -11,6 +11,7 @@ type work struct {
 	begin []engine.Command // attempts
 	again []engine.Command // attempts that began before, and only wait
 	stop  []engine.Address // attempts
+	never []engine.Address // attempts that were stopped before they began
 	notes []engine.Note
 	end   *engine.Outcome
 }
@@ -32,7 +33,7 @@ func (l *loop) sort(d engine.Decision, started map[engine.Address]time.Time) wor
 			_, known := started[c.At]
 			switch {
 			case stopped[c.At]:
-				l.answer(c.At, notBegun())
+				w.never = append(w.never, c.At)
 			case known && l.watches(c):
 				w.again = append(w.again, c)
 			default:

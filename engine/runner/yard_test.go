@@ -95,6 +95,7 @@ type yard struct {
 	journal *spied
 	bells   *bells
 	updates []string
+	runs    []string // of updates
 	told    func(Update)
 }
 
@@ -106,12 +107,22 @@ func inYard(t *testing.T, p *engine.Program, w world, f func(y *yard)) *yard {
 		y.ctx, y.clock = ctx, c
 		y.Runner = New(Config{
 			Clock: c, Journal: y.journal, Do: w.do, Watch: y.bells.watch, Program: always(p), Park: true,
-			Observe: func(u Update) { y.updates = append(y.updates, show(u)); y.told(u) },
+			Observe: func(u Update) { y.updates, y.runs = append(y.updates, show(u)), append(y.runs, u.Run); y.told(u) },
 		})
 		f(y)
 		empty(t, y.Runner)
 	})
 	return y
+}
+
+// of are the updates of a run.
+func (y *yard) of(run string) (all []string) {
+	for i, u := range y.updates {
+		if y.runs[i] == run {
+			all = append(all, u)
+		}
+	}
+	return all
 }
 
 // begin starts the run and waits until it is parked.
