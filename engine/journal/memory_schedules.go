@@ -63,9 +63,13 @@ func (s *ScheduleState) deal(until time.Time) {
 	}
 }
 
-// PauseSchedule pauses a schedule, or resumes it. ErrNotFound.
+// PauseSchedule pauses a schedule, or resumes it. One that is so already stays as it is, also by whom and when. ErrNotFound.
 func (m *Memory) PauseSchedule(ctx context.Context, id string, paused bool, by string, now time.Time) error {
-	return m.change(id, func(s *ScheduleState) { s.Paused, s.By, s.Changed = paused, by, utc(now) })
+	return m.change(id, func(s *ScheduleState) {
+		if s.Paused != paused {
+			s.Paused, s.By, s.Changed = paused, by, utc(now)
+		}
+	})
 }
 
 // AskBackfill keeps the wish for a backfill, and gives it with its number. ErrNotFound: there is no such schedule.
@@ -88,10 +92,11 @@ func (m *Memory) AskBackfill(ctx context.Context, id string, b Backfill) (Backfi
 // EndBackfill forgets a wish that has come true, or is not wanted any longer.
 func (m *Memory) EndBackfill(ctx context.Context, id int64) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	for _, s := range m.schedules.states {
 		s.Backfills = slices.DeleteFunc(s.Backfills, func(b Backfill) bool { return b.ID == id })
 	}
+	m.mu.Unlock()
+	m.tellSchedules()
 	return nil
 }
 
@@ -104,15 +109,21 @@ func (m *Memory) change(id string, f func(*ScheduleState)) error {
 		return noSchedule(id)
 	}
 	f(s)
+	m.mu.Unlock()
+	m.tellSchedules()
+	return nil
+}
+
+func (m *Memory) tellSchedules() {
+	m.mu.Lock()
 	ears := slices.Collect(maps.Keys(m.schedules.ears))
 	m.mu.Unlock()
 	for _, ear := range ears {
 		(*ear)()
 	}
-	return nil
 }
 
-// ListenSchedules has f called when somebody has paused or resumed a schedule, or asked for a backfill; sometimes for
+// ListenSchedules has f called when somebody has paused or resumed a schedule, or asked for or ended a backfill; sometimes for
 // nothing. f must not wait.
 func (m *Memory) ListenSchedules(f func()) (stop func()) {
 	m.mu.Lock()

@@ -39,14 +39,15 @@ func (s *SQLite) change(ctx context.Context, c *changing) error {
 	return err
 }
 
-// PauseSchedule pauses a schedule, or resumes it. ErrNotFound.
+// PauseSchedule pauses a schedule, or resumes it. One that is so already stays as it is, also by whom and when. ErrNotFound.
 func (s *SQLite) PauseSchedule(ctx context.Context, id string, paused bool, by string, now time.Time) error {
 	at, err := nanos(now)
 	if err != nil {
 		return err
 	}
 	return s.change(ctx, &changing{
-		schedule: id, text: "UPDATE schedules SET paused = ?, changer = ?, changed = ? WHERE id = ?", values: []driver.Value{number(paused), by, at, id},
+		schedule: id, text: "UPDATE schedules SET paused = ?1, changer = ?2, changed = ?3 WHERE id = ?4 AND paused <> ?1",
+		values: []driver.Value{number(paused), by, at, id},
 	})
 }
 
@@ -76,16 +77,23 @@ func (*endingBackfill) seated() bool { return false }
 
 // EndBackfill forgets a wish that has come true, or is not wanted any longer.
 func (s *SQLite) EndBackfill(ctx context.Context, id int64) error {
-	return s.write(ctx, &endingBackfill{id})
-}
-
-func (e *endingBackfill) do(t *transaction) error {
-	_, err := t.c.exec("DELETE FROM backfills WHERE key = ?", e.id)
+	err := s.write(ctx, &endingBackfill{id})
+	if err == nil {
+		s.pokeSchedules()
+	}
 	return err
 }
 
-// ListenSchedules has f called when somebody has paused or resumed a schedule, or asked for a backfill, in this process or
-// another one; sometimes for nothing. f must not wait.
+func (e *endingBackfill) do(t *transaction) error {
+	n, err := t.c.exec("DELETE FROM backfills WHERE key = ?", e.id)
+	if err == nil && n > 0 {
+		_, err = t.c.exec("UPDATE schedule_changes SET n = n + 1")
+	}
+	return err
+}
+
+// ListenSchedules has f called when somebody has paused or resumed a schedule, or asked for or ended a backfill, in this
+// process or another one; sometimes for nothing. f must not wait.
 func (s *SQLite) ListenSchedules(f func()) (stop func()) {
 	e := &scheduleEar{f: f, poke: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(s.background)

@@ -55,8 +55,10 @@ func schedulesAreKnown(t *testing.T, j Journal) {
 	}
 	later := start.Add(time.Hour)
 	know(t, j, start, "w/2", "daily", "w/1", "hourly")
-	if err := j.PauseSchedule(t.Context(), "w/1", true, "me", start); err != nil {
-		t.Fatal(err)
+	for _, by := range []string{"me", "you"} { // who comes second changes nothing
+		if err := j.PauseSchedule(t.Context(), "w/1", true, by, start); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := j.Dealt(t.Context(), "w/2", start.Add(time.Minute)); err != nil {
 		t.Fatal(err)
@@ -156,12 +158,15 @@ func changesOfSchedulesAreHeard(t *testing.T, j Journal) {
 	know(t, j, start, "s", "daily")
 	var heard atomic.Int64
 	stop := j.ListenSchedules(func() { heard.Add(1) })
+	var backfill journal.Backfill
 	for i, change := range []func() error{
 		func() error { return j.PauseSchedule(ctx, "s", true, "me", start) },
 		func() error {
-			_, err := j.AskBackfill(ctx, "s", journal.Backfill{From: start, To: start, Asked: start})
+			asked, err := j.AskBackfill(ctx, "s", journal.Backfill{From: start, To: start, Asked: start})
+			backfill = asked
 			return err
 		},
+		func() error { return j.EndBackfill(ctx, backfill.ID) },
 		func() error { return j.PauseSchedule(ctx, "s", false, "me", start) },
 	} {
 		before := heard.Load()
