@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	"engine/journal":             {"engine", "internal/clock", "internal/filelock"},
 	"engine/journal/journaltest": {"engine", "engine/expr", "engine/journal", "internal/clock"},
 	"engine/runner":              {"engine", "engine/expr", "engine/journal", "internal/clock"},
+	"engine/schedule":            {"engine", "engine/cron", "engine/journal", "internal/clock"},
 	"hub":                        {"internal/clock"},
 	"hub/azure":                  {"hub", "internal/clock"},
 	"hub/hubtest":                {"hub", "internal/clock"},
