@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"internal/clock":             {},
 	"internal/clock/clockrule":   {},
 	"internal/filelock":          {},
+	"internal/process":           {},
 	"server/access":              {"internal/clock"},
 	"server/library":             {"engine", "internal/clock"},
 	"server/triggers":            {"engine/journal", "hub", "internal/clock"},
