@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"internal/process":           {},
 	"server/access":              {"internal/clock"},
 	"server/library":             {"engine", "internal/clock"},
+	"server/metrics":             {"engine", "engine/runner"},
 	"server/triggers":            {"engine/journal", "hub", "internal/clock"},
 	"internal/record":            {"engine", "engine/expr", "engine/journal"},
 	"simulator":                  {"hub", "simulator/fault", "simulator/query", "simulator/state", "simulator/wire", "internal/clock"},
@@ -74,6 +75,7 @@ var onlyIn = map[string]string{
 	"github.com/coreos/go-oidc/...":       "server/access",
 	"github.com/go-jose/go-jose/...":      "server/access",
 	"github.com/fsnotify/fsnotify":        "server/library",
+	"github.com/prometheus/...":           "server/metrics",
 }
 
 type goPackage struct {

@@ -16,6 +16,7 @@ type runMetrics struct {
 	resumed  prometheus.Counter
 	ended    *prometheus.CounterVec
 	took     *prometheus.HistogramVec
+	queued   prometheus.Observer
 	deserted prometheus.Counter
 }
 
@@ -33,6 +34,7 @@ func newRunMetrics(r prometheus.Registerer) runMetrics {
 		resumed:  counter(r, "twinbook_runs_resumed_total", "Runs that another process had begun, or this one before it was started anew, and that went on here.").WithLabelValues(),
 		ended:    counter(r, "twinbook_runs_ended_total", "Runs that ended here, by how they ended.", "workflow", "outcome"),
 		took:     histogram(r, "twinbook_run_duration_seconds", "How long runs took, from their first step to their end.", runBuckets, "workflow"),
+		queued:   histogram(r, "twinbook_run_queue_duration_seconds", "How long runs that had to wait for their turn waited for it.", runBuckets).WithLabelValues(),
 		deserted: counter(r, "twinbook_runs_deserted_total", "Runs that could not go on here without having ended: their journal could not be read or written, or another process took them over.").WithLabelValues(),
 	}
 }
@@ -40,6 +42,8 @@ func newRunMetrics(r prometheus.Registerer) runMetrics {
 // Observe is told what happens in runs.
 func (m *Metrics) Observe(u runner.Update) {
 	switch {
+	case u.Note != nil && u.Note.Kind == engine.NoteAdmitted:
+		m.runs.queued.Observe(seconds(u.Time.Sub(u.Asked)))
 	case u.Note != nil:
 		m.steps.observe(u.Note)
 	case u.Start != nil && u.Resumed:

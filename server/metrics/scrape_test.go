@@ -186,9 +186,11 @@ func TestRunsThatEndWithoutOutcome(t *testing.T) {
 	m.Observe(runner.Update{Run: "r1", Err: errors.Join(runner.ErrStopped, errors.New("the server ends"))})
 	m.Observe(runner.Update{Run: "r2", Err: errors.New("the journal could not be written")})
 	m.Observe(runner.Update{Run: "r3", Start: &engine.RunStart{Workflow: "flaky"}, Resumed: true})
+	asked := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	m.Observe(runner.Update{Run: "r4", Time: asked.Add(90 * time.Second), Asked: asked, Note: &engine.Note{Kind: engine.NoteAdmitted}})
 	m.Observe(runner.Update{Run: "r4", Info: &engine.RunStart{Workflow: "flaky"}, End: &engine.Outcome{Status: engine.Cancelled}})
 	text := scrape(t, m)
-	has(t, text, "twinbook_runs_deserted_total 1", "twinbook_runs_resumed_total 1",
+	has(t, text, "twinbook_runs_deserted_total 1", "twinbook_runs_resumed_total 1", "twinbook_run_queue_duration_seconds_sum 90",
 		`twinbook_runs_ended_total{outcome="cancelled",workflow="flaky"} 1`)
 	if strings.Contains(text, "twinbook_run_duration_seconds_count") {
 		t.Errorf("a run that never began has a duration:\n%s", text)
