@@ -99,6 +99,9 @@ func (m *Memory) release(run *memoryRun) {
 	for _, key := range run.keys {
 		s := m.slot(key)
 		s.held, s.line = slices.DeleteFunc(s.held, its), slices.DeleteFunc(s.line, its)
+	}
+	for _, key := range run.keys {
+		s := m.slot(key)
 		for len(s.line) > 0 && len(s.held) < s.line[0].slot.Limit {
 			p := s.line[0]
 			s.line, s.held = s.line[1:], append(s.held, p)

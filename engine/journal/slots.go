@@ -161,23 +161,23 @@ func (t *transaction) release(s *state, at int64) error {
 	}
 	s.slots = false
 	var names []string
-	var held []bool
 	err := t.c.query(context.Background(), func(row []driver.Value) error {
-		names, held = append(names, row[0].(string)), append(held, row[1].(int64) != slotWaits)
+		name := row[0].(string)
+		names = append(names, name)
+		if n, ok := t.writer.held[name]; ok && row[1].(int64) != slotWaits {
+			t.writer.held[name] = n - 1
+		}
 		return nil
 	}, "SELECT name, state FROM slots INDEXED BY slots_run WHERE run = ? ORDER BY turn", s.key)
 	if err == nil {
 		_, err = t.c.exec("DELETE FROM slots WHERE run = ?", s.key)
 	}
-	for i, name := range names {
-		if n, ok := t.writer.held[name]; ok && held[i] {
-			t.writer.held[name] = n - 1
-		}
+	for _, name := range names {
 		if err == nil {
 			err = t.grant(name, at)
 		}
 		if t.writer.held[name] == 0 {
-			delete(t.writer.held, name)
+			delete(t.writer.held, name) // so that names are not kept in mind that nobody uses
 		}
 	}
 	return err
