@@ -38,7 +38,7 @@ func (s *SQLite) Claim(ctx context.Context, run string) error {
 		err = s.write(ctx, &claiming{run: run, dead: dead})
 	}
 	if err == nil {
-		s.poke()
+		s.poke(true)
 	}
 	return err
 }
@@ -210,7 +210,7 @@ func (s *SQLite) adopt(ctx context.Context) (*adopting, error) {
 		return nil, err
 	}
 	if err = s.write(ctx, a); err == nil {
-		s.poke()
+		s.poke(true)
 	}
 	return a, err
 }

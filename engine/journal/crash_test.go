@@ -206,3 +206,55 @@ func TestPartlyCheckpointed(t *testing.T) {
 		r.check(t, fmt.Sprint("checkpoint ", i), main, r.wal, int64(len(r.wal)))
 	}
 }
+
+// TestCutSlots cuts the log of runs that hold slots, wait for them and replace each other: places and marks are as between two commits.
+func TestCutSlots(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	j := open(t, file, journal.Options{})
+	var all sync.WaitGroup
+	for i := range 3 {
+		all.Go(func() {
+			for n := range 8 {
+				id, full := fmt.Sprint("run-", i, "-", n), engine.Queue
+				if n == 5 {
+					full = engine.Replace
+				}
+				enterMarked(t, j, id, engine.Slot{Key: fmt.Sprint("k", i%2), Limit: 2, WhenFull: full}, engine.Slot{Key: "all", Limit: 3, WhenFull: engine.Queue})
+				if n >= 3 {
+					if err := j.Append(t.Context(), fmt.Sprint("run-", i, "-", n-3), ended(), journal.Standing{}); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	main, wal := read(t, file), read(t, file+"-wal")
+	frames := (len(wal) - walHeader) / frameSize
+	most := 0
+	for i := 0; i <= frames; i += 2 {
+		cut := filepath.Join(t.TempDir(), "journal.db")
+		write(t, cut, main)
+		write(t, cut+"-wal", wal[:walHeader+i*frameSize])
+		db := raw(t, cut)
+		var rows int
+		if err := db.QueryRow("SELECT count(*) FROM slots").Scan(&rows); err != nil && i > frames/2 {
+			t.Fatal(err)
+		} else if err == nil {
+			checkSlots(t, db)
+		}
+		most = max(most, rows)
+		db.Close()
+	}
+	if most < 6 {
+		t.Errorf("there were never more than %d rows of slots", most)
+	}
+}
+
+func enterMarked(t *testing.T, j journal.Journal, id string, slots ...engine.Slot) {
+	if _, err := j.Begin(t.Context(), asking(id, func(b *journal.Beginning) {
+		b.Slots, b.Marks = slots, []journal.Mark{{Scope: "api", Name: id}}
+	})); err != nil {
+		t.Error(err)
+	}
+}

@@ -22,7 +22,7 @@ import (
 )
 
 // Tests that need several processes start this test program again, as one of these.
-var roles = map[string]func(t *testing.T, file string){"worker": work, "holder": hold}
+var roles = map[string]func(t *testing.T, file string){"worker": work, "holder": hold, "server": serve}
 
 func TestProcess(t *testing.T) {
 	role := roles[os.Getenv("JOURNAL_ROLE")]

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
@@ -35,7 +36,7 @@ func (s *SQLite) Ask(ctx context.Context, r Request) error {
 	}
 	err = s.write(ctx, a)
 	if err == nil {
-		s.poke()
+		s.poke(false)
 	}
 	return err
 }
@@ -61,10 +62,14 @@ func (a *asking) do(t *transaction) error {
 type ear struct {
 	f    func(Request)
 	poke chan struct{}
+	wide atomic.Bool // this process may drive other runs than before: look at old requests, too
 
 	mu   sync.Mutex // held while f is called
 	over bool
 	told map[int64]time.Time // when f was called with a request
+
+	last   int64     // the greatest number of a request that was seen
+	looked time.Time // when all were looked at
 }
 
 // again is after what time an unanswered request is told again: whoever heard it may not have been ready for it.
@@ -88,11 +93,14 @@ func (s *SQLite) Listen(f func(Request)) (stop func()) {
 	}
 }
 
-// poke has those who listen look at once.
-func (s *SQLite) poke() {
+// poke has those who listen look at once: for what is new, or widely, since other runs are this process's than before.
+func (s *SQLite) poke(wide bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for e := range s.ears {
+		if wide {
+			e.wide.Store(true)
+		}
 		select {
 		case e.poke <- struct{}{}:
 		default:
@@ -115,18 +123,40 @@ func (s *SQLite) hear(ctx context.Context, e *ear) {
 	}
 }
 
+// listen tells what is new, and now and then what is not answered yet: where very many runs are asked something at once, most of
+// what is there has been told already.
 func (s *SQLite) listen(ctx context.Context, e *ear) {
+	now, above := time.Now(), e.last
+	wide := e.wide.Swap(false) || now.Sub(e.looked) >= again/2
+	if wide {
+		above = 0
+	}
 	var waiting []Request
 	if err := s.read(ctx, func(c *conn) (err error) {
-		waiting, err = c.requests(ctx, s.seated.Load())
+		waiting, err = c.requestsWhere(ctx, "q.key > ? AND "+ownerOf+" = ?", above, s.seated.Load())
 		return err
 	}); err != nil {
+		if wide {
+			e.wide.Store(true)
+		}
 		return
 	}
-	now, told := time.Now(), map[int64]time.Time{}
+	if wide {
+		e.looked = now
+	}
+	e.tell(waiting, now, wide)
+}
+
+// tell calls f with those requests that it was not called with a moment ago.
+func (e *ear) tell(waiting []Request, now time.Time, all bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	told := e.told
+	if all { // else those that are answered would be remembered for ever
+		told = map[int64]time.Time{}
+	}
 	for _, r := range waiting {
+		e.last = max(e.last, r.ID)
 		if before, ok := e.told[r.ID]; ok && now.Sub(before) < again {
 			told[r.ID] = before
 		} else if !e.over {
@@ -135,11 +165,6 @@ func (s *SQLite) listen(ctx context.Context, e *ear) {
 		}
 	}
 	e.told = told
-}
-
-// requests are the unanswered ones about runs of a driver, in the order in which they were made.
-func (c *conn) requests(ctx context.Context, of int64) ([]Request, error) {
-	return c.requestsWhere(ctx, ownerOf+" = ?", of)
 }
 
 func (s *SQLite) Wishes(ctx context.Context, run string) (all []Request, err error) {

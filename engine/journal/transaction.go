@@ -164,7 +164,7 @@ func (t *transaction) settle() {
 	}
 	t.writer.forgetSome()
 	if t.asked {
-		t.writer.journal.poke()
+		t.writer.journal.poke(false)
 	}
 	for _, f := range t.after {
 		f()
