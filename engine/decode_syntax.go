@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // The parser's own line of a syntax error is often wrong, and for an unclosed quote it is the end
@@ -162,11 +164,11 @@ func (f *File) lineSlip(n int, said string) *slip {
 		return at(col, 3, "write: "+strings.TrimSpace(fixed), why)
 	}
 	if m := bareCron.FindStringSubmatch(line); m != nil && m[2] != "" {
-		return at(utf8.RuneCountInString(m[1])+1, utf8.RuneCountInString(m[2]), fmt.Sprintf("write: cron: %q", m[2]), "a time that begins with "+m[2][:1]+" must stand in quotes")
+		return at(utf8.RuneCountInString(m[1])+1, utf8.RuneCountInString(m[2]), fmt.Sprintf("write: cron: %q", expr.Shorten(m[2], 60)), "a time that begins with "+m[2][:1]+" must stand in quotes")
 	}
 	if m := bareQuestion.FindStringSubmatch(line); m != nil && strings.Contains(said, "expected ',' or") {
 		key := strings.TrimLeft(m[1][strings.LastIndexAny(m[1], "{,")+1:], " ")
-		return at(utf8.RuneCountInString(m[1])+1, utf8.RuneCountInString(m[2]), "write: "+key+yamlQuoted(m[2]), "inside { }, a text with a ? at its end must stand in quotes")
+		return at(utf8.RuneCountInString(m[1])+1, utf8.RuneCountInString(m[2]), "write: "+key+yamlQuoted(expr.Shorten(m[2], 200)), "inside { }, a text with a ? at its end must stand in quotes")
 	}
 	if m := aliasWord.FindStringIndex(line); m != nil && strings.Contains(said, "unknown anchor '"+line[m[0]+1:m[1]]+"'") {
 		return at(utf8.RuneCountInString(line[:m[0]])+1, m[1]-m[0], "", plainWords(said))

@@ -44,6 +44,7 @@ type builder struct {
 	file  *File
 	types *Types
 	hubs  []Use
+	zones map[string]bool // that are known
 }
 
 // workflow never gives nil, so that the checks can go on over what is there.

@@ -1,6 +1,9 @@
 package engine
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // zoneCities are the time zones by their regions, for suggestions only: what a zone is says package cron.
 var zoneCities = []struct{ region, cities string }{
@@ -53,7 +56,7 @@ var zoneCities = []struct{ region, cities string }{
 }
 
 // zones are all of them.
-func zones() []string {
+var zones = sync.OnceValue(func() []string {
 	var all []string
 	for _, r := range zoneCities {
 		for _, city := range strings.Fields(r.cities) {
@@ -61,7 +64,7 @@ func zones() []string {
 		}
 	}
 	return all
-}
+})
 
 // zoneNamed is the time zone that has a name but for capital and small letters, or that of the city of that name;
 // empty: there is none.

@@ -36,7 +36,20 @@ func hostileFiles() map[string]string {
 	for range 20_000 {
 		conditions.WriteString("      - inputs.a == inputs.b and \"\n")
 	}
+	var zones, times, ids, signals strings.Builder
+	for i := range 15_000 {
+		fmt.Fprintf(&zones, "  - { cron: \"@daily\", timezone: Europe/Berlim%d }\n", i)
+		fmt.Fprintf(&times, "  - cron: every%d\n", i)
+		ids.WriteString("  - webhook: { id: same, secret: \"not a name\" }\n")
+		signals.WriteString("  - waitForSignal: \"\"\n")
+	}
 	return map[string]string{
+		"many zones":           hostileHead + "schedules:\n" + zones.String() + "steps: [ { log: x } ]\n",
+		"many times":           hostileHead + "schedules:\n" + times.String() + "steps: [ { log: x } ]\n",
+		"many hooks":           hostileHead + "triggers:\n" + ids.String() + "steps: [ { log: x } ]\n",
+		"many waits":           hostileHead + "steps:\n" + signals.String(),
+		"long time":            hostileHead + "schedules: [ { cron: \"" + strings.Repeat("1,", 100_000) + "1 * * * *\", timezone: " + strings.Repeat("Europe/", 50_000) + " } ]\nsteps: [ { log: x } ]\n",
+		"long bare time":       hostileHead + "schedules:\n  - cron: " + strings.Repeat("*/5 ", 100_000) + "\nsteps: [ { log: x } ]\n",
 		"too large":            strings.Repeat("a: 1\n", 500_000),
 		"many keys":            hostileHead + keys.String() + "steps: []\n",
 		"many keys in data":    hostileHead + "steps:\n  - log: { message: x, fields: {\n" + strings.ReplaceAll(keys.String(), "\n", ",\n") + "} }\n  - slepp: 1\n",

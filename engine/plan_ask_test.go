@@ -163,3 +163,43 @@ func TestMayAnswer(t *testing.T) {
 		}
 	}
 }
+
+// TestAnyEvents feeds random programs what no driver would say: events of every kind, about what is under way and what
+// is not. They come to something, whatever it is, and a run that is over stays so.
+func TestAnyEvents(t *testing.T) {
+	kinds := []EventKind{RunStarted, StepStarted, StepDone, TimerFired, CancelRequested, PauseRequested, ResumeRequested, RunAdmitted, SignalReceived, SignalReceived, RunEnded}
+	for seed := range 200 {
+		r := rand.New(rand.NewPCG(uint64(seed), 1))
+		run, ended := NewRun(mustProgram(t, randomProgram(r))), false
+		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		for range 150 {
+			places := []Address{"", "nowhere#1", "s1#1!timeout"}
+			for _, c := range run.Outstanding() {
+				places = append(places, c.At, c.At.Step())
+			}
+			for _, ask := range run.Asks() {
+				places = append(places, ask.At, ask.At.Step())
+			}
+			e := Event{Time: now.Add(time.Duration(r.IntN(100)) * time.Second), Kind: kinds[r.IntN(len(kinds))], At: places[r.IntN(len(places))], Kept: r.IntN(10) == 0}
+			if e.Kind == CancelRequested && r.IntN(5) > 0 {
+				e.Kind = StepDone
+			}
+			if e.Kind == RunStarted && r.IntN(4) > 0 {
+				e.Start = &RunStart{ID: "r", Queued: r.IntN(2) == 0}
+			}
+			if e.Kind == SignalReceived && r.IntN(8) > 0 {
+				e.Signal = &Signal{Name: []string{"", "left", "right"}[r.IntN(3)], Approved: r.IntN(2) == 0, Roles: []string{"admin"}[:r.IntN(2)]}
+			}
+			if e.Kind == StepDone && r.IntN(2) == 0 {
+				e.Error = &Error{Kind: KindOffline}
+			}
+			d := run.Next(e)
+			if ended && (d.End != nil || len(d.Commands) > 0) {
+				t.Fatalf("seed %d: after its end %v came to %+v", seed, e, d)
+			}
+			if ended = ended || d.End != nil; ended && len(run.Outstanding())+len(run.Asks()) > 0 {
+				t.Fatalf("seed %d: it has ended, and waits for %v and %v", seed, run.Outstanding(), run.Asks())
+			}
+		}
+	}
+}
