@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"strings"
-	"sync"
-)
+import "strings"
 
 // zoneCities are the time zones by their regions, for suggestions only: what a zone is says package cron.
 var zoneCities = []struct{ region, cities string }{
@@ -56,7 +53,7 @@ var zoneCities = []struct{ region, cities string }{
 }
 
 // zones are all of them.
-var zones = sync.OnceValue(func() []string {
+func zones() []string {
 	var all []string
 	for _, r := range zoneCities {
 		for _, city := range strings.Fields(r.cities) {
@@ -64,7 +61,7 @@ var zones = sync.OnceValue(func() []string {
 		}
 	}
 	return all
-})
+}
 
 // zoneNamed is the time zone that has a name but for capital and small letters, or that of the city of that name;
 // empty: there is none.
