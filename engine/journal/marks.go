@@ -106,3 +106,15 @@ func (s *SQLite) Marks(ctx context.Context, scope string) iter.Seq2[Mark, error]
 		}
 	}
 }
+
+// LatestMark is the mark of a scope whose name comes last. Its Name is empty: there is none.
+func (s *SQLite) LatestMark(ctx context.Context, scope string) (m Mark, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		row, err := c.first("SELECT "+markColumns+" FROM marks WHERE scope = ? ORDER BY name DESC LIMIT 1", scope)
+		if err == nil && row != nil {
+			m = readMark(row)
+		}
+		return err
+	})
+	return m, err
+}

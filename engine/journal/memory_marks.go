@@ -96,3 +96,16 @@ func (m *Memory) Marks(ctx context.Context, scope string) iter.Seq2[Mark, error]
 		}
 	}
 }
+
+// LatestMark is the mark of a scope whose name comes last. Its Name is empty: there is none.
+func (m *Memory) LatestMark(ctx context.Context, scope string) (Mark, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var last Mark
+	for name, mark := range m.marks.scopes[scope] {
+		if name > last.Name {
+			last = mark
+		}
+	}
+	return last, nil
+}

@@ -25,6 +25,7 @@ type Journal interface {
 	Mark(ctx context.Context, m journal.Mark) error
 	Unmark(ctx context.Context, scope string, names ...string) error
 	Marks(ctx context.Context, scope string) iter.Seq2[journal.Mark, error]
+	LatestMark(ctx context.Context, scope string) (journal.Mark, error)
 
 	KnowSchedules(ctx context.Context, now time.Time, list []journal.ScheduleState) error
 	Schedules(ctx context.Context) ([]journal.ScheduleState, error)

@@ -39,6 +39,9 @@ func wantMarks(t *testing.T, j Journal, scope, want string) {
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("marks of %q: %q, want %q", scope, got, want)
 	}
+	if last, err := j.LatestMark(t.Context(), scope); err != nil || !strings.HasSuffix(want, last.Name) || (last.Name == "") != (want == "") {
+		t.Errorf("the latest mark of %q: %+v, %v, want the last of %q", scope, last, err, want)
+	}
 }
 
 func marksAreSetOnce(t *testing.T, j Journal) {
