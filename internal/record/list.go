@@ -69,7 +69,7 @@ func PointInTime(text string, now time.Time) (time.Time, error) {
 const PageOfRuns = 500
 
 // Each gives the runs that a filter lets through, the latest first, and reads them in pages.
-func Each(ctx context.Context, j journal.Journal, f journal.Filter) iter.Seq2[journal.Run, error] {
+func Each(ctx context.Context, j Journal, f journal.Filter) iter.Seq2[journal.Run, error] {
 	return func(yield func(journal.Run, error) bool) {
 		for left := f.Limit; ; {
 			if f.Limit = PageOfRuns; left > 0 {

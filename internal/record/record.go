@@ -34,8 +34,19 @@ type Record struct {
 // Compile makes a program of the sources that the journal keeps; the first is the workflow's.
 type Compile func(sources []journal.Source) (*engine.Program, error)
 
+// A Journal is what is read of one; its methods are described in package journal.
+type Journal interface {
+	Run(ctx context.Context, id string) (journal.Run, error)
+	Runs(ctx context.Context, f journal.Filter) ([]journal.Run, error)
+	Events(ctx context.Context, run string, after int64) ([]engine.Event, error)
+	Sources(ctx context.Context, run string) ([]journal.Source, error)
+	Sights(ctx context.Context, run string) ([]journal.Sight, error)
+	Wishes(ctx context.Context, run string) ([]journal.Request, error)
+	Children(ctx context.Context, run string) (map[engine.Status]int, error)
+}
+
 // Read gathers what is known of a run, which may go on meanwhile: its events are what counts.
-func Read(ctx context.Context, j journal.Journal, run journal.Run, compile Compile) (Record, error) {
+func Read(ctx context.Context, j Journal, run journal.Run, compile Compile) (Record, error) {
 	r := Record{Run: run}
 	if err := r.readAround(ctx, j); err != nil {
 		return r, err
@@ -61,7 +72,7 @@ func Read(ctx context.Context, j journal.Journal, run journal.Run, compile Compi
 }
 
 // readAround reads the run's events and what stands beside them.
-func (r *Record) readAround(ctx context.Context, j journal.Journal) (err error) {
+func (r *Record) readAround(ctx context.Context, j Journal) (err error) {
 	if r.Events, err = j.Events(ctx, r.Run.ID, 0); err != nil {
 		return err
 	}
@@ -136,7 +147,7 @@ func strangeEvent(events []engine.Event) string {
 }
 
 // retriesOf are the runs that tried a run again, the earliest first. Of one that has not ended, or well, there are none.
-func retriesOf(ctx context.Context, j journal.Journal, run journal.Run) (retries []journal.Run, err error) {
+func retriesOf(ctx context.Context, j Journal, run journal.Run) (retries []journal.Run, err error) {
 	if run.Status == "" || run.Status == engine.Succeeded {
 		return nil, nil
 	}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -16,6 +17,22 @@ func Text(value any, indent string) (string, error) {
 	e.SetIndent("", indent)
 	err := e.Encode(value)
 	return EscapeHidden(b.String()), err
+}
+
+// Bytes is a value as JSON on one line, with its line break, written as Text does it.
+func Bytes(value any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		return nil, err
+	}
+	for i, c := range b.Bytes() {
+		if c >= 0x7f { // the others that are hidden are escaped already
+			return append(b.Bytes()[:i:i], EscapeHidden(string(b.Bytes()[i:]))...), nil
+		}
+	}
+	return b.Bytes(), nil
 }
 
 // EscapeHidden writes characters that people do not see as \uXXXX. In JSON they can only stand within texts;

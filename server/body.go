@@ -1,0 +1,256 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/twinbook/twinbook/internal/record"
+)
+
+// Bounds of request bodies, in bytes.
+const (
+	smallBody  = 16 << 10 // words about a run or a schedule
+	callBody   = 256 << 10
+	valuesBody = 1 << 20 // inputs, payloads: as much as an output of a step may have
+	filesBody  = 2 << 20 // workflows, and JSON around them
+)
+
+// bodyTime is how long a body may take to arrive.
+const bodyTime = 30 * time.Second
+
+// deepest is how deep JSON in a body may be nested; devices' payloads may be about as deep.
+const deepest = 520
+
+// read gives the body of a request whole: at most so many bytes, and in time.
+func (c *call) read(most int64) ([]byte, error) {
+	if c.Header.Get("Content-Encoding") != "" {
+		c.w.Header().Set("Accept-Encoding", "identity") // RFC 9110, 15.5.16
+		return nil, plain(http.StatusUnsupportedMediaType, "the body has a Content-Encoding; send it as it is")
+	}
+	c.deadline(time.Now().Add(bodyTime))
+	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.Body, most))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, plain(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", most))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.w.Header().Set("Connection", "close")
+		return nil, plain(http.StatusRequestTimeout, fmt.Sprintf("the body did not arrive within %s", bodyTime))
+	case err != nil:
+		return nil, plain(http.StatusBadRequest, "the body could not be read to its end")
+	}
+	c.deadline(time.Time{})
+	return body, nil
+}
+
+// deadline is how long to wait for more of the request; zero: as long as it takes. Where a connection has no
+// deadlines there is nobody to wait for.
+func (c *call) deadline(t time.Time) { http.NewResponseController(c.w).SetReadDeadline(t) }
+
+// mediaType is what the request says its body is.
+func (c *call) mediaType() string {
+	kind, _, err := mime.ParseMediaType(c.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return kind
+}
+
+func isJSON(kind string) bool {
+	return kind == "application/json" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
+}
+
+// decode reads the body into a struct: one JSON object, whose members are all fields of the struct. Where nothing has to be
+// said, the body may be empty.
+func (c *call) decode(most int64, into any) error {
+	body, err := c.read(most)
+	if err != nil {
+		return err
+	}
+	if len(body) == 0 && c.mediaType() == "" {
+		body = []byte("{}")
+	} else if !isJSON(c.mediaType()) {
+		c.w.Header().Set("Accept", "application/json")
+		return plain(http.StatusUnsupportedMediaType, "the body is to be JSON: send it with Content-Type: application/json")
+	}
+	return decodeStrict(body, into)
+}
+
+// decodeStrict is json.Unmarshal without its leniency: for unknown, doubled and differently written names, for what
+// follows the document, and for text that is not UTF-8.
+func decodeStrict(body []byte, into any) error {
+	top, err := checkJSON(body)
+	if err != nil {
+		return err
+	}
+	if top == nil {
+		return badJSON("it is no object")
+	}
+	known := members(reflect.TypeOf(into).Elem())
+	var errors []FieldError
+	for _, name := range top {
+		if !slices.Contains(known, name) {
+			errors = append(errors, FieldError{Pointer: pointer(name), Detail: fmt.Sprintf("there is no member %q here; those there are: %s", record.Clean(shortened(name)), strings.Join(known, ", "))})
+		}
+	}
+	if len(errors) > 0 {
+		return invalid(errors...)
+	}
+	return typed(json.Unmarshal(body, into))
+}
+
+// typed says in the words of JSON what does not fit a field.
+func typed(err error) error {
+	var kind *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &kind) && strings.HasPrefix(kind.Value, "number "):
+		return invalid(FieldError{Pointer: pointer(strings.Split(kind.Field, ".")...), Detail: "the number " + shortened(kind.Value[7:]) + " does not fit here"})
+	case errors.As(err, &kind):
+		return invalid(FieldError{Pointer: pointer(strings.Split(kind.Field, ".")...), Detail: fmt.Sprintf("expected %s, got %s", jsonKind(kind.Type), kind.Value)})
+	}
+	return invalid(FieldError{Pointer: "#", Detail: err.Error()})
+}
+
+func jsonKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return jsonKind(t.Elem())
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a text"
+	}
+	return "a number"
+}
+
+// members are the names of a struct's fields in JSON.
+func members(t reflect.Type) []string {
+	names := make([]string, t.NumField())
+	for i := range names {
+		names[i], _, _ = strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	}
+	return names
+}
+
+func badJSON(detail string) *Problem {
+	return problem(http.StatusBadRequest, "invalid-json", "The body is no JSON that can be taken", "the body: "+detail)
+}
+
+// A level is an object or array around the place in a document.
+type level struct {
+	names map[string]bool // nil: an array
+	named bool            // a name stands before, and its value comes
+}
+
+// checkJSON holds a text against JSON: one document in UTF-8, not too deep, every member of an object once. top are the
+// members of the document if that is an object.
+func checkJSON(text []byte) (top []string, err error) {
+	if !utf8.Valid(text) {
+		return nil, badJSON("it is not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var levels []level
+	for {
+		token, err := d.Token()
+		switch {
+		case errors.Is(err, io.EOF) && len(levels) == 0 && d.InputOffset() > 0:
+			return top, nil
+		case err != nil:
+			return nil, badJSON(syntax(err, d.InputOffset()))
+		}
+		if levels, top, err = step(levels, top, token); err != nil {
+			return nil, err
+		}
+		if len(levels) == 0 && d.More() {
+			return nil, badJSON(fmt.Sprintf("something follows the document, from byte %d on", d.InputOffset()))
+		}
+	}
+}
+
+// step takes one token.
+func step(levels []level, top []string, token json.Token) ([]level, []string, error) {
+	if token == json.Delim('}') || token == json.Delim(']') {
+		return levels[:len(levels)-1], top, nil
+	}
+	if n := len(levels); n > 0 && levels[n-1].names != nil {
+		if in := &levels[n-1]; in.named {
+			in.named = false
+		} else {
+			name := token.(string)
+			if in.names[name] {
+				return nil, nil, badJSON(fmt.Sprintf("the member %q stands there twice", record.Clean(shortened(name))))
+			}
+			in.names[name], in.named = true, true
+			if n == 1 {
+				top = append(top, name)
+			}
+			return levels, top, nil
+		}
+	}
+	switch token {
+	case json.Delim('{'):
+		if len(levels) == 0 {
+			top = []string{}
+		}
+		levels = append(levels, level{names: map[string]bool{}})
+	case json.Delim('['):
+		levels = append(levels, level{})
+	}
+	if len(levels) > deepest {
+		return nil, nil, badJSON(fmt.Sprintf("it is nested deeper than %d levels", deepest))
+	}
+	return levels, top, nil
+}
+
+func syntax(err error, at int64) string {
+	var wrong *json.SyntaxError
+	switch {
+	case errors.Is(err, io.EOF) && at == 0:
+		return "it is empty"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "it ends too early"
+	case errors.As(err, &wrong):
+		return fmt.Sprintf("at byte %d: %s", wrong.Offset, record.Clean(wrong.Error()))
+	}
+	return record.Clean(err.Error())
+}
+
+// pointer is a JSON Pointer as a fragment (RFC 6901).
+func pointer(names ...string) string {
+	var b strings.Builder
+	b.WriteByte('#')
+	for _, name := range names {
+		if name != "" {
+			b.WriteByte('/')
+			b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(shortened(name)))
+		}
+	}
+	return b.String()
+}
+
+// shortened keeps what somebody sent from filling an answer.
+func shortened(text string) string {
+	const most = 100
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}

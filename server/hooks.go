@@ -1,0 +1,139 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/server/access"
+	"github.com/twinbook/twinbook/server/library"
+)
+
+// hookHeaders are those that a run sees of the request that began it: what kind of event it is, and nothing that
+// lets somebody in.
+var hookHeaders = []string{
+	"Content-Type", "User-Agent", "Webhook-Id", "Webhook-Timestamp",
+	"X-Github-Delivery", "X-Github-Event", "X-Gitlab-Event", "X-Gitea-Event", "X-Event-Type",
+}
+
+// receiveHook begins the run of a webhook, with what was sent as run.trigger: 201, or 200 for what came before.
+func (s *Server) receiveHook(c *call) error {
+	body, err := c.read(valuesBody)
+	if err != nil {
+		return err
+	}
+	id := c.PathValue("hook")
+	entry, hook, err := s.hook(id)
+	if err != nil {
+		return err
+	}
+	mark, err := s.admitHook(c, id, hook, body)
+	if err != nil || mark == nil && c.by == "" {
+		return err
+	}
+	payload, err := c.payload(body)
+	if err != nil {
+		return err
+	}
+	c.detail = entry.Name
+	trigger := map[string]any{"kind": "webhook", "id": id, "payload": payload, "headers": c.fewHeaders()}
+	inputs, err := entry.Program.TriggerInputs(hook, trigger, nil, s.Clock.Now())
+	if err != nil {
+		return problem(http.StatusUnprocessableEntity, "invalid-inputs", "The inputs of the webhook cannot be made of this", err.Error())
+	}
+	w := Wish{Workflow: entry.Name, Inputs: inputs, Trigger: trigger, By: c.by}
+	if mark != nil {
+		w.Marks = []journal.Mark{*mark}
+	}
+	h, err := s.Starter.Start(c.Context(), w)
+	return s.began(c, h, err, mark)
+}
+
+// hook finds the webhook of an id, and its workflow.
+func (s *Server) hook(id string) (entry library.Entry, hook *engine.Trigger, err error) {
+	for _, e := range s.Starter.Library.Workflows() {
+		for _, t := range e.Program.Workflow.Triggers {
+			switch {
+			case t.Webhook == nil || t.ID != id:
+			case hook != nil:
+				return entry, nil, problem(http.StatusConflict, "not-ready", "The webhook is there twice",
+					fmt.Sprintf("the workflows %s and %s both have a webhook %s; give one of them another id", entry.Name, e.Name, id))
+			default:
+				entry, hook = e, t
+			}
+		}
+	}
+	if hook == nil {
+		return entry, nil, plain(http.StatusNotFound, "there is no such webhook on this server")
+	}
+	return entry, hook, nil
+}
+
+// admitHook finds out who sends a webhook, and the mark that stands for its request; nil: it has no key. A stranger has had
+// the answer already, and c.by is empty then.
+func (s *Server) admitHook(c *call, id string, hook *engine.Trigger, body []byte) (*journal.Mark, error) {
+	if hook.Webhook.Secret == "" {
+		return s.admitToken(c, id, body)
+	}
+	secret, err := s.Starter.World.Secret(hook.Webhook.Secret)
+	if err != nil {
+		return nil, &NotReadyError{Workflow: "webhook " + id, Err: err}
+	}
+	now := s.Clock.Now()
+	key, err := access.VerifyWebhook(c.Request, body, secret, now)
+	if err != nil {
+		s.Gate.Refuse(c.w, c.Request, err)
+		return nil, nil
+	}
+	c.by = "webhook " + id
+	if key == "" {
+		return nil, nil
+	}
+	return &journal.Mark{Scope: "webhook " + id, Name: key, Time: now, Until: now.Add(keepKeys)}, nil
+}
+
+// admitToken is for a webhook without a secret of its own: it takes a token of the server.
+func (s *Server) admitToken(c *call, id string, body []byte) (*journal.Mark, error) {
+	who, err := s.Gate.Identify(c.Request)
+	if err != nil {
+		s.Gate.Refuse(c.w, c.Request, err)
+		return nil, nil
+	}
+	c.who, c.by = who, who.String()
+	if !who.May(access.Operator) {
+		return nil, plain(http.StatusForbidden, c.by+" may not do this: it takes the role "+access.Operator)
+	}
+	mark, err := s.idempotency(c, string(body))
+	if mark != nil {
+		mark.Scope = "webhook " + id
+	}
+	return mark, err
+}
+
+// payload is what a webhook brings: JSON, or null where it brings nothing.
+func (c *call) payload(body []byte) (payload any, err error) {
+	if len(body) == 0 {
+		return nil, nil
+	}
+	if kind := c.mediaType(); kind != "" && !isJSON(kind) {
+		c.w.Header().Set("Accept", "application/json")
+		return nil, plain(http.StatusUnsupportedMediaType, "the body is to be JSON: set the webhook's content type to application/json")
+	}
+	if _, err := checkJSON(body); err != nil {
+		return nil, err
+	}
+	return payload, typed(json.Unmarshal(body, &payload))
+}
+
+func (c *call) fewHeaders() map[string]any {
+	few := map[string]any{}
+	for _, name := range hookHeaders {
+		if value := c.Header.Get(name); value != "" && len(value) <= 256 {
+			few[strings.ToLower(name)] = value
+		}
+	}
+	return few
+}

@@ -1,0 +1,22 @@
+package server
+
+import (
+	_ "embed"
+	"net/http"
+)
+
+// openAPI describes the API, as people write it; openAPIAsJSON is made of it, and a test says when it is stale.
+var (
+	//go:embed openapi.yaml
+	openAPI []byte
+	//go:embed openapi.json
+	openAPIAsJSON []byte
+)
+
+func (s *Server) openAPIYAML(c *call) error {
+	return c.bytes(http.StatusOK, "application/yaml", openAPI)
+}
+
+func (s *Server) openAPIJSON(c *call) error {
+	return c.bytes(http.StatusOK, "application/json", openAPIAsJSON)
+}

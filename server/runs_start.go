@@ -1,0 +1,112 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/engine/runner"
+	"github.com/twinbook/twinbook/internal/record"
+)
+
+// startRequest is the body of POST /runs.
+type startRequest struct {
+	Workflow string         `json:"workflow"`
+	Inputs   map[string]any `json:"inputs"`
+	Hub      string         `json:"hub"`
+}
+
+// startRun begins a run: 201 with its line, or 200 with that of the run that was begun with the same Idempotency-Key.
+func (s *Server) startRun(c *call) error {
+	var q startRequest
+	if err := c.decode(valuesBody, &q); err != nil {
+		return err
+	}
+	if q.Workflow == "" {
+		return invalid(FieldError{Pointer: "#/workflow", Detail: "is required: the name of a workflow of this server"})
+	}
+	c.detail = shortened(q.Workflow)
+	mark, err := s.idempotency(c, q)
+	if err != nil {
+		return err
+	}
+	w := Wish{Workflow: q.Workflow, Hub: q.Hub, Inputs: q.Inputs, Trigger: map[string]any{"kind": "api"}, By: c.by}
+	if mark != nil {
+		w.Marks = []journal.Mark{*mark}
+	}
+	h, err := s.Starter.Start(c.Context(), w)
+	return s.began(c, h, err, mark)
+}
+
+// began answers with a run that has just been begun, or, if mark was taken, with the one that it stands for.
+func (s *Server) began(c *call, h *runner.Handle, err error, mark *journal.Mark) error {
+	status, id := http.StatusCreated, ""
+	var taken *journal.TakenError
+	switch {
+	case err == nil:
+		id = h.ID()
+	case mark != nil && errors.As(err, &taken) && taken.Mark.Scope == mark.Scope && taken.Mark.Name == mark.Name:
+		if taken.Mark.Note != mark.Note {
+			return problem(http.StatusUnprocessableEntity, "key-reused", "The key was used for something else",
+				"another request came with this key before; a new request takes a new one")
+		}
+		status, id = http.StatusOK, taken.Mark.Run
+	default:
+		return err
+	}
+	c.target = id
+	run, err := s.Journal.Run(c.Context(), id)
+	if errors.Is(err, journal.ErrNotFound) {
+		p := problem(http.StatusConflict, "taken", "This was done before", "the run that was begun with this key has been removed since")
+		p.Run = id
+		return p
+	} else if err != nil {
+		return err
+	}
+	c.w.Header().Set("Location", "/api/v1/runs/"+url.PathEscape(id))
+	return c.json(status, record.List(run))
+}
+
+// keepKeys is how long a request that comes again is known by its key.
+const keepKeys = 24 * time.Hour
+
+// longestKey bounds Idempotency-Key.
+const longestKey = 255
+
+// idempotency is the mark that stands for a request with an Idempotency-Key; nil: it has none. The key is the sender's own, and
+// its note tells the same request from another one.
+func (s *Server) idempotency(c *call, request any) (*journal.Mark, error) {
+	keys := c.Header.Values("Idempotency-Key")
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	key, wrong := keys[0], ""
+	switch {
+	case len(keys) > 1:
+		wrong = "it stands there more than once"
+	case key == "" || len(key) > longestKey:
+		wrong = fmt.Sprintf("it has 1 to %d characters", longestKey)
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
+		wrong = "it is of visible ASCII characters, without spaces"
+	}
+	if wrong != "" {
+		p := plain(http.StatusBadRequest, "Idempotency-Key: "+wrong)
+		p.Errors = []FieldError{{Header: "Idempotency-Key", Detail: wrong}}
+		return nil, p
+	}
+	text, err := json.Marshal(request)
+	if err != nil {
+		return nil, err
+	}
+	sum, now := sha256.Sum256(text), s.Clock.Now()
+	return &journal.Mark{
+		Scope: "api", Name: key + " " + c.by, Time: now, Until: now.Add(keepKeys), Note: "sha256:" + hex.EncodeToString(sum[:]),
+	}, nil
+}
