@@ -25,6 +25,8 @@ type Listed struct {
 	FinishedAt time.Time     `json:"finishedAt,omitzero"`
 	Driver     string        `json:"driver,omitempty"`
 	Paused     bool          `json:"paused,omitempty"`
+	Queued     bool          `json:"queued,omitempty"`   // it waits for its turn
+	Approval   bool          `json:"approval,omitempty"` // it waits for somebody's approval
 	WakesAt    time.Time     `json:"wakesAt,omitzero"`
 	RetryOf    string        `json:"retryOf,omitempty"`
 	Retry      string        `json:"retry,omitempty"`
@@ -37,7 +39,8 @@ type Listed struct {
 func List(r journal.Run) Listed {
 	return Listed{
 		ID: r.ID, Workflow: r.Workflow, File: r.File, Hash: r.Hash, Hub: r.Hub, Device: r.Device, State: StateOf(r), Status: r.Status,
-		StartedAt: r.Started, FinishedAt: r.Ended, Driver: r.Driver, Paused: r.Standing.Paused, WakesAt: r.Standing.Wake,
+		StartedAt: r.Started, FinishedAt: r.Ended, Driver: r.Driver, Paused: r.Standing.Paused,
+		Queued: r.Standing.Queued, Approval: r.Standing.Approval, WakesAt: r.Standing.Wake,
 		RetryOf: r.RetryOf, Retry: r.Retry, Asked: string(r.Wish), Parent: r.Parent, Key: r.Key,
 	}
 }

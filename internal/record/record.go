@@ -136,7 +136,7 @@ func (r Record) SightOf(s *engine.TracedStep) (sight journal.Sight, ok bool) {
 func strangeEvent(events []engine.Event) string {
 	known := []engine.EventKind{
 		engine.RunStarted, engine.StepStarted, engine.StepDone, engine.TimerFired, engine.CancelRequested,
-		engine.PauseRequested, engine.ResumeRequested, engine.RunEnded,
+		engine.PauseRequested, engine.ResumeRequested, engine.RunAdmitted, engine.SignalReceived, engine.RunEnded,
 	}
 	for _, e := range events {
 		if !slices.Contains(known, e.Kind) {

@@ -7,6 +7,7 @@ func (r Record) Show() Shown {
 	s := Shown{Requests: []Request{}, Parts: []Part{}, Unread: r.Unread}
 	s.Run.Listed = List(r.Run)
 	s.Run.Inputs, s.Run.Trigger, s.Run.Retries = Object(r.Start.Inputs), r.Start.Trigger, make([]string, len(r.Retries))
+	s.Run.By = r.Start.By
 	for i, retry := range r.Retries {
 		s.Run.Retries[i] = retry.ID
 	}
@@ -27,7 +28,7 @@ func (r Record) Show() Shown {
 	for _, q := range r.Requests() {
 		s.Requests = append(s.Requests, Request{Kind: q.Kind, Time: q.Time, By: q.By, Reason: q.Reason})
 	}
-	s.Parts = r.parts(r.Traced.Parts)
+	s.Run.Admitted, s.Signals, s.Parts = r.Traced.Admitted, signals(r.Traced.Signals), r.parts(r.Traced.Parts)
 	return s
 }
 
@@ -41,6 +42,17 @@ func children(counts map[engine.Status]int) map[string]int {
 		named[string(status)] = n
 	}
 	return named
+}
+
+func signals(all []engine.TracedSignal) []Signal {
+	list := make([]Signal, len(all))
+	for i, s := range all {
+		list[i] = Signal{Time: s.Time, Name: s.Signal.Name, Payload: s.Signal.Payload, By: s.By, Reason: s.Reason, At: s.At, Ignored: s.Ignored}
+		if s.Signal.Name == "" {
+			list[i].Approved = &s.Signal.Approved
+		}
+	}
+	return list
 }
 
 func (r Record) parts(parts []*engine.TracedPart) []Part {
@@ -109,6 +121,9 @@ func Object(value any) map[string]any {
 
 func (r Record) waits(s *engine.TracedStep) *Waits {
 	w := &Waits{For: s.Waits, Conditions: conditionsOf(s.Step), Due: s.Due, Deadline: s.Deadline}
+	if s.Ask != nil {
+		w.Signal, w.Message, w.Roles = s.Ask.Signal, s.Ask.Message, s.Ask.Roles
+	}
 	if sight, ok := r.SightOf(s); ok {
 		w.Seen, w.Since = sight.Text, sight.Since
 	}

@@ -12,11 +12,14 @@ type Shown struct {
 		Listed
 		Inputs   map[string]any `json:"inputs"`
 		Trigger  any            `json:"trigger,omitempty"`
+		By       string         `json:"by,omitempty"`        // who asked for it
+		Admitted time.Time      `json:"admittedAt,omitzero"` // of one that was queued: when its turn came
 		Retries  []string       `json:"retries"`
 		Wishes   []Request      `json:"wishes,omitempty"`   // that nobody has answered yet
 		Children map[string]int `json:"children,omitempty"` // by how they ended
 	} `json:"run"`
 	Requests  []Request      `json:"requests"`
+	Signals   []Signal       `json:"signals,omitempty"` // what somebody told it
 	Deadline  time.Time      `json:"deadline,omitzero"` // of one that has not ended: when its own timeout ends it
 	Outputs   map[string]any `json:"outputs"`
 	Tolerated int            `json:"tolerated"`
@@ -32,6 +35,18 @@ type Request struct {
 	Time   time.Time        `json:"time"`
 	By     string           `json:"by,omitempty"`
 	Reason string           `json:"reason,omitempty"`
+}
+
+// A Signal is what somebody told a run: something that has a name, or the answer to an approve.
+type Signal struct {
+	Time     time.Time      `json:"time"`
+	Name     string         `json:"name,omitempty"`
+	Approved *bool          `json:"approved,omitempty"` // of an answer
+	Payload  any            `json:"payload,omitempty"`
+	By       string         `json:"by,omitempty"`
+	Reason   string         `json:"reason,omitempty"`
+	At       engine.Address `json:"at,omitempty"`      // of the attempt that took it; absent: no step has
+	Ignored  string         `json:"ignored,omitempty"` // why it changed nothing
 }
 
 // A Step is a step that has begun.
@@ -77,7 +92,10 @@ type Retry struct {
 
 // Waits is what a step that has not ended waits for itself.
 type Waits struct {
-	For        engine.Waiting    `json:"for,omitempty"`        // answer, time, retry or pass; absent: the steps inside it
+	For        engine.Waiting    `json:"for,omitempty"`        // answer, time, retry, pass, signal or approval; absent: the steps inside it
+	Signal     string            `json:"signal,omitempty"`     // its name
+	Message    string            `json:"message,omitempty"`    // what is to be approved
+	Roles      []string          `json:"roles,omitempty"`      // who may approve it has one of these
 	Conditions map[string]string `json:"conditions,omitempty"` // as written, by parameter
 	Seen       string            `json:"seen,omitempty"`
 	Since      time.Time         `json:"since,omitzero"`

@@ -7,6 +7,7 @@ type State string
 
 const (
 	Running State = "running"
+	Queued  State = "queued"     // it has not begun: others hold the slots that it needs
 	Waiting State = "waiting"    // nothing is under way but waiting
 	Paused  State = "paused"     // somebody asked for no further step to begin
 	Left    State = "leftBehind" // it has not ended, and no process drives it
@@ -21,6 +22,8 @@ func StateOf(r journal.Run) State {
 		return Left
 	case r.Standing.Paused:
 		return Paused
+	case r.Standing.Queued:
+		return Queued
 	case r.Standing.Parked:
 		return Waiting
 	}
