@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"internal/clock/clockrule":   {},
 	"internal/filelock":          {},
 	"internal/process":           {},
+	"server":                     {"engine", "engine/expr", "engine/journal", "engine/runner", "engine/schedule", "hub", "internal/clock", "internal/record", "server/access", "server/library"},
 	"server/access":              {"internal/clock"},
 	"server/library":             {"engine", "internal/clock"},
 	"server/metrics":             {"engine", "engine/runner"},
