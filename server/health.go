@@ -3,7 +3,9 @@ package server
 import "net/http"
 
 // health says that the process answers.
-func (s *Server) health(c *call) error { return c.json(http.StatusOK, map[string]string{"status": "ok"}) }
+func (s *Server) health(c *call) error {
+	return c.json(http.StatusOK, map[string]string{"status": "ok"})
+}
 
 // ready says whether the server can do its work. Why it cannot is for the log: anybody may ask.
 func (s *Server) ready(c *call) error {

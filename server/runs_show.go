@@ -27,7 +27,9 @@ func (s *Server) showRun(c *call) error {
 }
 
 // run is the one that the path names.
-func (s *Server) run(c *call) (journal.Run, error) { return s.Journal.Run(c.Context(), c.PathValue("run")) }
+func (s *Server) run(c *call) (journal.Run, error) {
+	return s.Journal.Run(c.Context(), c.PathValue("run"))
+}
 
 func (s *Server) record(ctx context.Context, run journal.Run) (record.Record, error) {
 	return record.Read(ctx, s.Journal, run, s.Starter.World.Stored)
