@@ -144,6 +144,50 @@ func TestAnOrphanWaits(t *testing.T) {
 	}
 }
 
+// TestNobodyWaitsForThePoll: what happens in the same process is heard at once.
+func TestNobodyWaitsForThePoll(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	a, b := open(t, file, journal.Options{Poll: time.Hour}), open(t, file, journal.Options{})
+	k := engine.Slot{Key: "k", Limit: 1, WhenFull: engine.Queue}
+	enter(t, b, "orphan", engine.Slot{Key: "another", Limit: 1, WhenFull: engine.Queue})
+	enter(t, a, "r1", k)
+	enter(t, a, "r2", k)
+	heard := make(chan journal.Request, 100)
+	defer a.Listen(func(r journal.Request) { heard <- r })()
+	want := func(run string, kind engine.EventKind) {
+		t.Helper()
+		if r := hear(t, heard); r.Run != run || r.Kind != kind {
+			t.Errorf("heard %+v, want %s of %s", r, kind, run)
+		}
+	}
+	if err := b.Ask(t.Context(), journal.Request{Run: "orphan", Kind: engine.PauseRequested, Time: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Append(t.Context(), "r1", ended(), journal.Standing{}); err != nil {
+		t.Fatal(err)
+	}
+	want("r2", engine.RunAdmitted)
+	k.WhenFull = engine.Replace
+	enter(t, a, "r3", k)
+	want("r2", engine.CancelRequested)
+	b.Close()
+	adopted(t, a)
+	want("orphan", engine.PauseRequested)
+	if err := a.KnowSchedules(t.Context(), time.Now(), []journal.ScheduleState{{ID: "s"}}); err != nil {
+		t.Fatal(err)
+	}
+	changed := make(chan bool, 1)
+	defer a.ListenSchedules(func() { changed <- true })()
+	if err := a.PauseSchedule(t.Context(), "s", true, "me", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-changed:
+	case <-time.After(10 * time.Second):
+		t.Error("that a schedule was paused is not heard within 10 s")
+	}
+}
+
 // TestOnceOfTwoProcesses: of two servers with the same schedules, one begins each run.
 func TestOnceOfTwoProcesses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "journal.db")

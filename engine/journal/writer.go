@@ -163,7 +163,6 @@ func (w *writer) undo(err error) error {
 	w.c.exec("ROLLBACK") // says only that there is none any more
 	clear(w.states)
 	clear(w.programs)
-	clear(w.held)
 	w.version = 0
 	return err
 }
