@@ -36,7 +36,7 @@ var allowed = map[string][]string{
 	"server/library":             {"engine", "internal/clock"},
 	"server/metrics":             {"engine", "engine/runner"},
 	"server/triggers":            {"engine/journal", "hub", "internal/clock"},
-	"internal/record":            {"engine", "engine/expr", "engine/journal"},
+	"internal/record":            {"engine", "engine/expr", "engine/journal", "engine/schedule"},
 	"simulator":                  {"hub", "simulator/fault", "simulator/query", "simulator/state", "simulator/wire", "internal/clock"},
 	"simulator/authority":        {},
 	"simulator/device":           {"engine", "engine/expr", "simulator/fault", "simulator/wire", "internal/clock"},

@@ -89,6 +89,7 @@ func (a *app) root() *cobra.Command {
 		a.validateCommand(),
 		a.planCommand(),
 		a.runsCommand(),
+		a.schedulesCommand(),
 		a.devicesCommand(),
 		a.simulateCommand(),
 		a.serveCommand(),

@@ -79,6 +79,9 @@ func (s *Schedule) Next(after time.Time) (Time, bool) {
 	return Time{Nominal: t.At, Due: s.due(t.At).In(s.zone), Note: t.Note}, true
 }
 
+// MarkScope is the scope of the marks of a schedule's times; their names are the times in UTC, as RFC 3339 has them.
+func MarkScope(id string) string { return "schedule " + id }
+
 // An Admission is what goes with a run into the commit that begins it.
 type Admission struct {
 	Marks []journal.Mark
@@ -98,7 +101,7 @@ func (s *Schedule) Admission(nominal, now time.Time, backfill bool) Admission {
 	nominal = nominal.UTC()
 	a := Admission{
 		Marks: []journal.Mark{{
-			Scope: "schedule " + s.ID, Name: nominal.Format(time.RFC3339), Time: now, Until: now.Add(keepMarks),
+			Scope: MarkScope(s.ID), Name: nominal.Format(time.RFC3339), Time: now, Until: now.Add(keepMarks),
 		}},
 		Fire: &journal.Fire{Schedule: s.ID, Nominal: nominal},
 	}
