@@ -22,7 +22,7 @@ func schedulesShape() *Shape {
 				Kind: KindText, Literal: true, NotEmpty: true, Pattern: cronText,
 			}, Sample: `cron: "30 2 * * *"`},
 			{Name: "timezone", Doc: "A name such as Europe/Berlin; UTC unless given.", Shape: Name("")},
-			{Name: "jitter", Doc: "A run starts up to so long after its time, always the same for the same time.", Shape: literalDuration()},
+			{Name: "jitter", Doc: "A run starts up to so long after its time, always the same for the same time; at most 24h.", Shape: jitterShape()},
 			{Name: "overlap", Doc: "What happens at its time while the run before has not ended; skip unless given.",
 				Shape: OneOf("", string(OverlapSkip), string(OverlapQueue), string(OverlapReplace), string(OverlapAllow))},
 			{Name: "missed", Doc: "What happens about times at which no server ran; latest unless given.",
@@ -97,6 +97,12 @@ func startIDShape(what string) *Shape {
 func literalDuration() *Shape {
 	s := durationShape()
 	s.Literal = true
+	return s
+}
+
+func jitterShape() *Shape {
+	s, most := literalDuration(), MaxJitter.Seconds()
+	s.Max = &most
 	return s
 }
 

@@ -15,6 +15,9 @@ type Schedule struct {
 	Inputs  []Named[*Value]
 }
 
+// MaxJitter is the longest jitter that a schedule can have.
+const MaxJitter = 24 * time.Hour
+
 // Overlap says what a schedule does at its time while its run before has not ended.
 type Overlap string
 

@@ -30,7 +30,9 @@ func (k *fieldKind) check(field string) (string, *Error) {
 	for i, item := range items {
 		plain, e := k.checkItem(item)
 		if e != nil {
-			e.Fault = fmt.Sprintf("in %s %q %s", k.name, field, e.Fault)
+			if !strings.Contains(e.Fault, k.name) {
+				e.Fault = fmt.Sprintf("in %s %q %s", k.name, field, e.Fault)
+			}
 			return "", e
 		}
 		items[i] = plain

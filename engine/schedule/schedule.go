@@ -19,9 +19,6 @@ type Schedule struct {
 	zone *time.Location
 }
 
-// MaxJitter is the longest jitter that a schedule can have.
-const MaxJitter = 24 * time.Hour
-
 // A Reader makes schedules of those that workflows have. What is known of a zone is kept once for all of them. The zero
 // value is ready; it serves one caller at a time.
 type Reader struct{ zones map[string]*time.Location }
@@ -37,8 +34,8 @@ func (r *Reader) Read(workflow string, s *engine.Schedule) (Schedule, error) {
 	if err != nil {
 		return Schedule{}, fmt.Errorf("schedule %s: %w", id, err)
 	}
-	if s.Jitter < 0 || s.Jitter > MaxJitter {
-		return Schedule{}, fmt.Errorf("schedule %s: a jitter of %s; it can be up to %s", id, s.Jitter, MaxJitter)
+	if s.Jitter < 0 || s.Jitter > engine.MaxJitter {
+		return Schedule{}, fmt.Errorf("schedule %s: a jitter of %s; it can be up to %s", id, s.Jitter, engine.MaxJitter)
 	}
 	return Schedule{ID: id, Workflow: workflow, Source: s, spec: spec, zone: zone}, nil
 }
