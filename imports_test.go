@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"internal/filelock":          {},
 	"internal/process":           {},
 	"server":                     {"engine", "engine/expr", "engine/journal", "engine/runner", "engine/schedule", "hub", "internal/clock", "internal/record", "server/access", "server/library"},
+	"internal/warden":            {},
 	"server/access":              {"internal/clock"},
 	"server/library":             {"engine", "internal/clock"},
 	"server/metrics":             {"engine", "engine/runner"},
@@ -44,7 +45,7 @@ var allowed = map[string][]string{
 	"simulator/query":            {},
 	"simulator/state":            {"internal/filelock"},
 	"simulator/wire":             {},
-	"steps":                      {"engine", "engine/expr", "hub", "internal/clock"},
+	"steps":                      {"engine", "engine/expr", "hub", "internal/clock", "internal/warden"},
 	"workflows":                  {},
 	"cmd/twinbook":               {"*"},
 }

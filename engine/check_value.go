@@ -14,6 +14,7 @@ const (
 	literalNull use = iota // no secret; null is a value
 	nullFails              // no secret
 	intoWorld              // a parameter that leaves the process: secrets may stand in it
+	inSight                // no secret, though it leaves the process: others see it
 )
 
 // fitting says which types an expression may have where a value of a kind is wanted.
@@ -76,6 +77,10 @@ func (k *fileCheck) fits(e *Expression, t expr.Type, kind FieldKind) {
 
 func (k *fileCheck) secret(part TextPart, u use) {
 	name := part.Secret
+	if u == inSight {
+		k.at(part.Pos, "secrets."+name, "secret-place", "give it in another parameter, such as env or stdin", "the secret %s cannot stand here: whoever is on the machine can see it while the step is under way", name)
+		return
+	}
 	if u != intoWorld {
 		k.at(part.Pos, "secrets."+name, "secret-place", "use it in the parameter that needs it, such as a header of http", "the secret %s cannot stand here; only in parameters of actions that talk to the world", name)
 		return
@@ -92,7 +97,10 @@ func (k *fileCheck) condition(e *Expression, scope *expr.Scope) {
 
 func (k *fileCheck) param(t *StepType, p *Param, at sight) {
 	u := nullFails
-	if t.TalksToWorld() {
+	switch {
+	case t.TalksToWorld() && p.Field.Seen:
+		u = inSight
+	case t.TalksToWorld():
 		u = intoWorld
 	}
 	switch p.Field.Kind {

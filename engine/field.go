@@ -23,6 +23,7 @@ import (
 //	min:"…" max:"…"   bounds of a number, of a duration in seconds
 //	sees:"twin"       of a condition: names it sees beside the usual ones
 //	headers:"true"    of a mapping of texts: the header fields of an HTTP request (see CheckHeader)
+//	seen:"true"       others on the machine can see it, so no secret may stand in it
 type Field struct {
 	Name     string
 	Kind     FieldKind
@@ -36,6 +37,7 @@ type Field struct {
 	Min, Max *float64
 	Sees     []string
 	Headers  bool
+	Seen     bool
 	Type     expr.Type // of an output: what an expression knows of it
 
 	index int // of the struct field
@@ -108,7 +110,7 @@ func paramFields(t reflect.Type) []Field {
 			Required: sf.Tag.Get("required") != "", NotEmpty: sf.Tag.Get("notempty") != "", Short: sf.Tag.Get("short") != "",
 			Default: sf.Tag.Get("default"), OneOf: strings.Fields(sf.Tag.Get("oneof")),
 			Min: bound(sf.Tag.Get("min")), Max: bound(sf.Tag.Get("max")), Sees: strings.Fields(sf.Tag.Get("sees")),
-			Headers: sf.Tag.Get("headers") != "",
+			Headers: sf.Tag.Get("headers") != "", Seen: sf.Tag.Get("seen") != "",
 		})
 	}
 	return fields

@@ -72,6 +72,19 @@ func (p *Program) Secrets() []Use {
 	return p.uses(func(p *Program) []Use { return p.secrets })
 }
 
+// Actions are the steps with an action, of the program and what it calls, in the order of the files.
+func (p *Program) Actions(action string) []*Step {
+	var all []*Step
+	for _, each := range p.Programs() {
+		eachStep(each.Workflow, func(s *Step) {
+			if s.Do != nil && s.Do.Type.Name == action {
+				all = append(all, s)
+			}
+		})
+	}
+	return all
+}
+
 func (p *Program) uses(of func(*Program) []Use) []Use {
 	var all []Use
 	for _, each := range p.Programs() {

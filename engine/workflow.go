@@ -96,6 +96,16 @@ type Action struct {
 	Params []Param // in the order of the type's fields, absent ones left out
 }
 
+// Param is the value of a parameter, or nil if the file does not give it.
+func (a *Action) Param(name string) *Value {
+	for i := range a.Params {
+		if a.Params[i].Field.Name == name {
+			return a.Params[i].Value
+		}
+	}
+	return nil
+}
+
 // A Param is one parameter as written; what is set follows from its field's kind.
 type Param struct {
 	Field  *Field

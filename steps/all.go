@@ -21,5 +21,6 @@ func All() engine.Catalog[Env] {
 		engine.Pure[Env](engine.Fail),
 		engine.Pure[Env](engine.Stop),
 		http,
+		exec,
 	)
 }

@@ -21,7 +21,10 @@ type Env struct {
 	Device  string        // empty: none in scope
 	Timeout time.Duration // of the attempt
 	HTTP    *nethttp.Client
-	Key     string // names this step of this run, the same in each attempt, for servers that take an idempotency key
+	// Commands are what exec may run, by their names.
+	Commands map[string]AllowedCommand
+	margin   int    // see marginFor
+	Key      string // names this step of this run, the same in each attempt, for servers that take an idempotency key
 	audience
 }
 
@@ -43,8 +46,11 @@ type World struct {
 	HTTP    *nethttp.Client
 	Secrets map[string]string
 
+	Commands map[string]AllowedCommand // what exec may run, by their names
+
 	catalog engine.Catalog[Env]
 	mask    *engine.Masker
+	margin  int
 }
 
 // A Fleet is a hub with the watcher that everybody who waits for its twins shares.
@@ -62,6 +68,7 @@ func NewFleet(c clock.Clock, h hub.Hub) Fleet {
 func NewWorld(w World) *World {
 	w.catalog = All()
 	w.mask = engine.NewMasker(w.Secrets)
+	w.margin = marginFor(w.Secrets)
 	return &w
 }
 
@@ -117,7 +124,7 @@ func (w *World) env(run engine.RunStart, c engine.Command, waiting func(what str
 	}
 	return Env{
 		Clock: w.Clock, Hub: fleet.Hub, HubName: name, Twins: fleet.Twins, Device: c.Device, Timeout: c.Timeout,
-		HTTP: w.HTTP, Key: run.ID + "/" + string(c.At.Step()), audience: audience{w.mask, waiting},
+		HTTP: w.HTTP, Commands: w.Commands, margin: w.margin, Key: run.ID + "/" + string(c.At.Step()), audience: audience{w.mask, waiting},
 	}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/steps"
 )
 
 // defaultConfig is the configuration that is read where nobody names one.
@@ -27,6 +28,7 @@ type configuration struct {
 	defaultHub string
 	secrets    []engine.Named[origin]
 	journal    journalConfig
+	commands   map[string]steps.AllowedCommand // that exec may run
 	serve      serveConfig
 }
 
@@ -90,6 +92,7 @@ func configShape() *engine.Shape {
 		{Name: "defaultHub", Doc: "The hub of a run that names none.", Shape: engine.Text("")},
 		{Name: "secrets", Doc: "Secrets by name, and where they come from.", Shape: &engine.Shape{Map: originShape("a secret"), Names: "secret"}},
 		{Name: "journal", Doc: "Where runs are recorded, and for how long.", Shape: journalShape()},
+		{Name: "allow", Doc: "What workflows may do on the machine where twinbook runs.", Shape: allowShape()},
 		{Name: "serve", Doc: "The server, twinbook serve.", Shape: serveShape()},
 	}}
 }
@@ -116,6 +119,7 @@ func decodeConfig(file string, source []byte) (*configuration, engine.Problems) 
 		c.secrets = append(c.secrets, engine.Named[origin]{Pos: e.Pos, Name: e.Name, Value: c.origin(e.Value)})
 	}
 	c.journal = c.journalOf(d.Get("journal"))
+	c.commands = commandsOf(d.Get("allow").Get("exec"))
 	c.serve = c.serveOf(d.Get("serve"))
 	if c.defaultHub != "" && c.find(c.defaultHub) == nil {
 		d.Get("defaultHub").Problem("unknown-hub", c.hubHint(), fmt.Sprintf("there is no hub %q in this file", c.defaultHub))

@@ -110,7 +110,7 @@ func (k control) course(ctx context.Context, w *world, run journal.Run, programs
 	if err != nil {
 		return course{}, err
 	}
-	if err := k.config.checkHubs(p).Err(); err != nil {
+	if err := k.config.checkUses(p).Err(); err != nil {
 		return course{}, err
 	}
 	if k.hub != "" {

@@ -123,7 +123,13 @@ func exampleProblems(t *testing.T, example string) engine.Problems {
 	if len(problems) > 0 {
 		return problems
 	}
-	config := &configuration{secrets: []engine.Named[origin]{{Name: "apiToken", Value: origin{env: "API_TOKEN"}}}}
+	config := &configuration{
+		file: defaultConfig, secrets: []engine.Named[origin]{{Name: "apiToken", Value: origin{env: "API_TOKEN"}}},
+		commands: map[string]steps.AllowedCommand{"backup": {Path: "/usr/local/bin/backup"}},
+	}
+	if problems := config.checkCommands(program); len(problems) > 0 {
+		return problems
+	}
 	a := &app{env: func(string) (string, bool) { return "a secret", true }}
 	_, err := a.readSecrets(config, program)
 	if err != nil && !errors.As(err, &problems) {

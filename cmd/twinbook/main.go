@@ -11,9 +11,12 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/twinbook/twinbook/internal/warden"
 )
 
 func main() {
+	warden.Ward() // over a command of an exec step, if that is what this process was started for
 	collectAt(400)
 	os.Exit(Main())
 }

@@ -21,12 +21,15 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/twinbook/twinbook/internal/warden"
 )
 
 // patience is how long a script waits for a fact before it gives up.
 const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
+	warden.Ward()
 	testscript.Main(m, map[string]func(){"twinbook": func() { os.Exit(Main()) }, mortalName: mortal})
 }
 

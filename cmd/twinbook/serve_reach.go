@@ -37,7 +37,7 @@ type reached struct {
 
 func (a *app) newReach(config *configuration, usual string) *reach {
 	r := &reach{app: a, clock: clock.Real(), usual: usual, config: config}
-	r.put(&world{clock: r.clock, open: map[string]openHub{}, fleets: map[string]steps.Fleet{}, secrets: map[string]string{}})
+	r.put(&world{clock: r.clock, open: map[string]openHub{}, fleets: map[string]steps.Fleet{}, secrets: map[string]string{}, allowed: config.commands})
 	return r
 }
 
@@ -47,13 +47,13 @@ func (r *reach) put(w *world) {
 	if now := r.now.Load(); now != nil {
 		client = now.steps.HTTP
 	}
-	r.now.Store(&reached{w, steps.NewWorld(steps.World{Clock: r.clock, Hubs: w.fleets, HTTP: client, Secrets: w.secrets})})
+	r.now.Store(&reached{w, steps.NewWorld(steps.World{Clock: r.clock, Hubs: w.fleets, HTTP: client, Secrets: w.secrets, Commands: w.allowed})})
 }
 
 // larger is a world with the same in it, which may be changed. mu is held.
 func (r *reach) larger() *world {
 	w := r.now.Load().world
-	return &world{clock: r.clock, open: maps.Clone(w.open), fleets: maps.Clone(w.fleets), secrets: maps.Clone(w.secrets)}
+	return &world{clock: r.clock, open: maps.Clone(w.open), fleets: maps.Clone(w.fleets), secrets: maps.Clone(w.secrets), allowed: w.allowed}
 }
 
 // admit makes the reach large enough for runs of a program. The error is why they cannot be: a secret that is not
@@ -61,7 +61,7 @@ func (r *reach) larger() *world {
 func (r *reach) admit(ctx context.Context, p *engine.Program) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.config.checkHubs(p).Err(); err != nil {
+	if err := r.config.checkUses(p).Err(); err != nil {
 		return err
 	}
 	secrets, err := r.app.readSecrets(r.config, p)
@@ -164,7 +164,7 @@ func (r *reach) Compile(file string, source []byte, read func(path string) ([]by
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return p, r.config.checkHubs(p).Err()
+	return p, r.config.checkUses(p).Err()
 }
 
 // compileAdmitted is Compile for a file of the library: runs of it can begin.
@@ -225,7 +225,7 @@ func (r *reach) forStep(ctx context.Context, run engine.RunStart, c engine.Comma
 func (r *reach) reload(config *configuration) (fixed []string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now, w := r.now.Load(), r.larger()
+	w := r.larger()
 	var wrong []error
 	for _, s := range config.secrets {
 		if _, used := w.secrets[s.Name]; !used {
@@ -246,7 +246,7 @@ func (r *reach) reload(config *configuration) (fixed []string, err error) {
 			fixed = append(fixed, "hub "+name)
 		}
 	}
-	r.config = config
-	r.adopt(now, w)
+	r.config, w.allowed = config, config.commands
+	r.put(w)
 	return fixed, nil
 }

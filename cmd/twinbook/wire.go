@@ -29,7 +29,7 @@ func compile(file string, c *configuration) (*engine.Program, error) {
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
-	return p, c.checkHubs(p).Err()
+	return p, c.checkUses(p).Err()
 }
 
 // A world is what runs reach: hubs, secrets and other servers. It knows, too, whether a hub refused us
@@ -39,6 +39,7 @@ type world struct {
 	open    map[string]openHub // by the names that runs have for them
 	fleets  map[string]steps.Fleet
 	secrets map[string]string
+	allowed map[string]steps.AllowedCommand
 	chosen  map[string]bool // hubs of runs that go on, of which somebody has said which ones they are now
 
 	refused atomic.Bool // a hub could not be reached, or did not let us in
@@ -48,7 +49,7 @@ type world struct {
 // openWorld makes everything ready that programs need, each of which runs on the hub that stands beside it.
 // Nothing is touched yet.
 func (a *app) openWorld(ctx context.Context, config *configuration, needs ...need) (*world, error) {
-	w := &world{clock: clock.Real(), open: map[string]openHub{}, fleets: map[string]steps.Fleet{}, secrets: map[string]string{}, chosen: map[string]bool{}}
+	w := &world{clock: clock.Real(), open: map[string]openHub{}, fleets: map[string]steps.Fleet{}, secrets: map[string]string{}, allowed: config.commands, chosen: map[string]bool{}}
 	for _, n := range needs {
 		if err := a.widen(ctx, w, config, n); err != nil {
 			w.close()
@@ -196,7 +197,7 @@ func remedy(run engine.RunStart, name string) string {
 
 // newRunner makes the runner of runs that are kept in a journal; those that only wait leave memory.
 func (w *world) newRunner(j journal.Journal, observe func(runner.Update)) *runner.Runner {
-	reach := steps.NewWorld(steps.World{Clock: w.clock, Hubs: w.fleets, HTTP: newHTTPClient(), Secrets: w.secrets})
+	reach := steps.NewWorld(steps.World{Clock: w.clock, Hubs: w.fleets, HTTP: newHTTPClient(), Secrets: w.secrets, Commands: w.allowed})
 	return runner.New(runner.Config{
 		Clock: w.clock, Journal: j, Observe: observe, Program: compileStored, Park: true,
 		Do: func(ctx context.Context, run engine.RunStart, c engine.Command, waiting func(string)) (any, error) {

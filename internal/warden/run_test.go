@@ -1,6 +1,6 @@
 //go:build unix
 
-package process
+package warden
 
 import (
 	"bytes"
@@ -242,6 +242,23 @@ func TestCommandMayTidyUp(t *testing.T) {
 	result, err := Run(ctx, shell(`trap 'echo tidied' TERM; sleep 1000 & : >`+ready+`; wait; trap "exit 9" TERM; sleep 0.2; exit 5`))
 	if !errors.Is(err, context.Canceled) || string(result.Stdout.Text) != "tidied\n" || result.ExitCode != 5 {
 		t.Errorf("stdout %q, exit code %d, %v", result.Stdout.Text, result.ExitCode, err)
+	}
+}
+
+// TestNobodyIsToldTwice: some take the second SIGTERM for impatience, as twinbook does.
+func TestNobodyIsToldTwice(t *testing.T) {
+	ready := filepath.Join(t.TempDir(), "ready")
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		await(t, "the command is ready", func() bool { _, err := os.Stat(ready); return err == nil })
+	}()
+	child := `n=0; trap 'n=$((n+1)); echo told $n' TERM; : >$0; i=0; while [ $i -lt 8 ]; do sleep 0.05; i=$((i+1)); done`
+	result, err := Run(ctx, Command{
+		Path: "/bin/sh", Args: []string{"-c", `trap exit TERM; sh -c "$0" "$1" & wait`, child, ready}, Env: []string{"PATH=/usr/bin:/bin"}, Dir: "/", Most: 1000,
+	})
+	if !errors.Is(err, context.Canceled) || string(result.Stdout.Text) != "told 1\n" {
+		t.Errorf("stdout %q, %v", result.Stdout.Text, err)
 	}
 }
 

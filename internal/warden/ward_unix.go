@@ -1,6 +1,6 @@
 //go:build unix
 
-package process
+package warden
 
 import (
 	"encoding/json"
@@ -16,7 +16,7 @@ import (
 // any other process it does nothing.
 func Ward() {
 	if len(os.Args) > 0 && os.Args[0] == wardenName {
-		os.Exit(ward())
+		syscall.Exit(ward()) // and not os.Exit: the race detector would wait for a second first
 	}
 }
 
@@ -55,7 +55,7 @@ func ward() (exitCode int) {
 		_ = syscall.Close(fd) // so that whoever reads sees the end when the command closes its own
 	}
 	_ = reports.Encode(report{PID: pid})
-	w := watch{pid: pid}
+	w := watch{pid: pid, asked: map[int]bool{}}
 	left := w.untilAllEnded(children, gone)
 	_ = reports.Encode(report{Ended: true, Told: w.told, Code: w.code, Left: left})
 	return 0
@@ -83,6 +83,9 @@ type watch struct {
 	ended bool // the command itself
 	told  bool // to end, before it had
 	code  int
+
+	groupAsked bool         // all in the command's group were asked to end
+	asked      map[int]bool // processes that were asked one by one, and have not ended yet
 }
 
 // untilAllEnded returns when nothing of the command is left, or how many processes cannot be ended.
@@ -94,16 +97,19 @@ func (w *watch) untilAllEnded(children <-chan os.Signal, gone <-chan struct{}) (
 			return 0
 		}
 		now := time.Now()
-		switch {
-		case killing.IsZero() && (w.told || w.ended):
+		if killing.IsZero() && (w.told || w.ended) {
 			killing = now.Add(patience)
-			w.signal(syscall.SIGTERM)
-			look.Reset(patience)
-		case !killing.IsZero() && now.After(killing.Add(stubborn)):
-			return w.count()
-		case !killing.IsZero() && !now.Before(killing):
-			w.signal(syscall.SIGKILL)
+		}
+		switch {
+		case killing.IsZero():
+		case now.Before(killing):
+			w.ask()
+			look.Reset(killing.Sub(now))
+		case now.Before(killing.Add(stubborn)):
+			w.kill()
 			look.Reset(5 * time.Millisecond) // children of the killed are ours then, and are next
+		default:
+			return w.count()
 		}
 		select {
 		case <-children:
@@ -125,7 +131,9 @@ func (w *watch) reap() (none bool) {
 			return w.ended && w.groupGone()
 		case pid == 0:
 			return false
-		case pid == w.pid && (status.Exited() || status.Signaled()):
+		case pid != w.pid:
+			delete(w.asked, pid)
+		case status.Exited() || status.Signaled():
 			w.ended, w.code = true, status.ExitStatus()
 			if status.Signaled() {
 				w.code = 128 + int(status.Signal())

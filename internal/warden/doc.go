@@ -1,4 +1,4 @@
-// Package process runs a command so that nothing of it outlives it.
+// Package warden runs a command so that nothing of it outlives it.
 //
 // Between the command and us stands a warden: this program itself, started once more for each command. Whatever the command starts
 // is the warden's, also what leaves the command's process group or detaches itself (on Linux, where the warden is a
@@ -12,4 +12,4 @@
 //
 // What is out of reach: a process that has become another user's (setuid), and everything where the system is no Unix. Elsewhere than on
 // Linux, what leaves the process group is not found. Which commands may be run is not decided here.
-package process
+package warden

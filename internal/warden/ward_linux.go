@@ -1,4 +1,4 @@
-package process
+package warden
 
 import (
 	"bytes"
@@ -19,15 +19,26 @@ func attributes() *syscall.SysProcAttr {
 // groupGone needs not be asked here: who has no children has no orphans either.
 func (w *watch) groupGone() bool { return true }
 
-// signal is for the command's group, and for those children that have left it. Their own children become ours when they end.
-func (w *watch) signal(s syscall.Signal) {
-	if !w.ended { // afterwards another group may have its number
-		_ = syscall.Kill(-w.pid, s)
+// ask tells whatever of the command has not been told yet to end: its group, and children that have left it. Their own children become
+// ours when they end, and are told then.
+func (w *watch) ask() {
+	if !w.groupAsked && !w.ended { // afterwards another group may have its number
+		_ = syscall.Kill(-w.pid, syscall.SIGTERM)
+		w.groupAsked = true
 	}
 	for _, pid := range childrenOf(os.Getpid()) {
-		if group, err := syscall.Getpgid(pid); w.ended || err != nil || group != w.pid { // nobody is told twice
-			_ = syscall.Kill(pid, s)
+		group, err := syscall.Getpgid(pid)
+		if toldWithGroup := w.groupAsked && err == nil && group == w.pid; !toldWithGroup && !w.asked[pid] {
+			_ = syscall.Kill(pid, syscall.SIGTERM)
+			w.asked[pid] = true
 		}
+	}
+}
+
+// kill ends our children. The next ones are theirs.
+func (w *watch) kill() {
+	for _, pid := range childrenOf(os.Getpid()) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
 

@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package process
+package warden
 
 import "syscall"
 
@@ -11,7 +11,14 @@ func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: tr
 
 func (w *watch) groupGone() bool { return syscall.Kill(-w.pid, 0) == syscall.ESRCH }
 
-func (w *watch) signal(s syscall.Signal) { _ = syscall.Kill(-w.pid, s) }
+func (w *watch) ask() {
+	if !w.groupAsked {
+		_ = syscall.Kill(-w.pid, syscall.SIGTERM)
+		w.groupAsked = true
+	}
+}
+
+func (w *watch) kill() { _ = syscall.Kill(-w.pid, syscall.SIGKILL) }
 
 // count says that there are some: how many nobody tells.
 func (w *watch) count() int { return 1 }

@@ -1,4 +1,4 @@
-package process
+package warden
 
 // A head keeps the first bytes that are written to it.
 type head struct {
