@@ -35,7 +35,9 @@ var allowed = map[string][]string{
 	"internal/warden":            {},
 	"server/access":              {"internal/clock"},
 	"server/library":             {"engine", "internal/clock"},
+	"server/logs":                {"engine", "engine/runner"},
 	"server/metrics":             {"engine", "engine/runner"},
+	"server/traces":              {"engine", "engine/runner"},
 	"server/triggers":            {"engine/journal", "hub", "internal/clock"},
 	"internal/record":            {"engine", "engine/expr", "engine/journal", "engine/schedule"},
 	"simulator":                  {"hub", "simulator/fault", "simulator/query", "simulator/state", "simulator/wire", "internal/clock"},
@@ -78,6 +80,7 @@ var onlyIn = map[string]string{
 	"github.com/go-jose/go-jose/...":      "server/access",
 	"github.com/fsnotify/fsnotify":        "server/library",
 	"github.com/prometheus/...":           "server/metrics",
+	"go.opentelemetry.io/...":             "server/traces",
 }
 
 type goPackage struct {
