@@ -13,8 +13,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/twinbook/twinbook/engine/runner"
+	"github.com/twinbook/twinbook/engine/schedule"
+	"github.com/twinbook/twinbook/server"
 	"github.com/twinbook/twinbook/server/access"
 	"github.com/twinbook/twinbook/server/library"
+	"github.com/twinbook/twinbook/server/metrics"
+	"github.com/twinbook/twinbook/server/triggers"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -40,8 +44,8 @@ func (a *app) serveCommand() *cobra.Command {
 	return c
 }
 
-// A server is one call of `serve` and its parts.
-type server struct {
+// A service is one call of `serve` and its parts.
+type service struct {
 	*app
 	flags      serveFlags
 	settings   serveSettings // as it started; what a reload changes is with the parts
@@ -50,14 +54,25 @@ type server struct {
 	supervisor supervisor
 	phase      phase
 
-	journal  servedJournal
-	reach    *reach
-	library  *library.Library
-	runner   *runner.Runner
+	journal     servedJournal
+	journalFile string // empty: in memory
+	reach       *reach
+	library     *library.Library
+	runner      *runner.Runner
+	metrics     *metrics.Metrics
+
+	starter *server.Starter
+	book    *schedule.Book    // of schedules
+	lookout *triggers.Lookout // for twins
+
 	gate     *access.Gate
 	cert     *access.Certificate // nil: no TLS
 	listener net.Listener
+	api      *server.Server
 	http     *http.Server
+
+	runs     context.Context // that runs live under; it ends last
+	stopRuns context.CancelCauseFunc
 
 	closing []func() error // what is done at the end, the last one first
 }
@@ -79,7 +94,7 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return a.refused(err)
 	}
-	s := a.newServer(f, settings)
+	s := a.newService(f, settings)
 	if err := s.open(ctx); err != nil {
 		return errors.Join(a.refused(err), s.close())
 	}
@@ -102,17 +117,19 @@ func (a *app) refused(err error) error {
 	return coded{code: exitUsage}
 }
 
-func (a *app) newServer(f serveFlags, settings serveSettings) *server {
-	s := &server{app: a, flags: f, settings: settings, level: &slog.LevelVar{}, supervisor: a.supervisor()}
+func (a *app) newService(f serveFlags, settings serveSettings) *service {
+	s := &service{app: a, flags: f, settings: settings, level: &slog.LevelVar{}, supervisor: a.supervisor()}
 	s.level.Set(settings.logLevel)
 	s.log = a.newLog(settings.logFormat, s.level)
+	s.runs, s.stopRuns = context.WithCancelCause(context.Background())
+	s.metrics = metrics.New(metrics.Config{Version: versionText(), Counts: s.counts})
 	return s
 }
 
 // atEnd has f called when the server is closed, before what was to be done then so far.
-func (s *server) atEnd(f func() error) { s.closing = append(s.closing, f) }
+func (s *service) atEnd(f func() error) { s.closing = append(s.closing, f) }
 
-func (s *server) close() error {
+func (s *service) close() error {
 	var all []error
 	for i := len(s.closing) - 1; i >= 0; i-- {
 		all = append(all, s.closing[i]())
@@ -122,7 +139,7 @@ func (s *server) close() error {
 }
 
 // open makes all parts ready. Nothing begins yet, and nobody is answered. The error is all that is wrong.
-func (s *server) open(ctx context.Context) error {
+func (s *service) open(ctx context.Context) error {
 	var wrong wrongSettings
 	wrong.add(s.openServedJournal(ctx))
 	wrong.add(s.openGate())
@@ -140,12 +157,14 @@ func (s *server) open(ctx context.Context) error {
 		return wrong
 	}
 	s.openRunner()
+	s.openStarters()
+	s.openAPI()
 	return nil
 }
 
 // openReach opens the hub of runs that name none. One that is down is open all the same.
-func (s *server) openReach(ctx context.Context) error {
-	s.reach = s.newReach(s.settings.config, s.settings.hub.name)
+func (s *service) openReach(ctx context.Context) error {
+	s.reach = s.newReach(s.settings.config, s.settings.hub.name, s.metrics.Hub)
 	s.atEnd(func() error {
 		s.reach.close()
 		return nil
@@ -176,15 +195,15 @@ func (p *parts) start(name string, f func(context.Context) error) {
 }
 
 // run serves until ctx ends or a part fails, and then ends all in good order.
-func (s *server) run(ctx context.Context) error {
+func (s *service) run(ctx context.Context) error {
 	p := newParts(ctx)
 	defer p.fail(nil)
-	runs, stopRuns := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer stopRuns(nil)
-	served := s.answer(&http.Server{})
-	p.start("runs that were left behind", func(ctx context.Context) error { return s.adopt(ctx, runs) })
+	s.follow()
+	served := s.answer(s.api.HTTP())
+	p.start("runs that were left behind", s.adopt)
 	p.start("workflows", s.library.Run)
-	p.start("signals", s.hearReloads)
+	p.start("schedules", s.book.Run)
+	p.start("reloads", s.hearReloads)
 	select {
 	case <-p.ctx.Done():
 	case err := <-served:
@@ -193,7 +212,7 @@ func (s *server) run(ctx context.Context) error {
 	why := context.Cause(p.ctx)
 	s.drain(p, why)
 	s.stopHTTP()
-	stopRuns(errServerEnded)
+	s.stopRuns(errServerEnded)
 	if _, asked := interruption(ctx); asked {
 		s.log.Info("ended")
 		return nil

@@ -9,15 +9,15 @@ import (
 )
 
 // becomeReady has the server take work.
-func (s *server) becomeReady() {
+func (s *service) becomeReady(ctx context.Context) {
 	if s.phase.now.CompareAndSwap(starting, ready) {
-		s.log.Info("ready", "url", s.url(), "workflows", len(s.library.Workflows()), "faults", len(s.library.Faults()))
+		s.announce(ctx)
 		s.supervisor.ready(s.status())
 	}
 }
 
 // status is how the server is, in a line.
-func (s *server) status() string {
+func (s *service) status() string {
 	text := counted(len(s.library.Workflows()), "workflow") + " at " + s.url()
 	if n := len(s.library.Faults()); n > 0 {
 		text += "; " + counted(n, "file") + " with a fault"
@@ -26,11 +26,12 @@ func (s *server) status() string {
 }
 
 // drain takes no more work, and lets the steps that are under way end as long as the grace lasts.
-func (s *server) drain(p *parts, why error) {
+func (s *service) drain(p *parts, why error) {
 	s.phase.now.Store(draining)
 	s.log.Info("ending: nothing further begins", "because", why.Error())
 	over := atParting(p.ctx, func() { fmt.Fprintln(s.errScreen, "ended at once; the next start goes on with all runs") })
 	defer over()
+	s.api.Stop() // who reads a stream of events begins again with the next server
 	p.fail(why)
 	p.all.Wait()
 	grace := s.settings.grace // a reload may have changed it

@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/server"
 	"github.com/twinbook/twinbook/server/access"
 )
 
 // openGate makes ready what lets people and programs in: who may, and the certificate.
-func (s *server) openGate() error {
+func (s *service) openGate() error {
 	var wrong wrongSettings
 	var err error
 	s.gate, err = access.New(access.Config{Tokens: s.settings.tokens, OIDC: s.settings.oidc, Refused: s.turnedAway})
@@ -29,12 +30,12 @@ func (s *server) openGate() error {
 }
 
 // turnedAway is told of requests that are not let in, as far as their number is bounded.
-func (s *server) turnedAway(r *http.Request, f *access.Refusal) {
+func (s *service) turnedAway(r *http.Request, f *access.Refusal) {
 	s.log.Warn("a request was refused", "from", r.RemoteAddr, "method", r.Method, "path", r.URL.Path, "status", f.Status, "because", f.Detail)
 }
 
 // openDoor listens. Nobody is answered before the server runs.
-func (s *server) openDoor() (err error) {
+func (s *service) openDoor() (err error) {
 	if s.listener, err = net.Listen("tcp", s.settings.listen); err != nil {
 		return explainServe(s.settings.listen, err)
 	}
@@ -57,15 +58,26 @@ func explainServe(address string, err error) error {
 }
 
 // url is where the server is reached.
-func (s *server) url() string {
+func (s *service) url() string {
 	if s.cert != nil {
 		return "https://" + s.listener.Addr().String()
 	}
 	return "http://" + s.listener.Addr().String()
 }
 
+// openAPI makes what answers requests.
+func (s *service) openAPI() {
+	s.api = server.New(server.Config{
+		Starter: s.starter, Journal: s.journal, Gate: s.gate, Ready: s.notReady,
+		Metrics: s.metrics.Handler(), Measure: s.metrics.Middleware, Clock: s.reach.clock, Log: s.log,
+	})
+}
+
+// onThisMachine says whether only this machine reaches a listener.
+func onThisMachine(l net.Listener) bool { return access.Loopback(l.Addr().String()) }
+
 // answer starts to answer requests; ended gets why that has ended.
-func (s *server) answer(h *http.Server) (ended <-chan error) {
+func (s *service) answer(h *http.Server) (ended <-chan error) {
 	done := make(chan error, 1)
 	h.Handler = s.turnAway(h.Handler)
 	s.http = h
@@ -84,7 +96,7 @@ func (s *server) answer(h *http.Server) (ended <-chan error) {
 const comeBack = "5"
 
 // turnAway refuses what would change something while the server does not take work. Reading goes on.
-func (s *server) turnAway(next http.Handler) http.Handler {
+func (s *service) turnAway(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 		if reads || s.phase.is(ready) {
@@ -107,7 +119,7 @@ var (
 )
 
 // notReady says why the server takes no work, or nil.
-func (s *server) notReady(ctx context.Context) error {
+func (s *service) notReady(ctx context.Context) error {
 	switch {
 	case s.phase.is(draining):
 		return errDraining
@@ -124,7 +136,7 @@ func (s *server) notReady(ctx context.Context) error {
 const partingTime = 2 * time.Second
 
 // stopHTTP ends all connections.
-func (s *server) stopHTTP() {
+func (s *service) stopHTTP() {
 	ctx, stop := context.WithTimeout(context.Background(), partingTime)
 	defer stop()
 	if err := s.http.Shutdown(ctx); err != nil {

@@ -6,37 +6,41 @@ import (
 
 	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/engine/runner"
+	"github.com/twinbook/twinbook/engine/schedule"
 	"github.com/twinbook/twinbook/internal/record"
+	"github.com/twinbook/twinbook/server"
+	"github.com/twinbook/twinbook/server/metrics"
+	"github.com/twinbook/twinbook/server/triggers"
 )
 
 // A servedJournal is what a server needs of its journal, be it a file or in memory.
-type servedJournal struct {
+type servedJournal interface {
 	journal.Journal
-	more interface {
-		Counts(ctx context.Context) (journal.Counts, error)
-		Orphans(ctx context.Context) (int, error)
-	}
-	file string // empty: in memory
+	server.Journal
+	schedule.Store
+	triggers.Store
+	Counts(ctx context.Context) (journal.Counts, error)
+	Orphans(ctx context.Context) (int, error)
 }
 
-func (s *server) openServedJournal(ctx context.Context) error {
-	opened, err := s.openJournal(ctx, s.settings.config)
+func (s *service) openServedJournal(ctx context.Context) error {
+	c := s.settings.config.journal
+	opened, err := s.openJournalWith(ctx, s.settings.config, journal.Options{
+		Keep:      journal.Retention{Age: c.keepFor, Runs: c.keepRuns},
+		Committed: func(c journal.Commit) { s.metrics.Committed(c.Took, c.Tasks) },
+	})
 	if err != nil {
 		return err
 	}
 	s.atEnd(opened.close)
-	s.journal = servedJournal{Journal: opened.Journal, file: opened.file}
-	s.journal.more = opened.Journal.(interface {
-		Counts(ctx context.Context) (journal.Counts, error)
-		Orphans(ctx context.Context) (int, error)
-	})
+	s.journal, s.journalFile = opened.Journal.(servedJournal), opened.file
 	return nil
 }
 
 // openRunner makes what carries out runs. They reach what the server reaches, and leave memory while they only wait.
-func (s *server) openRunner() {
+func (s *service) openRunner() {
 	s.runner = runner.New(runner.Config{
-		Clock: s.reach.clock, Journal: s.journal.Journal, Park: true, Observe: s.observe,
+		Clock: s.reach.clock, Journal: s.journal, Park: true, Observe: s.observe,
 		Do: s.reach.do, Watch: s.reach.watch, Program: s.reach.Stored,
 	})
 }
@@ -49,16 +53,16 @@ const strangersEvery = time.Minute
 
 // adopt goes on with the runs that no living process drives: those of the server before, and later those of others that
 // die. The server is ready once it has looked for the first time.
-func (s *server) adopt(ctx, runs context.Context) error {
-	o := orphanage{server: s, strange: map[string]bool{}}
+func (s *service) adopt(ctx context.Context) error {
+	o := orphanage{service: s, strange: map[string]bool{}}
 	tick := time.NewTicker(adoptEvery)
 	defer tick.Stop()
 	for first := true; ; first = false {
-		if err := o.look(ctx, runs); err != nil && ctx.Err() == nil {
+		if err := o.look(ctx); err != nil && ctx.Err() == nil {
 			s.log.Error("runs that nobody drives could not be taken up; they are looked for again", "error", err)
 		}
 		if first && ctx.Err() == nil {
-			s.becomeReady()
+			s.becomeReady(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -70,7 +74,7 @@ func (s *server) adopt(ctx, runs context.Context) error {
 
 // An orphanage looks after runs that nobody drives.
 type orphanage struct {
-	*server
+	*service
 	strange map[string]bool // hubs that are not in the configuration, of which that has been said
 	left    int             // runs that were left where they are in the last look
 	looked  time.Time       // when that was
@@ -78,8 +82,8 @@ type orphanage struct {
 
 // look takes up what it can. Runs on hubs that the configuration does not have stay where they are: each of their steps
 // would fail here, and may succeed where they began.
-func (o *orphanage) look(ctx, runs context.Context) error {
-	n, err := o.journal.more.Orphans(ctx)
+func (o *orphanage) look(ctx context.Context) error {
+	n, err := o.journal.Orphans(ctx)
 	if err != nil || n == 0 || n == o.left && time.Since(o.looked) < strangersEvery {
 		return err
 	}
@@ -89,14 +93,14 @@ func (o *orphanage) look(ctx, runs context.Context) error {
 	case err != nil:
 		return err
 	case left == 0:
-		handles, err := o.runner.Recover(runs)
+		handles, err := o.runner.Recover(o.runs)
 		if len(handles) > 0 {
 			o.log.Info("runs go on that nobody drove", "runs", len(handles))
 		}
 		return err
 	}
 	for _, id := range known {
-		if _, err := o.runner.TakeUp(runs, id); err != nil {
+		if _, err := o.runner.TakeUp(o.runs, id); err != nil {
 			o.log.Error("a run cannot go on", "run", id, "error", err)
 		}
 	}
@@ -106,7 +110,7 @@ func (o *orphanage) look(ctx, runs context.Context) error {
 
 // sort gives the orphans that can go on here, and counts the others.
 func (o *orphanage) sort(ctx context.Context) (known []string, left int, err error) {
-	for run, err := range record.Each(ctx, o.journal.Journal, journal.Filter{Unfinished: true}) {
+	for run, err := range record.Each(ctx, o.journal, journal.Filter{Unfinished: true}) {
 		switch {
 		case err != nil:
 			return nil, 0, err
@@ -126,4 +130,10 @@ func (o *orphanage) estranged(run journal.Run) {
 		o.strange[run.Hub] = true
 		o.log.Warn("runs stay where they are, since the configuration does not have their hub", "hub", run.Hub, "run", run.ID)
 	}
+}
+
+// counts are for the metrics.
+func (s *service) counts(ctx context.Context) (metrics.Counts, error) {
+	n, err := s.journal.Counts(ctx)
+	return metrics.Counts{Unfinished: n.Unfinished, Queued: n.Queued, Parked: n.Parked, Approval: n.Approval, Orphans: n.Orphans}, err
 }

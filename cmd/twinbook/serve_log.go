@@ -16,7 +16,9 @@ func (a *app) newLog(format string, level *slog.LevelVar) *slog.Logger {
 }
 
 // observe is told what happens in runs.
-func (s *server) observe(u runner.Update) {
+func (s *service) observe(u runner.Update) {
+	s.metrics.Observe(u)
+	s.api.Observe(u)
 	switch {
 	case u.End != nil:
 		s.log.Info("run ended", "run", u.Run, "status", u.End.Status)

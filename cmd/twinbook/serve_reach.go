@@ -14,6 +14,7 @@ import (
 	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/hub"
 	"github.com/twinbook/twinbook/internal/clock"
+	"github.com/twinbook/twinbook/server"
 	"github.com/twinbook/twinbook/steps"
 )
 
@@ -35,9 +36,9 @@ type reached struct {
 	steps *steps.World
 }
 
-func (a *app) newReach(config *configuration, usual string) *reach {
+func (a *app) newReach(config *configuration, usual string, observe hubObserver) *reach {
 	r := &reach{app: a, clock: clock.Real(), usual: usual, config: config}
-	r.put(&world{clock: r.clock, open: map[string]openHub{}, fleets: map[string]steps.Fleet{}, secrets: map[string]string{}, allowed: config.commands})
+	r.put(&world{clock: r.clock, observe: observe, open: map[string]openHub{}, fleets: map[string]steps.Fleet{}, secrets: map[string]string{}, allowed: config.commands})
 	return r
 }
 
@@ -53,7 +54,7 @@ func (r *reach) put(w *world) {
 // larger is a world with the same in it, which may be changed. mu is held.
 func (r *reach) larger() *world {
 	w := r.now.Load().world
-	return &world{clock: r.clock, open: maps.Clone(w.open), fleets: maps.Clone(w.fleets), secrets: maps.Clone(w.secrets), allowed: w.allowed}
+	return &world{clock: r.clock, observe: w.observe, open: maps.Clone(w.open), fleets: maps.Clone(w.fleets), secrets: maps.Clone(w.secrets), allowed: w.allowed}
 }
 
 // admit makes the reach large enough for runs of a program. The error is why they cannot be: a secret that is not
@@ -105,7 +106,7 @@ func (r *reach) openHub(ctx context.Context, name string) error {
 	defer r.mu.Unlock()
 	h := r.config.find(name)
 	if h == nil {
-		return fmt.Errorf("there is no hub %q in the configuration (%s)", name, r.config.hubHint())
+		return fmt.Errorf("%w: the configuration has no %q (%s)", server.ErrNoHub, name, r.config.hubHint())
 	}
 	now, w := r.now.Load(), r.larger()
 	if err := r.app.openIn(context.WithoutCancel(ctx), w, name, *h); err != nil {
@@ -113,6 +114,15 @@ func (r *reach) openHub(ctx context.Context, name string) error {
 	}
 	r.adopt(now, w)
 	return nil
+}
+
+// watchAll has who told of all twins of a hub.
+func (r *reach) watchAll(name string, who hub.Onlooker) (stop func(), err error) {
+	now, err := r.with(context.Background(), name)
+	if err != nil {
+		return nil, err
+	}
+	return now.fleets[name].Twins.WatchAll(0, who), nil
 }
 
 // knows says whether there is a hub of this name.

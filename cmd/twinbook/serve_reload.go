@@ -12,7 +12,7 @@ import (
 )
 
 // hearReloads reads the configuration again at each SIGHUP.
-func (s *server) hearReloads(ctx context.Context) error {
+func (s *service) hearReloads(ctx context.Context) error {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
@@ -29,7 +29,7 @@ func (s *server) hearReloads(ctx context.Context) error {
 }
 
 // reload takes the configuration as it is now, or, if anything is wrong with it, goes on with the one it has.
-func (s *server) reload(ctx context.Context) {
+func (s *service) reload(ctx context.Context) {
 	next, err := s.serveSettings(s.flags)
 	if err != nil {
 		s.keepsOld(err)
@@ -40,7 +40,7 @@ func (s *server) reload(ctx context.Context) {
 	}
 }
 
-func (s *server) keepsOld(err error) {
+func (s *service) keepsOld(err error) {
 	var wrong wrongSettings
 	if !errors.As(err, &wrong) {
 		wrong = wrongSettings{err}
@@ -51,7 +51,7 @@ func (s *server) keepsOld(err error) {
 }
 
 // take puts other settings into force. What can be refused comes first.
-func (s *server) take(ctx context.Context, next serveSettings) error {
+func (s *service) take(ctx context.Context, next serveSettings) error {
 	fixed, err := s.reach.reload(next.config)
 	if err != nil {
 		return err

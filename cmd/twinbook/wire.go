@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"github.com/twinbook/twinbook/engine"
@@ -40,11 +41,15 @@ type world struct {
 	fleets  map[string]steps.Fleet
 	secrets map[string]string
 	allowed map[string]steps.AllowedCommand
+	observe hubObserver     // is told of each request to a hub; nil: nobody is
 	chosen  map[string]bool // hubs of runs that go on, of which somebody has said which ones they are now
 
 	refused atomic.Bool // a hub could not be reached, or did not let us in
 	touched atomic.Bool // an effect has happened, or may have
 }
+
+// A hubObserver is told of requests to hubs, as a hub.Observer is, with the hub's name.
+type hubObserver func(name, operation string, took time.Duration, err error)
 
 // openWorld makes everything ready that programs need, each of which runs on the hub that stands beside it.
 // Nothing is touched yet.
@@ -96,6 +101,9 @@ func (a *app) openIn(ctx context.Context, w *world, name string, h hubConfig) er
 		return err
 	}
 	opened.name = name
+	if w.observe != nil {
+		opened.Hub = hub.Observed(w.clock, opened.Hub, func(operation string, took time.Duration, err error) { w.observe(name, operation, took, err) })
+	}
 	w.open[name] = opened
 	w.fleets[name] = steps.NewFleet(w.clock, opened.Hub)
 	return nil
