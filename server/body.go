@@ -71,9 +71,17 @@ func isJSON(kind string) bool {
 	return kind == "application/json" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
 }
 
-// decode reads the body into a struct: one JSON object, whose members are all fields of the struct. Where nothing has to be
-// said, the body may be empty.
+// decode is body for routes whose URLs have no parameters.
 func (c *call) decode(most int64, into any) error {
+	if _, err := c.query(); err != nil {
+		return err
+	}
+	return c.body(most, into)
+}
+
+// body reads the body into a struct: one JSON object, whose members are all fields of the struct. Where nothing has to be
+// said, the body may be empty.
+func (c *call) body(most int64, into any) error {
 	body, err := c.read(most)
 	if err != nil {
 		return err

@@ -117,7 +117,7 @@ type twinRequest struct {
 // updateTwin changes a twin, with If-Match only while it has the version that the client knows.
 func (s *Server) updateTwin(c *call) error {
 	var q twinRequest
-	if err := c.decode(callBody, &q); err != nil {
+	if err := c.body(callBody, &q); err != nil {
 		return err
 	}
 	if q.Tags == nil && q.Desired == nil {

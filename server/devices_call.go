@@ -25,7 +25,7 @@ const (
 // callMethod calls a direct method once. Whatever status the device answers, the answer is 200 with it.
 func (s *Server) callMethod(c *call) error {
 	var q callRequest
-	if err := c.decode(callBody, &q); err != nil {
+	if err := c.body(callBody, &q); err != nil {
 		return err
 	}
 	response, err := span("timeout", q.Timeout, usualCall, time.Second)

@@ -88,7 +88,7 @@ func problemOf(err error) *Problem {
 		p.Problems = record.Problems(file)
 		return p
 	case errors.As(err, &unknown):
-		return problem(http.StatusNotFound, "unknown-workflow", "There is no such workflow", unknown.Error())
+		return problem(http.StatusUnprocessableEntity, "unknown-workflow", "There is no such workflow", unknown.Error())
 	case errors.Is(err, ErrNoHub):
 		return problem(http.StatusUnprocessableEntity, "unknown-hub", "There is no such hub", err.Error())
 	case errors.As(err, &notReady):
