@@ -20,7 +20,7 @@ var (
 // cron holds the text of a schedule's times against what they can be.
 func (b *builder) cron(d *Decoded) {
 	text := strings.TrimSpace(d.Text())
-	if text == "" {
+	if text == "" || b.file.full() {
 		return
 	}
 	_, err := cron.Parse(text)
@@ -46,9 +46,8 @@ func cronMeant(text string) string {
 		return fmt.Sprintf(`cron: "%d %d * * *"`, minute, hour)
 	}
 	lower := strings.ToLower(text)
-	for _, meant := range []string{
-		lower, "@" + lower, "@every " + strings.TrimPrefix(strings.TrimPrefix(lower, "@"), "every"), "@every " + strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(lower, "@"), "every")),
-	} {
+	length := strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(lower, "@"), "every"))
+	for _, meant := range []string{lower, "@" + lower, "@every " + length} {
 		if _, err := cron.Parse(meant); err == nil {
 			return fmt.Sprintf(`cron: "%s"`, meant)
 		}
@@ -63,13 +62,14 @@ func (b *builder) zone(d *Decoded) {
 	if b.zones[name] || b.file.full() {
 		return
 	}
-	known := zoneNamed(name)
+	all := zones()
+	known := zoneNamed(name, all)
 	if _, err := cron.Zone(name); err == nil && (known == name || !strings.EqualFold(known, name)) {
 		b.zones[name] = true
 		return
 	}
 	hint := "write a name such as Europe/Berlin, or UTC"
-	if near := cmp.Or(known, nearest(name, zones())); near != "" {
+	if near := cmp.Or(known, nearest(name, all)); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	d.Problem("unknown-zone", hint, fmt.Sprintf("there is no time zone %q", expr.Shorten(name, 40)))

@@ -65,12 +65,12 @@ func zones() []string {
 
 // zoneNamed is the time zone that has a name but for capital and small letters, or that of the city of that name;
 // empty: there is none.
-func zoneNamed(name string) string {
+func zoneNamed(name string, among []string) string {
 	if strings.EqualFold(name, "UTC") || strings.EqualFold(name, "Z") {
 		return "UTC"
 	}
 	name = strings.ReplaceAll(name, " ", "_")
-	for _, zone := range zones() {
+	for _, zone := range among {
 		if strings.EqualFold(zone, name) || strings.EqualFold(zone[strings.LastIndexByte(zone, '/')+1:], name) {
 			return zone
 		}

@@ -4,6 +4,9 @@
 // Compile turns YAML into a Program, or into Problems that each know their place in the file. A Run
 // of a Program is asked with Next: events in, commands out, or how the run ended.
 //
+// What a run waits for people to tell it, signals and approvals, and for its turn, is decided here, too: see Ask and
+// RunAdmitted. What starts runs is read and checked here (Schedule, Trigger), and looked out for elsewhere.
+//
 // Trace tells from a run's events what was done and what it waits for; Retrace says what of a run that
 // failed holds for another one that does the rest.
 //

@@ -18,6 +18,8 @@ import (
 //   - Of what did not end well, that is kept which did inside it: the steps before the one that failed, items
 //     and branches that are done, passes of a repeat. Its catch and its finally are not: each run has its own,
 //     and does again what succeeded there. What may have happened there and is not known is a doubt.
+//   - What somebody has said is kept like any answer: a yes counts, and a signal that a step took. Signals that no
+//     step had taken are not.
 //   - Attempts are not counted on: what is kept is the answer to the last one, as the answer to the first. Of
 //     a block that did not end well the last attempt counts, and goes on as the first.
 //   - Where a run failed in something that follows from values (assert, fail, an expression), it would fail

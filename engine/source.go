@@ -2,7 +2,9 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -49,9 +51,11 @@ func Open(name string, source []byte) *File {
 // Problems is all that is wrong with the file, in its order.
 func (f *File) Problems() Problems {
 	problems := f.problems.sorted()
-	for _, secret := range f.hidden {
+	slices.SortFunc(f.hidden, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }) // one may be in another
+	for _, secret := range slices.Compact(f.hidden) {
+		stars := strings.Repeat("*", utf8.RuneCountInString(secret))
 		for i := range problems {
-			problems[i].Line = strings.ReplaceAll(problems[i].Line, secret, strings.Repeat("*", utf8.RuneCountInString(secret)))
+			problems[i].Line = strings.ReplaceAll(problems[i].Line, secret, stars)
 		}
 	}
 	return problems
