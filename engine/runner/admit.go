@@ -38,7 +38,7 @@ func (r *Runner) start(ctx context.Context, p *engine.Program, a Admission, even
 	}
 	l := newLoop(r, ctx, events[0].Start.ID)
 	l.info, l.born, l.plan = *events[0].Start, events[0].Time, engine.NewRun(p)
-	if err := r.enter(l, fmt.Errorf("run %s: %w", l.id, journal.ErrExists)); err != nil {
+	if err := r.enter(l, exists); err != nil {
 		return nil, err
 	}
 	w := l.sort(l.plan.Next(events...), nil)
@@ -65,6 +65,8 @@ func (r *Runner) start(ctx context.Context, p *engine.Program, a Admission, even
 	h.queued = queued
 	return h, nil
 }
+
+func exists(run string) error { return fmt.Errorf("run %s: %w", run, journal.ErrExists) }
 
 // slotsOf are the slots that a run takes, in order.
 func slotsOf(p *engine.Program, a Admission, started engine.Event) ([]engine.Slot, error) {

@@ -8,16 +8,16 @@ import (
 	"github.com/twinbook/twinbook/internal/clock"
 )
 
-// enter makes a loop that of its run, and hands it the requests that have come before. taken is the error if the run is
-// here already.
-func (r *Runner) enter(l *loop, taken error) error {
+// enter makes a loop that of its run, and hands it the requests that have come before. The error is what taken says of
+// the run if it is here already.
+func (r *Runner) enter(l *loop, taken func(run string) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case r.draining.Load():
 		return fmt.Errorf("run %s: %w", l.id, ErrDraining)
 	case r.active[l.id] != nil || r.lotWith(l.id) != nil:
-		return taken
+		return taken(l.id)
 	}
 	r.seat(l)
 	return nil

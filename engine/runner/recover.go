@@ -18,7 +18,7 @@ import (
 // process that lives drives the run.
 func (r *Runner) Resume(ctx context.Context, run string) (*Handle, error) {
 	l := newLoop(r, ctx, run)
-	if err := r.enter(l, underWay(run)); err != nil {
+	if err := r.enter(l, underWay); err != nil {
 		return nil, err
 	}
 	past, err := r.claim(ctx, run)
