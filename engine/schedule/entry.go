@@ -38,7 +38,7 @@ func (b *Book) attend(e *entry) {
 		b.fire(e, *e.owed)
 		return
 	}
-	t := e.turn(e.done, b.now.Add(-b.config.Grace))
+	t := e.turn(e.done, b.now, b.config.Grace)
 	if !t.left.last.IsZero() {
 		b.leaveOut(e, t.left)
 	}

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
@@ -22,52 +23,53 @@ type leftOut struct {
 	why         string
 }
 
-// turn says what comes next when all times up to done have been dealt with. What was due before the horizon has been
+// turn says what comes next when all times up to done have been dealt with. What was due longer than grace ago has been
 // missed.
-func (s *Schedule) turn(done, horizon time.Time) turn {
-	missed, ok := s.missedUntil(done, horizon)
+func (s *Schedule) turn(done, now time.Time, grace time.Duration) turn {
+	horizon := now.Add(-grace)
+	missed, ok := s.lastDue(done, horizon)
 	if !ok {
 		next, _ := s.Next(done)
 		return turn{Time: next}
 	}
-	keep, why := 0, "missed: skip"
+	keep, why := 1, "missed: latest"
 	switch s.Source.Missed {
-	case engine.MissedLatest, "":
-		keep, why = 1, "missed: latest"
-	case engine.MissedAll:
-		keep, why = MaxMissed, "missed: all makes up for the latest 100"
-	}
-	if keep == 0 {
+	case engine.MissedSkip:
 		next, _ := s.Next(missed)
-		return turn{Time: next, left: s.leftOut(done, missed, why)}
+		return turn{Time: next, left: s.leftOut(done, missed, "missed: skip")}
+	case engine.MissedAll:
+		keep, why = MaxMissed, fmt.Sprintf("missed: all makes up for the latest %d", MaxMissed)
+	default:
+		missed, _ = s.lastDue(done, now.Add(1)) // one that is only late stands for those missed
 	}
 	kept, more := s.spec.Last(done, missed, s.zone, keep)
-	t := turn{Time: Time{Nominal: kept[0].At, Due: s.due(kept[0].At), Note: kept[0].Note}, missed: true}
+	due := s.due(kept[0].At)
+	t := turn{Time: Time{Nominal: kept[0].At, Due: due, Note: kept[0].Note}, missed: due.Before(horizon)}
 	if more {
 		t.left = s.leftOut(done, t.Nominal.Add(-1), why)
 	}
 	return t
 }
 
-// missedUntil is the last time after done that was due before the horizon. False: none was.
-func (s *Schedule) missedUntil(done, horizon time.Time) (missed time.Time, ok bool) {
+// lastDue is the last time after done that was due before the horizon. False: none was.
+func (s *Schedule) lastDue(done, horizon time.Time) (last time.Time, ok bool) {
 	first, any := s.spec.Next(done, s.zone)
 	if !any || !first.At.Before(horizon) {
-		return missed, false
+		return last, false
 	}
 	sure := horizon.Add(-s.Source.Jitter - 1) // all until then were due before the horizon
 	if times, _ := s.spec.Last(done, sure, s.zone, 1); len(times) > 0 {
-		missed, ok = times[0].At, true
+		last, ok = times[0].At, true
 		done = sure
 	}
 	next, any := s.Next(done)
 	for due := next.Due; any && due.Before(horizon); {
-		missed, ok = next.Nominal, true
-		t, found := s.spec.Next(missed, s.zone)
+		last, ok = next.Nominal, true
+		t, found := s.spec.Next(last, s.zone)
 		next.Nominal, any = t.At, found
 		due = latest(due, t.At.Add(s.jitter(t.At)))
 	}
-	return missed, ok
+	return last, ok
 }
 
 // leftOut are the times after done and up to last.
