@@ -178,6 +178,16 @@ func (c *configuration) find(name string) *hubConfig {
 	return nil
 }
 
+// secret is where a secret comes from, or nil.
+func (c *configuration) secret(name string) *origin {
+	for i := range c.secrets {
+		if c.secrets[i].Name == name {
+			return &c.secrets[i].Value
+		}
+	}
+	return nil
+}
+
 // hubHint says which hubs there are.
 func (c *configuration) hubHint() string {
 	if len(c.hubs) == 0 {

@@ -66,6 +66,16 @@ func (c *configuration) checkHubs(p *engine.Program) engine.Problems {
 	return problems
 }
 
+// checkSecrets holds the secrets that a workflow's webhooks name against the configuration. Runs do not need them.
+func (c *configuration) checkSecrets(p *engine.Program) (problems engine.Problems) {
+	for _, use := range p.TriggerSecrets() {
+		if c.secret(use.Name) == nil {
+			problems = append(problems, unknownSecret(p, use))
+		}
+	}
+	return problems
+}
+
 // An openHub is a hub that can be reached, until close.
 type openHub struct {
 	hub.Hub

@@ -287,7 +287,9 @@ func TestServeAdopts(t *testing.T) {
 	s.mustReady()
 	s.awaitSaid(`"hub":"elsewhere"`)
 	s.awaitRun("run-known", "succeeded")
-	var shown struct{ Run struct{ Status, State string } }
+	var shown struct {
+		Run struct{ Status, State string }
+	}
 	if status, err := do("GET", s.url+"/api/v1/runs/run-strange", "", &shown); err != nil || status != http.StatusOK || shown.Run.Status != "" {
 		t.Errorf("%d, %v, %+v", status, err, shown)
 	}

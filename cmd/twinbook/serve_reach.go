@@ -159,11 +159,11 @@ func (r *reach) Prepare(ctx context.Context, p *engine.Program, name string) (ow
 func (r *reach) Secret(name string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i := slices.IndexFunc(r.config.secrets, func(s engine.Named[origin]) bool { return s.Name == name })
-	if i < 0 {
+	from := r.config.secret(name)
+	if from == nil {
 		return "", fmt.Errorf("the secret %s is not in the configuration", name)
 	}
-	return r.app.readSecret(r.config.secrets[i].Value)
+	return r.app.readSecret(*from)
 }
 
 // Compile makes a program of a workflow file, and holds the hubs it names against the configuration.
@@ -177,11 +177,22 @@ func (r *reach) Compile(file string, source []byte, read func(path string) ([]by
 	return p, r.config.checkUses(p).Err()
 }
 
-// compileAdmitted is Compile for a file of the library: runs of it can begin.
+// compileAdmitted is Compile for a file of the library: runs of it can begin, and its triggers be followed.
 func (r *reach) compileAdmitted(file string, source []byte, read func(path string) ([]byte, error)) (*engine.Program, error) {
 	p, err := r.Compile(file, source, read)
 	if err != nil {
 		return nil, err
+	}
+	r.mu.Lock()
+	err = r.config.checkSecrets(p).Err()
+	r.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	for _, use := range p.TriggerSecrets() {
+		if _, err := r.Secret(use.Name); err != nil {
+			return nil, fmt.Errorf("secret %s: %w", use.Name, err)
+		}
 	}
 	return p, r.admit(context.Background(), p)
 }

@@ -202,7 +202,7 @@ func check(file, kind string, source []byte, config *configuration) engine.Probl
 	}
 	p, problems := engine.Compile(file, source, engine.Options{Types: steps.All().Types, Read: readSource})
 	if p != nil && config != nil {
-		return config.checkUses(p)
+		return append(config.checkUses(p), config.checkSecrets(p)...)
 	}
 	return problems
 }

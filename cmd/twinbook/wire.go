@@ -147,23 +147,27 @@ func (a *app) readSecrets(config *configuration, p *engine.Program) (map[string]
 	var problems engine.Problems
 	var wrong []error
 	for _, use := range p.Secrets() {
-		i := slices.IndexFunc(config.secrets, func(s engine.Named[origin]) bool { return s.Name == use.Name })
-		if i < 0 {
-			problems = append(problems, p.Problem(use.Pos, len(use.Name), "unknown-secret",
-				fmt.Sprintf("write in %s: secrets: { %s: { env: NAME } }", defaultConfig, use.Name),
-				fmt.Sprintf("the secret %s is not in the configuration", use.Name)))
+		named := config.secret(use.Name)
+		if named == nil {
+			problems = append(problems, unknownSecret(p, use))
 			continue
 		}
 		if _, done := secrets[use.Name]; done {
 			continue
 		}
-		text, err := a.readSecret(config.secrets[i].Value)
+		text, err := a.readSecret(*named)
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("secret %s: %w", use.Name, err))
 		}
 		secrets[use.Name] = text
 	}
 	return secrets, errors.Join(problems.Err(), errors.Join(wrong...))
+}
+
+func unknownSecret(p *engine.Program, use engine.Use) engine.Problem {
+	return p.Problem(use.Pos, len(use.Name), "unknown-secret",
+		fmt.Sprintf("write in %s: secrets: { %s: { env: NAME } }", defaultConfig, use.Name),
+		fmt.Sprintf("the secret %s is not in the configuration", use.Name))
 }
 
 func (a *app) readSecret(o origin) (string, error) {
