@@ -86,8 +86,11 @@ func migrate(ctx context.Context, c *conn, patience time.Duration) error {
 	if err != nil {
 		return err
 	}
-	had, err := c.userVersion() // asked first, so that a file that needs nothing is not locked
-	if err != nil {
+	var had int64
+	if err := patiently(ctx, patience, func() (err error) {
+		had, err = c.userVersion() // asked first, so that a file that needs nothing is not locked
+		return err
+	}); err != nil {
 		return err
 	}
 	for i, f := range files {

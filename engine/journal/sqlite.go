@@ -100,7 +100,7 @@ func (s *SQLite) open(ctx context.Context) error {
 		return errors.Join(err, c.close())
 	}
 	s.readers = newPool(s.file, "mode=rw")
-	log, err := connect(s.file, "mode=rw", "synchronous = FULL", "checkpoint_fullfsync = 1")
+	log, err := connect(s.file, "mode=rw", "busy_timeout = 5000", "synchronous = FULL", "checkpoint_fullfsync = 1")
 	if err != nil {
 		return errors.Join(err, c.close())
 	}

@@ -137,21 +137,20 @@ func marksAreOver(t *testing.T, j Journal) {
 		t.Errorf("a mark whose time is over: %v", err)
 	}
 	wantTaken(t, j.Mark(ctx, at("a", 25, 49)), at("a", 24, 48))
-	const n, callers = 3000, 50 // those that are over do not become more and more
-	var next atomic.Int64
-	atOnce(callers, func(int) {
-		for i := int(next.Add(1)); i <= n; i = int(next.Add(1)) {
-			if err := j.Mark(ctx, at(fmt.Sprint("m", i), 100+i, 101+i)); err != nil {
+	const rounds, callers = 40, 75 // those that are over do not become more and more
+	for round := range rounds {
+		atOnce(callers, func(i int) {
+			if err := j.Mark(ctx, at(fmt.Sprint("m", round, "-", i), 100+round, 101+round)); err != nil {
 				t.Error(err)
 			}
-		}
-	})
+		})
+	}
 	left := 0
 	for range j.Marks(ctx, "api") {
 		left++
 	}
-	if left > n/2 {
-		t.Errorf("%d marks are left of %d, of which one is not over", left, n)
+	if left > rounds*callers/2 {
+		t.Errorf("%d marks are left of %d, of which %d are not over", left, rounds*callers, callers)
 	}
 }
 
