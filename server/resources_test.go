@@ -65,17 +65,17 @@ func TestValidate(t *testing.T) {
 
 func TestSchedules(t *testing.T) {
 	r := open(t, option{})
-	var all struct{ Schedules []scheduleLine }
+	var all struct{ Schedules []record.ScheduleStanding }
 	r.ask("GET", "/api/v1/schedules", nil).is(200).into(&all)
 	if len(all.Schedules) != 2 || all.Schedules[0].ID != "nightly/early" || all.Schedules[0].Jitter != "10m" || all.Schedules[0].Next == nil || all.Schedules[1].ID != "nightly/2" {
 		t.Fatalf("%+v", all)
 	}
 	var next struct {
-		Times []timeLine
+		Times []record.ScheduleTime
 	}
 	r.ask("GET", "/api/v1/schedules/nightly/early/next?n=400", nil).is(200).into(&next)
-	noted := slices.ContainsFunc(next.Times, func(l timeLine) bool { return l.Note != "" })
-	if len(next.Times) != 400 || !noted || !slices.IsSortedFunc(next.Times, func(a, b timeLine) int { return a.Nominal.Compare(b.Nominal) }) {
+	noted := slices.ContainsFunc(next.Times, func(l record.ScheduleTime) bool { return l.Note != "" })
+	if len(next.Times) != 400 || !noted || !slices.IsSortedFunc(next.Times, func(a, b record.ScheduleTime) int { return a.Nominal.Compare(b.Nominal) }) {
 		t.Errorf("%d times, noted %v", len(next.Times), noted)
 	}
 	r.ask("GET", "/api/v1/schedules/nightly/none/next", nil).problem(404, "")
@@ -85,7 +85,7 @@ func TestSchedules(t *testing.T) {
 		states, err := r.journal.Schedules(t.Context())
 		return err == nil && len(states) == 2
 	})
-	var line scheduleLine
+	var line record.ScheduleStanding
 	r.ask("POST", "/api/v1/schedules/nightly/early/pause", nil).is(200).into(&line)
 	if !line.Paused || line.By != "loopback" || line.ChangedAt.IsZero() {
 		t.Errorf("%+v", line)
@@ -104,7 +104,7 @@ func TestBackfill(t *testing.T) {
 	})
 	now := time.Now().UTC()
 	day := func(ago int) string { return now.AddDate(0, 0, -ago).Format(time.RFC3339) }
-	var b backfillLine
+	var b record.Backfill
 	r.ask("POST", "/api/v1/schedules/nightly/2/backfill", map[string]any{"from": day(4), "to": day(1)}).is(202).into(&b)
 	if b.ID == 0 || b.By != "loopback" {
 		t.Errorf("%+v", b)
@@ -112,7 +112,7 @@ func TestBackfill(t *testing.T) {
 	r.wait("three runs", func() bool { return len(r.list("?workflow=nightly&outcome=succeeded").Runs) == 3 })
 	for _, body := range []map[string]any{
 		{}, {"from": day(2)}, {"from": "monday", "to": day(1)}, {"from": day(1), "to": day(2)}, {"from": day(1), "to": now.AddDate(0, 0, 2).Format(time.RFC3339)},
-		{"from": day(400), "to": day(1)},
+		{"from": day(400), "to": day(1)}, {"from": day(1), "to": day(1)}, // the last has no time in it
 	} {
 		if p := r.ask("POST", "/api/v1/schedules/nightly/2/backfill", body).problem(422, "invalid-request"); p.Errors[0].Pointer == "" {
 			t.Errorf("%v: %+v", body, p)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/engine/schedule"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 func (s *Server) pauseSchedule(c *call) error  { return s.setPaused(c, true) }
@@ -35,7 +36,7 @@ func (s *Server) setPaused(c *call, paused bool) error {
 			state = each
 		}
 	}
-	return c.json(http.StatusOK, scheduleOf(sched, state, now))
+	return c.json(http.StatusOK, record.StandingOf(sched, state, now))
 }
 
 // notKnown is about a schedule that stands in a file, and that the scheduler has not read yet.
@@ -68,11 +69,14 @@ func (s *Server) backfillSchedule(c *call) error {
 	if err != nil {
 		return err
 	}
+	if _, _, err := sched.Backfill(from.Format(time.RFC3339)+".."+to.Format(time.RFC3339), now); err != nil { // too many times, or none
+		return invalid(FieldError{Pointer: "#/to", Detail: err.Error()})
+	}
 	b, err := s.Journal.AskBackfill(c.Context(), sched.ID, journal.Backfill{From: from, To: to, By: c.by, Asked: now})
 	if err != nil {
 		return notKnown(err)
 	}
-	return c.json(http.StatusAccepted, backfillOf(b))
+	return c.json(http.StatusAccepted, record.BackfillOf(b))
 }
 
 // span is the time that a backfill is about.
