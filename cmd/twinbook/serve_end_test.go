@@ -69,7 +69,7 @@ func eachRunOf(t *testing.T, dir string) func(yield func(journal.Run, error) boo
 	return record.Each(t.Context(), j, journal.Filter{})
 }
 
-func openKept(t *testing.T, dir string) *journal.SQLite {
+func openKept(t testing.TB, dir string) *journal.SQLite {
 	t.Helper()
 	j, err := journal.OpenSQLite(t.Context(), filepath.Join(dir, "journal.db"), journal.Options{})
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 
 // A serving is a twinbook serve in a process of its own.
 type serving struct {
-	t       *testing.T
+	t       testing.TB
 	command *exec.Cmd
 	url     string
 	ready   chan struct{} // closed once it takes work
@@ -31,7 +31,7 @@ type serving struct {
 }
 
 // startServing starts a server in a folder; death is for twinbook-mortal, or empty. It does not wait until it is ready.
-func startServing(t *testing.T, dir, death string, args ...string) *serving {
+func startServing(t testing.TB, dir, death string, args ...string) *serving {
 	t.Helper()
 	s := &serving{t: t, ready: make(chan struct{}), over: make(chan struct{})}
 	name := "twinbook"
@@ -192,7 +192,7 @@ func servedFolder(t *testing.T, serve string, workflows map[string]string) strin
 	return dir
 }
 
-func writeAll(t *testing.T, dir string, files map[string]string) {
+func writeAll(t testing.TB, dir string, files map[string]string) {
 	t.Helper()
 	for name, text := range files {
 		path := filepath.Join(dir, name)
