@@ -174,7 +174,7 @@ type Run struct {
 	Ended    time.Time     // zero: under way, or left behind
 	Status   engine.Status // empty until it has ended
 	Standing Standing
-	Wish     engine.EventKind // what somebody asks for and nobody has answered: CancelRequested, or else the last; empty: nothing
+	Wish     engine.EventKind // what somebody asks for and nobody has answered: CancelRequested, or else the last pause or its end; empty: nothing
 	Driver   string           // the living process that drives it, in words; empty: none
 	RetryOf  string           // the run whose failed steps it does again
 	Retry    string           // the run that does its failed steps again; empty: none

@@ -16,7 +16,7 @@ const lineColumns = `r.key, r.id, p.workflow, p.file, p.hash, p.hub, p.program, 
 	` + standingColumns + `, ` + ownerOf + `, r.retry_of, r.parent, r.child,
 	(SELECT min(device) FROM devices WHERE run = r.key), (SELECT max(device) FROM devices WHERE run = r.key),
 	(SELECT x.id FROM runs x INDEXED BY runs_retry WHERE x.retry_of != '' AND x.retry_of = r.id ORDER BY x.key DESC LIMIT 1),
-	(SELECT q.kind FROM requests q WHERE q.run = r.key AND q.kind <> '` + string(engine.RunAdmitted) + `' ORDER BY q.kind = '` + string(engine.CancelRequested) + `' DESC, q.key DESC LIMIT 1)`
+	(SELECT q.kind FROM requests q WHERE q.run = r.key AND q.kind NOT IN ('` + string(engine.RunAdmitted) + `', '` + string(engine.SignalReceived) + `') ORDER BY q.kind = '` + string(engine.CancelRequested) + `' DESC, q.key DESC LIMIT 1)`
 
 // A line is a run with its keys in the file.
 type line struct {

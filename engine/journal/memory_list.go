@@ -45,7 +45,7 @@ func (m *Memory) lineOf(run *memoryRun) Run {
 	line := run.line
 	line.Retry = m.retries[line.ID]
 	for _, r := range m.wishes {
-		if r.Run == line.ID && r.Kind != engine.RunAdmitted && line.Wish != engine.CancelRequested {
+		if r.Run == line.ID && r.Kind != engine.RunAdmitted && r.Kind != engine.SignalReceived && line.Wish != engine.CancelRequested {
 			line.Wish = r.Kind
 		}
 	}
