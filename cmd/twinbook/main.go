@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/twinbook/twinbook/internal/warden"
 )
@@ -42,6 +43,10 @@ func Main() int {
 	return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv)
 }
 
+// sameSignal is how long another signal is the first one: timeout(1) sends its own to the process, and then to its
+// group. Nobody asks twice so soon.
+const sameSignal = 50 * time.Millisecond
+
 // onSignals cancels with an interrupted at the first signal and leaves at once at the second.
 func onSignals(cancel context.CancelCauseFunc, last *parting) (stop func()) {
 	signals := make(chan os.Signal, 2)
@@ -52,7 +57,11 @@ func onSignals(cancel context.CancelCauseFunc, last *parting) (stop func()) {
 			return
 		}
 		cancel(interrupted{signal: first})
-		if second, open := <-signals; open {
+		began := time.Now()
+		for second := range signals {
+			if time.Since(began) < sameSignal {
+				continue
+			}
 			last.leave()
 			os.Exit(interrupted{signal: second}.code())
 		}

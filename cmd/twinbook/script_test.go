@@ -153,6 +153,9 @@ func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	for lines := bufio.NewScanner(progress); lines.Scan(); {
 		fmt.Fprintln(&all, lines.Text())
 		if len(todo) > 0 && seen.MatchString(lines.Text()) {
+			if seen == said {
+				time.Sleep(2 * sameSignal) // sooner, it would be the first one again
+			}
 			ts.Check(c.Process.Signal(signals[todo[0]]))
 			todo, seen = todo[1:], said
 		}

@@ -255,6 +255,8 @@ func TestServeSecondSignal(t *testing.T) {
 	w.startOne(t, s)
 	s.signal(syscall.SIGTERM)
 	s.awaitSaid("nothing further begins")
+	s.signal(syscall.SIGTERM) // the same one, as timeout(1) sends it
+	time.Sleep(2 * sameSignal)
 	s.signal(syscall.SIGTERM)
 	if code := s.ends(); code != 143 {
 		t.Errorf("it ended with %d:\n%s", code, s.said())
