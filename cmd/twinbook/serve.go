@@ -17,7 +17,9 @@ import (
 	"github.com/twinbook/twinbook/server"
 	"github.com/twinbook/twinbook/server/access"
 	"github.com/twinbook/twinbook/server/library"
+	"github.com/twinbook/twinbook/server/logs"
 	"github.com/twinbook/twinbook/server/metrics"
+	"github.com/twinbook/twinbook/server/traces"
 	"github.com/twinbook/twinbook/server/triggers"
 )
 
@@ -49,8 +51,6 @@ type service struct {
 	*app
 	flags      serveFlags
 	settings   serveSettings // as it started; what a reload changes is with the parts
-	log        *slog.Logger
-	level      *slog.LevelVar
 	supervisor supervisor
 	phase      phase
 
@@ -59,7 +59,12 @@ type service struct {
 	reach       *reach
 	library     *library.Library
 	runner      *runner.Runner
-	metrics     *metrics.Metrics
+
+	logs    *logs.Log
+	log     *slog.Logger // its lines
+	level   *slog.LevelVar
+	metrics *metrics.Metrics
+	traces  *traces.Traces // nil: nobody wants them
 
 	starter *server.Starter
 	book    *schedule.Book    // of schedules
@@ -118,11 +123,9 @@ func (a *app) refused(err error) error {
 }
 
 func (a *app) newService(f serveFlags, settings serveSettings) *service {
-	s := &service{app: a, flags: f, settings: settings, level: &slog.LevelVar{}, supervisor: a.supervisor()}
-	s.level.Set(settings.logLevel)
-	s.log = a.newLog(settings.logFormat, s.level)
+	s := &service{app: a, flags: f, settings: settings, supervisor: a.supervisor()}
 	s.runs, s.stopRuns = context.WithCancelCause(context.Background())
-	s.metrics = metrics.New(metrics.Config{Version: versionText(), Counts: s.counts})
+	s.openLog()
 	return s
 }
 
@@ -141,6 +144,8 @@ func (s *service) close() error {
 // open makes all parts ready. Nothing begins yet, and nobody is answered. The error is all that is wrong.
 func (s *service) open(ctx context.Context) error {
 	var wrong wrongSettings
+	wrong.add(s.openTraces(ctx))
+	s.openMetrics()
 	wrong.add(s.openServedJournal(ctx))
 	wrong.add(s.openGate())
 	wrong.add(s.openReach(ctx))

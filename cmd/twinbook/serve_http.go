@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"syscall"
-	"time"
 
 	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/server"
@@ -132,14 +131,9 @@ func (s *service) notReady(ctx context.Context) error {
 	return nil
 }
 
-// partingTime is how long requests that are being answered may still take at the end.
-const partingTime = 2 * time.Second
-
 // stopHTTP ends all connections.
 func (s *service) stopHTTP() {
-	ctx, stop := context.WithTimeout(context.Background(), partingTime)
-	defer stop()
-	if err := s.http.Shutdown(ctx); err != nil {
+	if err := inTime(s.http.Shutdown); err != nil {
 		s.http.Close()
 	}
 }

@@ -99,7 +99,7 @@ func TestServeFollowsTheFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.awaitSaid("workflow removed")
-	if status, err := do("POST", s.url+"/api/v1/runs", `{"workflow":"tick"}`, nil); err != nil || status != http.StatusNotFound {
+	if status, err := do("POST", s.url+"/api/v1/runs", `{"workflow":"tick"}`, nil); err != nil || status != http.StatusUnprocessableEntity {
 		t.Errorf("a workflow that is gone: %d, %v", status, err)
 	}
 }
@@ -123,7 +123,7 @@ func TestServeWithoutASecret(t *testing.T) {
 	s := startServing(t, dir, "", "--listen", "127.0.0.1:0")
 	s.mustReady()
 	s.awaitSaid("key.secret: no such file")
-	for workflow, want := range map[string]int{"a": http.StatusCreated, "b": http.StatusNotFound} {
+	for workflow, want := range map[string]int{"a": http.StatusCreated, "b": http.StatusUnprocessableEntity} {
 		if status, err := do("POST", s.url+"/api/v1/runs", `{"workflow":"`+workflow+`"}`, nil); err != nil || status != want {
 			t.Errorf("%s: %d, %v", workflow, status, err)
 		}
