@@ -26,9 +26,6 @@ const (
 	filesBody  = 2 << 20 // workflows, and JSON around them
 )
 
-// bodyTime is how long a body may take to arrive.
-const bodyTime = 30 * time.Second
-
 // deepest is how deep JSON in a body may be nested; devices' payloads may be about as deep.
 const deepest = 520
 
@@ -38,7 +35,7 @@ func (c *call) read(most int64) ([]byte, error) {
 		c.w.Header().Set("Accept-Encoding", "identity") // RFC 9110, 15.5.16
 		return nil, plain(http.StatusUnsupportedMediaType, "the body has a Content-Encoding; send it as it is")
 	}
-	c.deadline(time.Now().Add(bodyTime))
+	c.deadline(time.Now().Add(c.patience))
 	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.Body, most))
 	var large *http.MaxBytesError
 	switch {
@@ -46,7 +43,7 @@ func (c *call) read(most int64) ([]byte, error) {
 		return nil, plain(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", most))
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.w.Header().Set("Connection", "close")
-		return nil, plain(http.StatusRequestTimeout, fmt.Sprintf("the body did not arrive within %s", bodyTime))
+		return nil, plain(http.StatusRequestTimeout, fmt.Sprintf("the body did not arrive within %s", c.patience))
 	case err != nil:
 		return nil, plain(http.StatusBadRequest, "the body could not be read to its end")
 	}

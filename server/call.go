@@ -19,12 +19,11 @@ type call struct {
 	who access.Identity
 	by  string // who, in words; empty: a stranger
 
+	patience time.Duration // how long to wait for the client to send a body, or to take an answer
+
 	// For the audit trail: what was done to whom. The target is what the path names unless the handler knows better.
 	target, detail string
 }
-
-// answerTime is how long a client may take to read an answer.
-const answerTime = time.Minute
 
 // json answers with a value.
 func (c *call) json(status int, value any) error {
@@ -48,7 +47,7 @@ func (c *call) bytes(status int, kind string, body []byte) error {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(answerTime))
+	http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(c.patience))
 	c.w.WriteHeader(status)
 	if c.Method != http.MethodHead {
 		c.w.Write(body) // a client that has gone is nobody's error

@@ -37,6 +37,7 @@ type Config struct {
 	Log   *slog.Logger // nil: nothing is logged
 
 	Heartbeat time.Duration // how often a stream of events without events says that it lives; 0: 15 s
+	Patience  time.Duration // how long a client may take to send a body, to take an answer, or, of a stream, what it is sent at once; 0: 30 s
 	Readers   int           // how many streams of events there may be at once; 0: 5,000
 }
 
@@ -101,6 +102,9 @@ func (c *Config) complete() {
 	}
 	if c.Heartbeat <= 0 {
 		c.Heartbeat = 15 * time.Second
+	}
+	if c.Patience <= 0 {
+		c.Patience = 30 * time.Second
 	}
 	if c.Readers <= 0 {
 		c.Readers = 5000

@@ -317,7 +317,7 @@ func (d described) check(r *http.Request, sent []byte, answer *http.Response, go
 		return holds(problem, got)
 	}
 	method, p, _ := strings.Cut(pattern, " ")
-	if method == http.MethodHead || answer.StatusCode == http.StatusNotModified {
+	if r.Method == http.MethodHead || answer.StatusCode == http.StatusNotModified {
 		return nil
 	}
 	operation, _ := readDescription().at("paths", path.Clean(p), strings.ToLower(method))

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -39,7 +40,7 @@ func New(c Config) *Server {
 	}
 	if c.Metrics != nil {
 		s.handle(route{pattern: metricsPattern, role: access.Viewer, answer: func(s *Server, c *call) error {
-			http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(answerTime))
+			http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(s.Patience))
 			s.Metrics.ServeHTTP(c.w, c.Request)
 			return nil
 		}})
@@ -76,30 +77,35 @@ func (s *Server) Observe(u runner.Update) { s.feeds.poke(u.Run) }
 
 // Route is the pattern by which a request is answered; empty: there is none.
 func (s *Server) Route(r *http.Request) string {
-	if _, pattern := s.mux.Handler(r); s.known[pattern] {
+	if _, pattern := s.mux.Handler(r); s.known[pattern] && canonical(r.URL.EscapedPath()) {
 		return pattern
 	}
 	return ""
+}
+
+// canonical says whether the mux would take a path as it is, and not redirect to another one.
+func canonical(p string) bool {
+	clean := path.Clean("/" + p)
+	return p == clean || p == clean+"/"
 }
 
 // dispatch has the mux answer what it has a route for, and says of all else what is wrong as a Problem.
 func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
 	defer s.recovered(w, r)
 	if r.ContentLength != 0 { // what nobody reads must not hold the connection either
-		http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.Patience))
 	}
-	h, pattern := s.mux.Handler(r)
-	if s.known[pattern] {
+	if s.Route(r) != "" {
 		s.mux.ServeHTTP(w, r)
 		return
 	}
-	s.Gate.Shield(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { astray(w, r, h) })).ServeHTTP(w, r)
+	s.Gate.Shield(http.HandlerFunc(s.astray)).ServeHTTP(w, r)
 }
 
-// astray answers what has no route. h, the mux's own answer, knows whether there are routes of other methods.
-func astray(w http.ResponseWriter, r *http.Request, h http.Handler) {
+// astray answers what has no route. The mux's own answer knows whether there are routes of other methods.
+func (s *Server) astray(w http.ResponseWriter, r *http.Request) {
 	a := &allowing{header: http.Header{}}
-	h.ServeHTTP(a, r)
+	s.mux.ServeHTTP(a, r)
 	if a.status != http.StatusMethodNotAllowed {
 		plain(http.StatusNotFound, "there is nothing at this path").write(w, r)
 		return
@@ -139,7 +145,7 @@ func (s *Server) handle(r route) {
 	s.known[r.pattern] = true
 	answer := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		who := access.From(req.Context())
-		s.answer(r, &call{Request: req, w: w, who: who, by: who.String()})
+		s.answer(r, &call{Request: req, w: w, who: who, by: who.String(), patience: s.Patience})
 	})
 	if r.role == "" {
 		s.mux.Handle(r.pattern, s.Gate.Shield(answer))

@@ -7,9 +7,6 @@ import (
 	"github.com/twinbook/twinbook/engine/journal"
 )
 
-// sendTime is how long a client of a stream may take for what it is sent at once, at most chunkSize.
-const sendTime = 10 * time.Second
-
 // streamEvents answers with the events of a run as they happen (Server-Sent Events), until it has ended. The id of each
 // is its number, so that a browser that was cut off goes on where it was; what it asks for after the end is 204,
 // which tells it to stay away.
@@ -68,7 +65,7 @@ func (s *Server) streamHead(c *call) {
 func (s *Server) stream(c *call, r *reader) {
 	control := http.NewResponseController(c.w)
 	send := func(text []byte) bool {
-		control.SetWriteDeadline(time.Now().Add(sendTime))
+		control.SetWriteDeadline(time.Now().Add(s.Patience))
 		_, err := c.w.Write(text)
 		return err == nil && control.Flush() == nil
 	}

@@ -158,24 +158,21 @@ func (f *feed) look() (n int, end bool) {
 	return len(events), err != nil || f.ended
 }
 
-// publish adds events to those that the feed has.
+// publish adds events to those that the feed has, and forgets what nobody needs any more.
 func (f *feed) publish(events []engine.Event) error {
-	if len(events) == 0 {
-		return nil
-	}
 	chunks, size, err := encode(events)
 	if err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ctx.Err() != nil {
+	f.trim()
+	if len(events) == 0 || f.ctx.Err() != nil {
 		return f.ctx.Err()
 	}
 	last := events[len(events)-1]
 	f.chunks, f.last, f.ended = append(f.chunks, chunks...), last.Seq, last.Kind == engine.RunEnded
 	f.grow(size)
-	f.trim()
 	f.tell()
 	return f.err
 }
@@ -211,6 +208,9 @@ const (
 
 // trim forgets the chunks that nobody needs any more. mu is held.
 func (f *feed) trim() {
+	if f.size <= keepsLatest {
+		return
+	}
 	needed := f.last
 	for r := range f.readers {
 		if place := r.place; !r.live || f.behind(place) <= mostBehind {
