@@ -96,7 +96,7 @@ func live(t *testing.T, file string, program *engine.Program, work *shop, begun 
 	if err != nil {
 		t.Fatal(err)
 	}
-	var mu sync.Mutex
+	var mu sync.Mutex // guards handles and begun until the lookout is closed
 	var fired atomic.Int64
 	var who hub.Onlooker
 	trigger := program.Workflow.Triggers[0]
@@ -105,7 +105,6 @@ func live(t *testing.T, file string, program *engine.Program, work *shop, begun 
 		Watch:   func(_ string, w hub.Onlooker) (func(), error) { who = w; w.Seen(); return func() {}, nil },
 		Observe: func(triggers.Event) { fired.Add(1) },
 	})
-	defer l.Close()
 	if err := l.Set(ctx, []triggers.Trigger{{
 		ID: "repair/1", Hub: "desk",
 		Holds: func(t hub.Twin, now time.Time) (bool, error) {
@@ -140,10 +139,12 @@ func live(t *testing.T, file string, program *engine.Program, work *shop, begun 
 		}
 	}
 	if !last {
-		return // in the middle of it
+		stop() // in the middle of it
 	}
-	mu.Lock()
-	defer mu.Unlock()
+	l.Close()
+	if !last {
+		return
+	}
 	for _, h := range handles {
 		if _, err := h.Wait(t.Context()); err != nil {
 			t.Fatalf("run %s: %v", h.ID(), err)

@@ -34,7 +34,9 @@ func (l *Lookout) next(ctx context.Context) task {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.tasks) == 0 || ctx.Err() != nil {
-		l.busy--
+		if l.busy--; l.busy == 0 && l.quiet != nil {
+			l.quiet.Resolve(struct{}{})
+		}
 		return nil
 	}
 	t := l.tasks[0]

@@ -87,6 +87,7 @@ type Lookout struct {
 	posts map[string]*post
 	tasks []task
 	busy  int
+	quiet *clock.Promise[struct{}] // resolved when nobody is busy any more; nil: nobody wants to know
 }
 
 // New makes a Lookout without triggers.
@@ -174,14 +175,21 @@ func (l *Lookout) setHub(ctx context.Context, name string, list []Trigger) error
 	return nil
 }
 
-// Close ends all watches. Runs that are being begun are not waited for: their context ends.
+// Close ends all watches, and the context of the runs that are being begun, for which it waits.
 func (l *Lookout) Close() {
 	l.cancel()
 	l.mu.Lock()
 	posts := l.posts
 	l.posts, l.tasks = map[string]*post{}, nil
+	if l.busy > 0 {
+		l.quiet = clock.NewPromise[struct{}](l.config.Clock)
+	}
+	quiet := l.quiet
 	l.mu.Unlock()
 	for _, p := range posts {
 		p.leave()
+	}
+	if quiet != nil {
+		quiet.Await(context.Background()) // nobody resolves it with an error
 	}
 }
