@@ -107,6 +107,9 @@ func (v *audience) update(u runner.Update) {
 		v.recall(s, u)
 	}
 	v.requested(s, u)
+	if u.Note != nil && u.Note.Kind == engine.NoteAdmitted {
+		s.summary.admitted = u.Time
+	}
 	s.reporter.update(u)
 	if u.Start != nil {
 		s.catchUp()
@@ -133,8 +136,16 @@ func (v *audience) requested(s *viewed, u runner.Update) {
 	}
 	paused, kind := s.paused, u.Request.Kind
 	again := s.cancelled || kind == engine.PauseRequested && paused // it changes nothing
-	s.paused = kind == engine.PauseRequested && !s.cancelled
-	s.cancelled = s.cancelled || kind == engine.CancelRequested
+	switch kind {
+	case engine.PauseRequested:
+		s.paused = !s.cancelled
+	case engine.ResumeRequested:
+		s.paused = false
+	case engine.CancelRequested:
+		s.paused, s.cancelled = false, true
+	default: // notes and steps tell of it
+		return
+	}
 	if again || u.Request.By == "" { // a signal has been told of
 		return
 	}
@@ -193,6 +204,18 @@ func (v *audience) header(c course, u runner.Update) header {
 	}
 	if u.Resumed {
 		h.past, h.began, h.resumed = notesOf(c.program, c.past), c.began, u.Time
+		for i := range h.past {
+			if h.past[i].Kind == engine.NoteAdmitted {
+				h.admitted = h.past[i].Time
+			}
+		}
+	}
+	if u.Queued {
+		why, err := v.drive.journal.whyQueued(context.WithoutCancel(v.ctx), u.Run)
+		if err != nil {
+			why = err.Error()
+		}
+		h.queued = "queued: " + clean(why)
 	}
 	return h
 }

@@ -46,7 +46,7 @@ func (l *lines) leaving(t *tracker, s summary, why error) {
 	if taken {
 		how = "driven here no more"
 	}
-	l.write("\n" + l.paint(red, how) + " after " + elapsed(s.ended.Sub(s.began)) + ": " + clean(why.Error()) + "\n")
+	l.write("\n" + l.paint(red, how) + " after " + elapsed(s.took(s.ended)) + ": " + clean(why.Error()) + "\n")
 	for _, step := range t.unsure() {
 		l.write("  " + l.paint(yellow, "known:") + " " + l.title(t, step.at, step.title, step.device) + " was under way; whether it took effect is unknown\n")
 	}
@@ -98,7 +98,7 @@ func roleText(role engine.Role) string {
 
 // verdict is the last line without the hub.
 func (l *lines) verdict(s summary) string {
-	took := elapsed(s.ended.Sub(s.began))
+	took := elapsed(s.took(s.ended))
 	switch s.outcome.Status {
 	case engine.Succeeded:
 		text := l.paint(green, "succeeded") + " in " + took

@@ -31,7 +31,10 @@ type eventJSON struct {
 	Item    any             `json:"item,omitempty"` // itemStarted, itemEnded
 	By      string          `json:"by,omitempty"`   // of a request: who asked, and why
 	Reason  string          `json:"reason,omitempty"`
-	Step    *stepJSON       `json:"step,omitempty"` // stepEnded
+	Asks    *engine.Ask     `json:"asks,omitempty"`   // stepWaits: what the run waits to be told
+	Signal  *engine.Signal  `json:"signal,omitempty"` // signalReceived
+	Queued  bool            `json:"queued,omitempty"` // runStarted, runResumed: it waits for its turn
+	Step    *stepJSON       `json:"step,omitempty"`   // stepEnded
 }
 
 // A jsonlReporter writes a line for each event as it happens.
@@ -52,10 +55,11 @@ func (j *jsonlReporter) update(u runner.Update) {
 		if u.Resumed {
 			kind = "runResumed"
 		}
-		j.write(eventJSON{Type: kind, Time: u.Time, Start: &start})
+		j.write(eventJSON{Type: kind, Time: u.Time, Start: &start, Queued: u.Queued})
 	case u.Request != nil:
-		j.write(eventJSON{Type: string(u.Request.Kind), Time: u.Time, By: u.Request.By, Reason: u.Request.Reason})
-	case u.Note != nil && u.Note.Kind != engine.NotePaused && u.Note.Kind != engine.NoteResumed: // which follow from requests
+		q := u.Request
+		j.write(eventJSON{Type: string(q.Kind), Time: u.Time, At: q.At.Step(), Signal: q.Signal, By: q.By, Reason: q.Reason})
+	case u.Note != nil && !follows(u.Note.Kind):
 		j.write(j.note(u.Note))
 	case u.Progress != nil:
 		p := u.Progress
@@ -64,6 +68,11 @@ func (j *jsonlReporter) update(u runner.Update) {
 			Where: p.Step.Pos.String(), Device: p.Device, Seen: p.Text,
 		})
 	}
+}
+
+// follows says whether a note follows from a request that has been told.
+func follows(kind engine.NoteKind) bool {
+	return kind == engine.NotePaused || kind == engine.NoteResumed || kind == engine.NoteAdmitted
 }
 
 func (j *jsonlReporter) note(n *engine.Note) eventJSON {
@@ -75,6 +84,10 @@ func (j *jsonlReporter) note(n *engine.Note) eventJSON {
 	case engine.NoteStepEnded:
 		step := stepOf(n)
 		return eventJSON{Type: e.Type, Time: e.Time, At: n.At, Step: &step}
+	case engine.NoteAsks:
+		e.Type, e.Asks = string(engine.NoteStepWaits), n.Ask
+	case engine.NoteIgnored:
+		e.By, e.Reason = n.By, n.Reason
 	case engine.NoteStepRetry:
 		e.Attempt, e.Error = n.Attempt, n.Error
 	case engine.NoteItemStarted, engine.NoteItemEnded:

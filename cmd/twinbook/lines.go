@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -16,11 +17,19 @@ type lines struct {
 	titleWidth int
 	device     string // of the run, if the workflow has one; others are named where they differ
 	known      bool   // device has been seen
+
+	answer func(verb string, at engine.Address) string // the command that answers what an approve asks; empty: there is none
 }
 
 func (l *lines) begin(h header) {
 	l.titleWidth = titleColumns(h.program.Workflow)
 	l.known = h.program.Workflow.Device == nil
+	l.answer = func(verb string, at engine.Address) string {
+		if !h.recorded {
+			return ""
+		}
+		return h.command("runs " + verb + " " + h.start.ID + " " + shellWord(string(at.Step())))
+	}
 }
 
 func (l *lines) write(text string) { io.WriteString(l.w, text) }
@@ -76,8 +85,52 @@ func (l *lines) block(t *tracker, n *engine.Note) string {
 		return l.heads(t, n.At) + l.line(t, n.At, l.paint(yellow, "↻"), l.title(t, n.At, n.Title, n.Device), "", text, plain)
 	case engine.NoteLog:
 		return l.heads(t, n.At) + l.logLine(t, n)
+	case engine.NoteAsks:
+		if n.Ask.Signal == "" {
+			return l.heads(t, n.At) + l.question(t, n)
+		}
+	case engine.NoteIgnored:
+		return "  " + l.paint(yellow, "!") + " ignored: " + ignoredText(n) + "\n"
+	case engine.NoteAdmitted:
+		return l.paint(dim, "its turn has come") + "\n"
 	}
 	return ""
+}
+
+// question is what an approve asks, and how to answer it.
+func (l *lines) question(t *tracker, n *engine.Note) string {
+	indent := "  " + strings.Repeat("  ", len(t.shownAround(n.At)))
+	text := indent + l.paint(yellow, "?") + " " + l.paint(bold, fit(clean(n.Ask.Message), l.columns()-len(indent)-3)) + "\n"
+	if yes := l.answer("approve", n.Ask.At); yes != "" {
+		text += indent + "  " + l.paint(cyan, yes) + l.paint(dim, "  or reject") + "\n"
+	}
+	return text
+}
+
+// asks says in a line what a step waits to be told, and how to tell it.
+func (l *lines) asks(n *engine.Note) string {
+	text := untold(n.Ask)
+	if n.Ask.Signal != "" {
+		return text
+	}
+	text = clean(n.Ask.Message)
+	if yes := l.answer("approve", n.Ask.At); yes != "" {
+		text += "  (" + yes + ", or reject)"
+	}
+	return text
+}
+
+// untold is what nobody has told the run yet.
+func untold(ask *engine.Ask) string {
+	if ask.Signal != "" {
+		return "the signal " + clean(ask.Signal) + " has not come yet"
+	}
+	return "nobody has said yes or no yet"
+}
+
+// ignoredText says what somebody told the run in vain.
+func ignoredText(n *engine.Note) string {
+	return "what " + cmp.Or(clean(n.By), "somebody") + " says changes nothing: " + clean(n.Reason)
 }
 
 // heads names the blocks around an address that no line has named yet.

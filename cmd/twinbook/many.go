@@ -23,6 +23,9 @@ func (m *oneOfMany) begin(h header) {
 		return
 	}
 	m.write(fmt.Sprintf("goes on: %s · %s, began %s, run %s\n", clean(h.program.Workflow.Name), clean(hubTitle(h.hubs)), whenExactly(h.began, h.resumed.Local()), h.start.ID))
+	if h.queued != "" {
+		m.write(h.queued + "\n")
+	}
 	m.standing(h)
 }
 

@@ -14,6 +14,9 @@ func (l *lines) opening(h header) string {
 	for _, more := range h.history() {
 		text += l.paint(dim, more) + "\n"
 	}
+	if h.queued != "" {
+		text += l.paint(yellow, h.queued) + "\n"
+	}
 	return text
 }
 

@@ -76,6 +76,12 @@ func (p *plainReporter) note(n *engine.Note) {
 		}
 	case engine.NoteStepWaits:
 		p.say(n.Time, "waiting", title+": until "+clockTime(n.Due, n.Time, toTheMillisecond))
+	case engine.NoteAsks:
+		p.say(n.Time, "waiting", title+": "+p.asks(n))
+	case engine.NoteIgnored:
+		p.say(n.Time, "ignored", ignoredText(n))
+	case engine.NoteAdmitted:
+		p.say(n.Time, "begins", "its turn has come")
 	case engine.NoteStepRetry:
 		p.say(n.Time, "retry", fmt.Sprintf("%s: attempt %d: %s; the next in %s", title, n.Attempt, failureText(n.Error), elapsed(n.Due.Sub(n.Time))))
 	case engine.NoteLog:

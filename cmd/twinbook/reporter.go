@@ -29,6 +29,8 @@ type header struct {
 	past     []engine.Note       // what happened before this process drove it
 	resumed  time.Time           // it goes on since then; zero: it begins
 	again    bool                // what begin says has been said: the run is shown anew after a while
+	queued   string              // why it waits for its turn; empty: it does not
+	admitted time.Time           // of one that did: when its turn came
 	kept     int                 // answers of the run that this one tries again
 }
 
@@ -38,6 +40,14 @@ type summary struct {
 	outcome engine.Outcome
 	ended   time.Time
 	signal  string // why it was cancelled, where a signal did
+}
+
+// took is how long the run took until some time, without the time in which it waited for its turn.
+func (h header) took(until time.Time) time.Duration {
+	if !h.admitted.IsZero() {
+		return until.Sub(h.admitted)
+	}
+	return until.Sub(h.began)
 }
 
 // silent shows nothing.

@@ -88,7 +88,7 @@ func (a *app) runWorkflow(ctx context.Context, file string, f runFlags) (failure
 		return err
 	}
 	defer w.close()
-	start := engine.RunStart{Inputs: i.inputs, Hub: own.name, Hosts: w.hosts(own.name, i.program), Trigger: "command line"}
+	start := engine.RunStart{Inputs: i.inputs, Hub: own.name, Hosts: w.hosts(own.name, i.program), Trigger: "command line", By: a.whoAsks()}
 	begin := func(ctx context.Context, r *runner.Runner, _ course) (*runner.Handle, error) {
 		return r.Start(ctx, i.program, start)
 	}

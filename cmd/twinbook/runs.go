@@ -37,6 +37,9 @@ func (a *app) runsCommand() *cobra.Command {
 		a.runsCancel(&f),
 		a.runsPause(&f),
 		a.runsRetry(&f),
+		a.runsSignal(&f),
+		a.runsAnswer(&f, true),
+		a.runsAnswer(&f, false),
 	)
 	return c
 }

@@ -53,7 +53,7 @@ func (a *app) runsCancel(f *runsFlags) *cobra.Command {
 
 // cancel ends runs where they are driven, and here where they are not.
 func (k control) cancel(ctx context.Context, runs []journal.Run, reason string, wait time.Duration) error {
-	free := orphans(runs)
+	free, queued := begunAndQueued(orphans(runs))
 	w, courses, err := k.prepare(ctx, free)
 	switch {
 	case ctx.Err() != nil:
@@ -66,6 +66,9 @@ func (k control) cancel(ctx context.Context, runs []journal.Run, reason string, 
 	}
 	defer w.close()
 	var failed error
+	for _, run := range queued {
+		failed = first(failed, k.endNow(ctx, run, reason))
+	}
 	for _, run := range runs { // all are asked before one of them is waited for
 		if run.Status == "" && run.Driver != "" {
 			failed = first(failed, k.askCancel(ctx, run, reason))
@@ -86,6 +89,18 @@ func (k control) cancel(ctx context.Context, runs []journal.Run, reason string, 
 		}
 	}
 	return first(failed, k.documents(ctx, w, idsOf(runs)))
+}
+
+// begunAndQueued parts runs that have begun from those that wait for their turn: to end these takes no hub.
+func begunAndQueued(runs []journal.Run) (begun, queued []journal.Run) {
+	for _, run := range runs {
+		if run.Standing.Queued {
+			queued = append(queued, run)
+		} else {
+			begun = append(begun, run)
+		}
+	}
+	return begun, queued
 }
 
 func (k control) askCancel(ctx context.Context, run journal.Run, reason string) error {

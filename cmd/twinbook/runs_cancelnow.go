@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/twinbook/twinbook/engine"
@@ -40,6 +41,9 @@ func (k control) endNow(ctx context.Context, run journal.Run, reason string) err
 	if err != nil {
 		return err
 	}
+	if run.Standing.Queued && slices.ContainsFunc(past, func(e engine.Event) bool { return e.Kind == engine.RunAdmitted }) {
+		return coded{exitFailed, fmt.Errorf("run %s has begun just now; %s ends it", run.ID, k.command("runs cancel "+run.ID))}
+	}
 	asked := engine.Event{Time: after(past), Kind: engine.CancelRequested, Reason: reason, By: k.whoAsks()}
 	failure := k.endedWhereItStood(ctx, run, past, asked)
 	events := []engine.Event{asked, {Time: asked.Time, Kind: engine.RunEnded, End: &engine.Outcome{Status: engine.Cancelled, Error: failure}}}
@@ -58,6 +62,10 @@ func (k control) endedWhereItStood(ctx context.Context, run journal.Run, past []
 		why += " (" + asked.Reason + ")"
 	}
 	failure := &engine.Error{Kind: engine.KindCancelled, Message: why + "; its finally did not run"}
+	if run.Standing.Queued {
+		failure.Message = why + "; nothing of it had begun"
+		return failure
+	}
 	p, err := k.stored(ctx, run, map[string]*engine.Program{})
 	if err != nil { // a newer version wrote it: what is not known to be harmless may have happened
 		failure.MaybeDone = true

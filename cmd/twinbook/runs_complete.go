@@ -31,6 +31,17 @@ func (a *app) completeRuns(lets func(journal.Run) bool) cobra.CompletionFunc {
 	}
 }
 
+// completeFirstRun is completeRuns for a command whose first argument alone is a run.
+func (a *app) completeFirstRun(lets func(journal.Run) bool) cobra.CompletionFunc {
+	complete := a.completeRuns(lets)
+	return func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return complete(c, args, begun)
+	}
+}
+
 // runCompletions are the ids that may follow args, as far as they begin with begun: their short ends, or from
 // their beginning if that is what was begun. Behind each stands what run it is.
 func runCompletions(ctx context.Context, j journal.Journal, lets func(journal.Run) bool, args []string, begun string, now time.Time) ([]string, error) {
@@ -68,3 +79,6 @@ func runCompletions(ctx context.Context, j journal.Journal, lets func(journal.Ru
 // hasEnded and hasNotEnded say which runs a command is for.
 func hasEnded(r journal.Run) bool    { return r.Status != "" }
 func hasNotEnded(r journal.Run) bool { return r.Status == "" }
+
+// waitsForApproval says whether a run waits for somebody's yes or no.
+func waitsForApproval(r journal.Run) bool { return r.Status == "" && r.Standing.Approval }

@@ -127,6 +127,9 @@ func eventDetail(e engine.Event) string {
 	if len(e.Params) > 0 {
 		add(shortJSON(e.Params))
 	}
+	if e.Signal != nil {
+		add(signalText(*e.Signal))
+	}
 	switch {
 	case e.Error != nil:
 		add(failureText(e.Error))
@@ -146,6 +149,22 @@ func eventDetail(e engine.Event) string {
 		}
 	}
 	return joined(parts...)
+}
+
+// signalText is what somebody told a run.
+func signalText(s engine.Signal) string {
+	text := s.Name
+	switch {
+	case text != "":
+	case s.Approved:
+		text = "yes"
+	default:
+		text = "no"
+	}
+	if s.Payload != nil {
+		text += " " + shortJSON(s.Payload)
+	}
+	return text
 }
 
 // shortJSON is a value as JSON, cut where nobody reads on.

@@ -10,8 +10,8 @@ import (
 	"github.com/twinbook/twinbook/internal/record"
 )
 
-// showHead says what run it is and how it stands.
-func (a *app) showHead(s screen, r record.Record, now time.Time) {
+// showHead says what run it is and how it stands; queued is why it waits for its turn, empty if it does not.
+func (a *app) showHead(s screen, r record.Record, queued string, now time.Time) {
 	fmt.Fprintf(a.out, "%s · %s\n\n", s.paint(bold, clean(r.Run.Workflow)), headline(s, r, now))
 	row := func(label, text string) {
 		if text != "" {
@@ -22,7 +22,11 @@ func (a *app) showHead(s screen, r record.Record, now time.Time) {
 	row("file", r.Run.File)
 	row("hub", r.Run.Hub)
 	row("inputs", inputsText(r.Start.Inputs))
-	row("began", joined(whenExactly(r.Run.Started, now), triggerText(r.Start.Trigger)))
+	row("began", joined(whenExactly(r.Run.Started, now), startedBy(r.Start)))
+	row("queued", queued)
+	if r.Traced != nil && !r.Traced.Admitted.IsZero() {
+		row("queued", fmt.Sprintf("until %s (%s)", whenExactly(r.Traced.Admitted, now), elapsed(r.Traced.Admitted.Sub(r.Run.Started))))
+	}
 	if r.Run.Status != "" {
 		row("ended", whenExactly(r.Run.Ended, now))
 	}
@@ -58,6 +62,11 @@ func showRequests(row func(label, text string), r record.Record, now time.Time) 
 		}
 	}
 	row("paused", paused)
+	if r.Traced != nil {
+		for _, told := range r.Traced.Signals {
+			row("told", toldText(told, now))
+		}
+	}
 	for _, w := range r.Wishes {
 		row("asked", "to "+wishWord(w.Kind)+", "+requestText(w.Time, "", w.By, w.Reason, now))
 	}
@@ -69,6 +78,10 @@ func wishWord(kind engine.EventKind) string {
 		return "be cancelled"
 	case engine.PauseRequested:
 		return "pause"
+	case engine.RunAdmitted:
+		return "begin, since its turn has come"
+	case engine.SignalReceived:
+		return "hear of a signal"
 	}
 	return "go on"
 }
@@ -92,6 +105,9 @@ func requestText(t time.Time, offset, by, reason string, now time.Time) string {
 func headline(s screen, r record.Record, now time.Time) string {
 	words, look := stateWords(r.Run, now)
 	took := elapsed(tookUntil(r.Run, now))
+	if r.Run.Status != "" && r.Traced != nil && !r.Traced.Admitted.IsZero() {
+		took = elapsed(r.Run.Ended.Sub(r.Traced.Admitted))
+	}
 	var tolerated int
 	if n := len(r.Events); n > 0 && r.Events[n-1].End != nil {
 		tolerated = r.Events[n-1].End.Tolerated
@@ -134,9 +150,51 @@ func retryText(name string, run journal.Run) string {
 	return name + ": " + string(run.Status)
 }
 
+// startedBy says who or what began a run.
+func startedBy(s engine.RunStart) string {
+	trigger, by := triggerText(s.Trigger), s.By
+	switch {
+	case by == "" || by == trigger:
+		by, trigger = trigger, ""
+	case trigger != "":
+		trigger = "(" + trigger + ")"
+	}
+	if by == "" {
+		return ""
+	}
+	return "by " + joined(by, trigger)
+}
+
+// triggerText is what began a run: a word, or something of a kind.
 func triggerText(trigger any) string {
+	about, _ := trigger.(map[string]any)
+	text := func(key string) string { text, _ := about[key].(string); return text }
+	switch kind := text("kind"); kind {
+	case "":
+	case "api":
+		return "API"
+	case "schedule":
+		return joined("schedule", text("schedule"), labelled("due", about["nominal"]))
+	case "twin":
+		return joined("twin trigger", text("id"), labelled("for", about["device"]))
+	default:
+		return joined(kind, text("id"))
+	}
 	if trigger == nil {
 		return ""
 	}
-	return "by " + valueText(trigger)
+	return valueText(trigger)
+}
+
+// toldText is what somebody told the run that no step has taken: the steps that took something show it. Empty: it was
+// taken.
+func toldText(s engine.TracedSignal, now time.Time) string {
+	what := signalText(s.Signal)
+	switch {
+	case s.Ignored != "":
+		return what + ", " + requestText(s.Time, "", s.By, s.Reason, now) + "; it changed nothing: " + s.Ignored
+	case s.At == "":
+		return what + ", " + requestText(s.Time, "", s.By, s.Reason, now) + "; no step has waited for it yet"
+	}
+	return ""
 }

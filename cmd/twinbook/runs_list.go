@@ -21,6 +21,8 @@ type listFlags struct {
 	limit  int
 	all    bool
 	parent string
+
+	queued, approval bool
 }
 
 func (a *app) runsList(f *runsFlags) *cobra.Command {
@@ -37,6 +39,8 @@ func (a *app) runsList(f *runsFlags) *cobra.Command {
 	c.Flags().IntVar(&l.limit, "limit", 50, "how many at most")
 	c.Flags().BoolVar(&l.all, "all", false, "all of them, instead of --limit")
 	c.Flags().StringVar(&l.parent, "parent", "", "the parts of this run")
+	c.Flags().BoolVar(&l.queued, "queued", false, "runs that wait for their turn")
+	c.Flags().BoolVar(&l.approval, "approval", false, "runs that wait for somebody's approval")
 	c.RegisterFlagCompletionFunc("parent", a.completeRuns(nil))
 	return c
 }
@@ -47,6 +51,7 @@ func (a *app) listRuns(ctx context.Context, j openJournal, f listFlags, format s
 	if err != nil {
 		return err
 	}
+	filter.Queued, filter.Approval = f.queued, f.approval
 	if f.parent != "" {
 		parent, err := findRun(ctx, j, f.parent)
 		if err != nil {
@@ -89,7 +94,7 @@ func (a *app) listRuns(ctx context.Context, j openJournal, f listFlags, format s
 	switch {
 	case more:
 		fmt.Fprintf(a.err, "These are the latest %d; --all lists all of them, --limit N others than %[1]d.\n", f.limit)
-	case len(runs) == 0 && (f.any() || filter.Parent != ""):
+	case len(runs) == 0 && (f.any() || filter.Parent != "" || f.queued || f.approval):
 		fmt.Fprintln(a.err, "no run meets this")
 	case len(runs) == 0:
 		fmt.Fprintln(a.err, "no runs yet; twinbook run FILE makes the first")

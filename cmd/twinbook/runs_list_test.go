@@ -73,6 +73,8 @@ func TestListOfRuns(t *testing.T) {
 		line{id: "1dwvr2k80hx91g", workflow: "reboot", device: "myDevice", began: at("10:01:00"), standing: journal.Standing{Parked: true, Alert: true, Wake: at("10:30:00")}},
 		line{id: "1dwvr4x80b2nqe", workflow: "rollout", began: at("10:02:00"), standing: journal.Standing{Paused: true}},
 		line{id: "1dwvr7780tk4mp", workflow: "configure", began: at("10:03:00")},
+		line{id: "1dwvr7h80p3gtw", workflow: "rollout", began: at("10:03:10"), standing: journal.Standing{Parked: true, Approval: true, Wake: at("18:00:00")}},
+		line{id: "1dwvr7yj0m8dke", workflow: "reboot", began: at("10:03:20"), standing: journal.Standing{Parked: true, Queued: true}},
 		line{id: "1dwvr9h80xzc5a", workflow: "reboot", device: "tutorialDevice", began: at("10:04:00")},
 	))
 }

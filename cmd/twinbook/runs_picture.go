@@ -215,8 +215,13 @@ func (p *picture) head(s *engine.TracedStep, a around) drawn {
 	return l
 }
 
-// offset is how long after the run's beginning something was.
-func (p *picture) offset(t time.Time) string { return "+" + elapsed(t.Sub(p.Started)) }
+// offset is how long after the run's beginning something was, or, if the run had to wait for its turn, after that.
+func (p *picture) offset(t time.Time) string {
+	if !p.Admitted.IsZero() {
+		return "+" + elapsed(t.Sub(p.Admitted))
+	}
+	return "+" + elapsed(t.Sub(p.Started))
+}
 
 // titleIn is a step's title behind the item or branch it belongs to, with its device where it is another
 // than around it.

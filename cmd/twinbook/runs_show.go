@@ -63,7 +63,13 @@ func (a *app) showRecord(ctx context.Context, j openJournal, s screen, r record.
 	if err != nil {
 		return err
 	}
-	a.showHead(s, r, now)
+	queued := ""
+	if r.Run.Standing.Queued && r.Run.Status == "" {
+		if queued, err = j.whyQueued(ctx, r.Run.ID); err != nil {
+			return err
+		}
+	}
+	a.showHead(s, r, queued, now)
 	if r.Traced == nil {
 		a.showUnread(s, r)
 		return nil
@@ -153,8 +159,12 @@ func (a *app) whatNext(run journal.Run, short string) string {
 		return "To have it cancelled, as was asked: " + a.command("runs cancel "+short)
 	case state == record.Left:
 		return "To go on with it: " + a.command("runs resume "+short)
+	case state == record.Queued:
+		return "It begins when its turn comes; to have it end instead: " + a.command("runs cancel "+short)
 	case state == record.Paused:
 		return "To let it go on: " + a.command("runs resume "+short)
+	case run.Standing.Approval && run.Status == "":
+		return "To answer what it asks: " + a.command("runs approve "+short) + ", or reject"
 	case run.Status == engine.Failed || run.Status == engine.Cancelled:
 		return "To try again what failed, and keep what was done: " + a.command("runs retry "+short)
 	}

@@ -19,8 +19,10 @@ func (p *picture) underWay(s *engine.TracedStep) string {
 		return "was not brought to its end"
 	case s.Waits == engine.WaitsAnswer && p.state == record.Left:
 		return "was under way when its process went silent"
-	case s.Waits == engine.WaitsAnswer:
+	case s.Waits == engine.WaitsAnswer, s.Waits == engine.WaitsSignal:
 		return "waits"
+	case s.Waits == engine.WaitsApproval:
+		return "waits for approval"
 	case len(soFar(s.Parts)) > 0:
 		return soFar(s.Parts).String()
 	case len(s.Parts) == 0 && p.Paused != nil:
@@ -49,6 +51,11 @@ func (p *picture) waits(s *engine.TracedStep, depth int) {
 			return
 		}
 		p.sees(s, depth)
+	case engine.WaitsSignal:
+		p.free(depth, "for", "the signal "+clean(s.Ask.Signal), cyan)
+	case engine.WaitsApproval:
+		p.free(depth, "asks", clean(s.Ask.Message), cyan)
+		p.free(depth, "of", "whoever has the role "+clean(orWords(s.Ask.Roles)), dim)
 	case engine.WaitsRetry:
 		p.until(depth, fmt.Sprintf("attempt %d at ", len(s.Retries)+1), s.Due)
 	case engine.WaitsPass:

@@ -17,7 +17,12 @@ func stateWords(r journal.Run, now time.Time) (string, style) {
 		return "left behind" + leftWords(r), yellow
 	case record.Waiting:
 		return waitingWords(r.Standing, now), cyan
+	case record.Queued:
+		return "queued", cyan
 	case record.Running:
+		if r.Standing.Approval {
+			return "running, waiting for approval", cyan
+		}
 		return "running", cyan
 	case record.Paused:
 		return "paused", yellow
@@ -35,6 +40,10 @@ func leftWords(r journal.Run) string {
 		return ", paused"
 	case staysPaused(r):
 		return ", will be paused"
+	case r.Standing.Queued:
+		return ", queued"
+	case r.Standing.Approval:
+		return ", waiting for approval"
 	}
 	return ""
 }
@@ -46,13 +55,17 @@ func staysPaused(r journal.Run) bool {
 
 // waitingWords say until when a parked run waits.
 func waitingWords(s journal.Standing, now time.Time) string {
+	text := "waiting"
+	if s.Approval {
+		text = "waiting for approval"
+	}
 	switch {
 	case s.Wake.IsZero():
-		return "waiting"
-	case s.Alert:
-		return "waiting, at most until " + when(s.Wake, now)
+		return text
+	case s.Alert || s.Approval:
+		return text + ", at most until " + when(s.Wake, now)
 	}
-	return "waiting until " + when(s.Wake, now)
+	return text + " until " + when(s.Wake, now)
 }
 
 func statusStyle(status engine.Status) style {

@@ -60,6 +60,10 @@ func (t *tracker) note(n *engine.Note) {
 		if s != nil {
 			s.due, s.why = n.Due, "until "+clockTime(n.Due, n.Time, time.TimeOnly)
 		}
+	case engine.NoteAsks:
+		if s != nil {
+			s.due, s.why = n.Due, untold(n.Ask)
+		}
 	case engine.NoteStepRetry:
 		if s != nil {
 			s.due, s.why = n.Due, "again at "+clockTime(n.Due, n.Time, time.TimeOnly)+", after: "+clean(n.Error.Message)

@@ -82,6 +82,10 @@ func gave(s *engine.Step, value any) string {
 		if devices, ok := outputs["devices"].([]any); ok {
 			return counted(len(devices), "device")
 		}
+	case "approve":
+		return labelled("approved by", outputs["by"])
+	case "waitForSignal":
+		return joined(labelled("from", outputs["by"]), answer(outputs["payload"]))
 	case "forEach":
 		if results, ok := outputs["results"].([]any); ok { // none where stop ended the run inside it
 			return items(results)
