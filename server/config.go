@@ -33,6 +33,11 @@ type Config struct {
 	// there is none. nil: nothing does.
 	Measure func(route func(*http.Request) string, next http.Handler) http.Handler
 
+	// Caller names the trace that a request is a part of, or none, and Trace that of a run, each as a traceparent. nil:
+	// nobody traces runs.
+	Caller func(http.Header) string
+	Trace  func(run string) string
+
 	Clock clock.Clock  // nil: the machine's
 	Log   *slog.Logger // nil: nothing is logged
 

@@ -37,12 +37,24 @@ func (s *Server) startRun(c *call) error {
 	if err != nil {
 		return err
 	}
-	w := Wish{Workflow: q.Workflow, Hub: q.Hub, Inputs: q.Inputs, Trigger: map[string]any{"kind": "api"}, By: c.by}
+	w := Wish{Workflow: q.Workflow, Hub: q.Hub, Inputs: q.Inputs, Trigger: s.trigger(c), By: c.by}
 	if mark != nil {
 		w.Marks = []journal.Mark{*mark}
 	}
 	h, err := s.Starter.Start(c.Context(), w)
 	return s.began(c, h, err, mark)
+}
+
+// trigger is what a request becomes as run.trigger. The trace that it is a part of is kept there, so that the run's has a
+// link to it.
+func (s *Server) trigger(c *call) map[string]any {
+	trigger := map[string]any{"kind": "api"}
+	if s.Caller != nil {
+		if caller := s.Caller(c.Header); caller != "" {
+			trigger["traceparent"] = caller
+		}
+	}
+	return trigger
 }
 
 // began answers with a run that has just been begun, or, if mark was taken, with the one that it stands for.
@@ -71,6 +83,9 @@ func (s *Server) began(c *call, h *runner.Handle, err error, mark *journal.Mark)
 		return err
 	}
 	c.w.Header().Set("Location", "/api/v1/runs/"+url.PathEscape(id))
+	if s.Trace != nil {
+		c.w.Header().Set("Traceparent", s.Trace(id))
+	}
 	return c.json(status, record.List(run))
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/server"
 	"github.com/twinbook/twinbook/server/access"
+	"github.com/twinbook/twinbook/server/traces"
 )
 
 // openGate makes ready what lets people and programs in: who may, and the certificate.
@@ -66,10 +67,14 @@ func (s *service) url() string {
 
 // openAPI makes what answers requests.
 func (s *service) openAPI() {
-	s.api = server.New(server.Config{
+	c := server.Config{
 		Starter: s.starter, Journal: s.journal, Gate: s.gate, Ready: s.notReady,
 		Metrics: s.metrics.Handler(), Measure: s.metrics.Middleware, Clock: s.reach.clock, Log: s.log,
-	})
+	}
+	if s.traces != nil {
+		c.Caller, c.Trace = traces.Caller, traces.Traceparent
+	}
+	s.api = server.New(c)
 }
 
 // onThisMachine says whether only this machine reaches a listener.
