@@ -1,8 +1,10 @@
 package metrics
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,4 +65,24 @@ func TestAnyNameMakesALabel(t *testing.T) {
 	has(t, text,
 		`twinbook_runs_started_total{trigger="other",workflow="a\"b\nc\\d"} 1`,
 		`twinbook_runs_started_total{trigger="other",workflow="`+strings.Repeat("ä", longestName/2)+`"} 1`)
+}
+
+// TestManyTellAtOnce is for the race detector: runs, hubs and requests tell while somebody scrapes.
+func TestManyTellAtOnce(t *testing.T) {
+	m := New(Config{Counts: func(context.Context) (Counts, error) { return Counts{}, nil }})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for i := range 200 {
+				start := &engine.RunStart{Workflow: fmt.Sprint("w", i)}
+				m.Observe(runner.Update{Info: start, Start: start})
+				m.Observe(runner.Update{Info: start, Began: time.Unix(0, 0), Time: time.Unix(1, 0), End: &engine.Outcome{Status: engine.Succeeded}})
+				m.Fired(start.Workflow, Fired, 0)
+				m.Hub(start.Workflow, "twin", 0, nil)
+			}
+		})
+	}
+	all.Go(func() { lookAt(m) })
+	all.Wait()
+	has(t, scrape(t, m), `twinbook_runs_started_total{trigger="other",workflow="w7"} 8`, `twinbook_schedule_fires_total{result="fired",workflow="w199"} 8`)
 }
