@@ -45,16 +45,21 @@ func startServing(t testing.TB, dir, death string, args ...string) *serving {
 	s.command = exec.Command(path, append([]string{"serve", "--log-format", "json"}, args...)...)
 	s.command.Dir = dir
 	s.command.Env = append(os.Environ(), deathVariable+"="+death, "TWINBOOK_CONFIG=", "TWINBOOK_JOURNAL=", "XDG_STATE_HOME="+dir)
-	err1, err := s.command.StderrPipe()
+	s.start()
+	return s
+}
+
+func (s *serving) start() {
+	s.t.Helper()
+	lines, err := s.command.StderrPipe()
 	if err == nil {
 		err = s.command.Start()
 	}
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	go s.listen(err1)
-	t.Cleanup(s.kill)
-	return s
+	go s.listen(lines)
+	s.t.Cleanup(s.kill)
 }
 
 // listen reads the log until the process has ended.
