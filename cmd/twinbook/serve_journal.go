@@ -52,16 +52,17 @@ const adoptEvery = 5 * time.Second
 const strangersEvery = time.Minute
 
 // adopt goes on with the runs that no living process drives: those of the server before, and later those of others that
-// die. The server is ready once it has looked for the first time.
+// die. The server is ready once it has looked.
 func (s *service) adopt(ctx context.Context) error {
 	o := orphanage{service: s, strange: map[string]bool{}}
 	tick := time.NewTicker(adoptEvery)
 	defer tick.Stop()
-	for first := true; ; first = false {
-		if err := o.look(ctx); err != nil && ctx.Err() == nil {
+	for {
+		switch err := o.look(ctx); {
+		case ctx.Err() != nil:
+		case err != nil:
 			s.log.Error("runs that nobody drives could not be taken up; they are looked for again", "error", err)
-		}
-		if first && ctx.Err() == nil {
+		default:
 			s.becomeReady(ctx)
 		}
 		select {
@@ -80,32 +81,42 @@ type orphanage struct {
 	looked  time.Time       // when that was
 }
 
-// look takes up what it can. Runs on hubs that the configuration does not have stay where they are: each of their steps
-// would fail here, and may succeed where they began.
+// look takes up what it can, also what was left here while the journal could not be written. Runs on hubs that the
+// configuration does not have stay where they are: each of their steps would fail here, and may succeed where they began.
 func (o *orphanage) look(ctx context.Context) error {
 	n, err := o.journal.Orphans(ctx)
-	if err != nil || n == 0 || n == o.left && time.Since(o.looked) < strangersEvery {
+	if err != nil {
 		return err
 	}
-	o.looked = time.Now()
-	known, left, err := o.sort(ctx)
-	switch {
-	case err != nil:
-		return err
-	case left == 0:
-		handles, err := o.runner.Recover(o.runs)
-		if len(handles) > 0 {
-			o.log.Info("runs go on that nobody drove", "runs", len(handles))
+	var known []string
+	if n > 0 && (n != o.left || time.Since(o.looked) > strangersEvery) {
+		o.looked = time.Now()
+		if known, o.left, err = o.sort(ctx); err != nil {
+			return err
 		}
+	} else if n == 0 {
+		o.left = 0
+	}
+	if o.left == 0 {
+		handles, err := o.runner.Recover(o.runs)
+		o.wentOn(len(handles))
 		return err
 	}
+	o.wentOn(len(o.runner.TakeUpAgain(o.runs)))
 	for _, id := range known {
 		if _, err := o.runner.TakeUp(o.runs, id); err != nil {
 			o.log.Error("a run cannot go on", "run", id, "error", err)
+			continue
 		}
+		o.wentOn(1)
 	}
-	o.left = left
 	return nil
+}
+
+func (o *orphanage) wentOn(runs int) {
+	if runs > 0 {
+		o.log.Info("runs go on that nobody drove", "runs", runs)
+	}
 }
 
 // sort gives the orphans that can go on here, and counts the others.

@@ -108,7 +108,7 @@ func (r *Runner) Recover(ctx context.Context) ([]*Handle, error) {
 	if none, err := r.noOrphans(ctx); err != nil {
 		return handles, notTakenUp(err)
 	} else if none {
-		return r.takeUpAgain(ctx), nil
+		return r.TakeUpAgain(ctx), nil
 	}
 	for line, err := range r.config.Journal.Adopt(ctx) {
 		if err != nil {
@@ -139,8 +139,9 @@ func (r *Runner) noOrphans(ctx context.Context) (bool, error) {
 	return err == nil && n == 0, err
 }
 
-// takeUpAgain goes on with runs that were left because of the journal, as far as it works by now.
-func (r *Runner) takeUpAgain(ctx context.Context) []*Handle {
+// TakeUpAgain goes on with runs of this process that were left because of the journal, as far as it works by now. Recover
+// does that, too; this takes up no others.
+func (r *Runner) TakeUpAgain(ctx context.Context) []*Handle {
 	handles := []*Handle{}
 	r.mu.Lock()
 	var left []string
