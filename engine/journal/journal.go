@@ -7,6 +7,11 @@
 // One writer a run, many readers. Append is durable when it returns, and many runs append at the
 // same time: an implementation may commit for all who wait at once. What a run means is not known
 // here: see package engine.
+//
+// Beside runs it keeps what decides whether and when they begin, since that must be in one commit with
+// them: slots, which bound how many are under way at the same time, with the line of those who wait;
+// marks of what has been begun, so that it is not begun again; and how far schedules are. A server's
+// audit trail is kept here, too. Nothing fires here, and no key of a slot is looked into.
 package journal
 
 import (

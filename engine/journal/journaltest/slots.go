@@ -3,11 +3,9 @@ package journaltest
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
@@ -50,7 +48,7 @@ func wantAsked(t *testing.T, j journal.Journal, run, want string) {
 	}
 }
 
-// wantQueue holds what each run waits for against words such as "k/1: a b, 2 ahead".
+// wantHolders holds what each run waits for against words such as "k/1: a b, 2 ahead".
 func wantHolders(t *testing.T, j Journal, run, want string) {
 	t.Helper()
 	all, err := j.Holders(t.Context(), run)
@@ -163,56 +161,6 @@ func fullSlotRejects(t *testing.T, j Journal) {
 	}
 }
 
-func replaceMakesRoom(t *testing.T, j Journal) {
-	enter(t, j, "r1", slot("k", 2, engine.Queue))
-	enter(t, j, "r2", slot("k", 2, engine.Queue))
-	enter(t, j, "r3", slot("k", 2, engine.Queue))
-	if !enter(t, j, "new", slot("k", 2, engine.Replace)) {
-		t.Error("it begins beside the others")
-	}
-	for _, id := range []string{"r1", "r2", "r3"} {
-		wantAsked(t, j, id, "cancelRequested replaced by run new")
-		if run := line(t, j, id); run.Wish != engine.CancelRequested {
-			t.Errorf("run %+v", run)
-		}
-	}
-	wantHolders(t, j, "r3", "")
-	wantHolders(t, j, "new", "k/2: r1 r2, 0 ahead")
-	if !enter(t, j, "newer", slot("k", 2, engine.Replace)) {
-		t.Error("it begins beside the others")
-	}
-	wantAsked(t, j, "r1", "cancelRequested replaced by run new") // and not again
-	wantAsked(t, j, "new", "cancelRequested replaced by run newer")
-	add(t, j, "r1", ended())
-	wantAsked(t, j, "new", "cancelRequested replaced by run newer") // it is out of the line
-	wantAsked(t, j, "newer", "runAdmitted")
-	add(t, j, "r2", ended())
-	if enter(t, j, "last", slot("k", 2, engine.Replace)) {
-		t.Error("waits although a place is free")
-	}
-	wantAsked(t, j, "newer", "runAdmitted")
-	for _, id := range []string{"r3", "new"} { // what they were asked
-		add(t, j, id, ended())
-		wantAsked(t, j, id, "")
-	}
-	wantHolders(t, j, "last", "")
-}
-
-// replaceClearsTheLine: the first of those who wait has kept a place from others that was free for them.
-func replaceClearsTheLine(t *testing.T, j Journal) {
-	enter(t, j, "r1", slot("k", 2, engine.Queue))
-	if !enter(t, j, "alone", slot("k", 1, engine.Queue)) || !enter(t, j, "behind", slot("k", 2, engine.Queue)) {
-		t.Error("not in the order of asking")
-	}
-	if enter(t, j, "new", slot("k", 2, engine.Replace)) {
-		t.Error("waits although a place is free and nobody waits any more")
-	}
-	wantAsked(t, j, "alone", "cancelRequested replaced by run new")
-	wantAsked(t, j, "behind", "cancelRequested replaced by run new")
-	add(t, j, "r1", ended())
-	wantAsked(t, j, "alone", "cancelRequested replaced by run new")
-}
-
 // limitsDiffer: each run has its own limit, and the first of the line comes first.
 func limitsDiffer(t *testing.T, j Journal) {
 	for _, c := range []struct {
@@ -288,19 +236,6 @@ func laterSlotRejects(t *testing.T, j Journal) {
 	wantAsked(t, j, "next", "runAdmitted")
 }
 
-// aLaterSlotReplaces: when the turn of a run comes, it makes room in the next slot.
-func aLaterSlotReplaces(t *testing.T, j Journal) {
-	enter(t, j, "a", slot("1", 1, engine.Queue))
-	enter(t, j, "b", slot("2", 1, engine.Queue))
-	enter(t, j, "r", slot("1", 1, engine.Queue), slot("2", 1, engine.Replace))
-	wantAsked(t, j, "b", "")
-	add(t, j, "a", ended())
-	wantAsked(t, j, "b", "cancelRequested replaced by run r")
-	wantHolders(t, j, "r", "2/1: b, 0 ahead")
-	add(t, j, "b", ended())
-	wantAsked(t, j, "r", "runAdmitted")
-}
-
 // aRunHasAPlaceOnce: it does not wait for itself.
 func aRunHasAPlaceOnce(t *testing.T, j Journal) {
 	if enter(t, j, "a", slot("k", 5, engine.Queue), slot("k", 1, engine.Reject)) || !enter(t, j, "b", slot("k", 5, engine.Queue), slot("k", 1, engine.Reject)) {
@@ -314,170 +249,4 @@ func aRunHasAPlaceOnce(t *testing.T, j Journal) {
 	}
 	add(t, j, "b", ended())
 	wantAsked(t, j, "c", "runAdmitted")
-}
-
-func queuedRunsEnd(t *testing.T, j Journal) {
-	enter(t, j, "a", slot("k", 2, engine.Queue))
-	enter(t, j, "wide", slot("k", 1, engine.Queue))
-	enter(t, j, "b", slot("k", 2, engine.Queue))
-	enter(t, j, "c", slot("k", 2, engine.Queue))
-	if err := j.Ask(t.Context(), journal.Request{Run: "wide", Kind: engine.CancelRequested, Reason: "no", Time: start}); err != nil {
-		t.Fatal(err)
-	}
-	wantAsked(t, j, "wide", "cancelRequested no")
-	add(t, j, "wide", ended()) // with it goes what it kept from those behind it
-	wantAsked(t, j, "b", "runAdmitted")
-	wantAsked(t, j, "c", "")
-	wantHolders(t, j, "c", "k/2: a b, 0 ahead")
-	add(t, j, "b", ended()) // its turn had come
-	wantAsked(t, j, "c", "runAdmitted")
-	if err := j.Remove(t.Context(), "wide", "b"); err != nil {
-		t.Fatal(err)
-	}
-	if !enter(t, j, "d", slot("k", 2, engine.Queue)) {
-		t.Error("removed runs have freed a place twice")
-	}
-	if _, err := j.Holders(t.Context(), "b"); !errors.Is(err, journal.ErrNotFound) {
-		t.Errorf("holders for a run that is gone: %v, want ErrNotFound", err)
-	}
-}
-
-// runsThatEndAtOnce hold a place for no time, or wait for theirs as others do.
-func runsThatEndAtOnce(t *testing.T, j Journal) {
-	short := func(id string) (bool, []engine.Event) {
-		events := []engine.Event{begun(id), ended()}
-		queued, err := j.Begin(t.Context(), journal.Beginning{Events: events, Slots: []engine.Slot{slot("k", 1, engine.Queue)}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return queued, read(t, j, id, 0)
-	}
-	if queued, events := short("r1"); queued || len(events) != 2 {
-		t.Errorf("queued %v, events %+v", queued, events)
-	}
-	if enter(t, j, "r2", slot("k", 1, engine.Queue)) {
-		t.Error("the place is not free")
-	}
-	queued, events := short("r3")
-	if run := line(t, j, "r3"); !queued || len(events) != 1 || !run.Ended.IsZero() || run.Status != "" {
-		t.Errorf("queued %v, events %+v, run %+v", queued, events, run)
-	}
-	add(t, j, "r2", ended())
-	wantAsked(t, j, "r3", "runAdmitted")
-}
-
-// slotsOutliveEverythingElse: parking, pausing and what is asked free no place.
-func slotsOutliveEverythingElse(t *testing.T, j Journal) {
-	enter(t, j, "a", slot("k", 1, engine.Queue))
-	enter(t, j, "b", slot("k", 1, engine.Queue))
-	for _, s := range []journal.Standing{{Parked: true, Wake: start}, {Parked: true, Approval: true}, {Paused: true}, {}} {
-		if err := j.Append(t.Context(), "a", []engine.Event{done("x")}, s); err != nil {
-			t.Fatal(err)
-		}
-		if err := j.Claim(t.Context(), "a"); err != nil {
-			t.Fatal(err)
-		}
-		wantAsked(t, j, "b", "")
-	}
-	if err := j.Append(t.Context(), "b", []engine.Event{{Time: start, Kind: engine.PauseRequested}}, journal.Standing{Queued: true, Parked: true, Paused: true}); err != nil {
-		t.Fatal(err)
-	}
-	if s := line(t, j, "b").Standing; s != (journal.Standing{Queued: true, Parked: true, Paused: true}) {
-		t.Errorf("standing %+v", s)
-	}
-	add(t, j, "a", ended())
-	wantAsked(t, j, "b", "runAdmitted")
-	adopted := []string{}
-	for run, err := range j.Adopt(t.Context()) {
-		if err != nil || !run.Standing.Queued {
-			t.Errorf("%+v, %v", run, err)
-		}
-		adopted = append(adopted, run.ID)
-	}
-	if !slices.Equal(adopted, []string{"b"}) {
-		t.Errorf("adopted %q, want the run that waits", adopted)
-	}
-}
-
-func approvalsAreFound(t *testing.T, j Journal) {
-	for _, id := range []string{"a", "b", "c"} {
-		begin(t, j, id)
-	}
-	asks := journal.Standing{Parked: true, Approval: true, Wake: start.Add(time.Hour)}
-	for _, id := range []string{"a", "c"} {
-		if err := j.Append(t.Context(), id, nil, asks); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := line(t, j, "a").Standing; got != asks {
-		t.Errorf("standing %+v, want %+v", got, asks)
-	}
-	want(t, j, journal.Filter{Approval: true}, "c a")
-	want(t, j, journal.Filter{Approval: true, Limit: 1}, "c")
-	want(t, j, journal.Filter{Approval: true, After: "c", Workflow: "reboot"}, "a")
-	want(t, j, journal.Filter{Approval: true, Queued: true}, "")
-	add(t, j, "c", done("approve"))
-	want(t, j, journal.Filter{Approval: true}, "a")
-	if err := j.Append(t.Context(), "a", []engine.Event{ended()}, asks); err != nil {
-		t.Fatal(err)
-	}
-	want(t, j, journal.Filter{Approval: true}, "")
-}
-
-func runsAreCounted(t *testing.T, j Journal) {
-	counted := func(want journal.Counts) {
-		t.Helper()
-		got, err := j.Counts(t.Context())
-		orphans, err2 := j.Orphans(t.Context())
-		if err != nil || err2 != nil || got != want || orphans != want.Orphans {
-			t.Errorf("counts %+v, %d orphans, %v, %v, want %+v", got, orphans, err, err2, want)
-		}
-	}
-	counted(journal.Counts{})
-	enter(t, j, "a", slot("k", 1, engine.Queue))
-	enter(t, j, "b", slot("k", 1, engine.Queue))
-	begin(t, j, "c")
-	if err := j.Append(t.Context(), "c", nil, journal.Standing{Approval: true, Parked: true}); err != nil {
-		t.Fatal(err)
-	}
-	begin(t, j, "over")
-	add(t, j, "over", ended())
-	counted(journal.Counts{Unfinished: 3, Queued: 1, Parked: 2, Approval: 1})
-	for _, id := range []string{"a", "b", "c"} {
-		add(t, j, id, ended())
-	}
-	counted(journal.Counts{})
-}
-
-func signalsAreHeard(t *testing.T, j Journal) {
-	begin(t, j, "r1")
-	var ear listener
-	defer j.Listen(ear.hear)()
-	sent := []journal.Request{
-		{Run: "r1", Kind: engine.SignalReceived, Signal: &engine.Signal{Name: "go", Payload: map[string]any{"n": 1.5, "none": nil}}, By: "me", Time: start},
-		{Run: "r1", Kind: engine.SignalReceived, At: "ask[2]/ok#1", Signal: &engine.Signal{Approved: true, Roles: []string{"admin"}}, Reason: "fine", Time: start},
-		{Run: "r1", Kind: engine.PauseRequested, Time: start},
-	}
-	for _, r := range sent {
-		if err := j.Ask(t.Context(), r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	eventually(t, "all are heard", func() bool { return len(ear.of("r1")) == len(sent) })
-	wishes, err := j.Wishes(t.Context(), "r1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range sent {
-		want.ID = wishes[i].ID
-		if !reflect.DeepEqual(wishes[i], want) || !reflect.DeepEqual(ear.of("r1")[i], want) {
-			t.Errorf("kept %+v, heard %+v, want %+v", wishes[i], ear.of("r1")[i], want)
-		}
-	}
-	e := engine.Event{Time: start, Kind: engine.SignalReceived, Request: wishes[0].ID, By: "me", Signal: wishes[0].Signal}
-	add(t, j, "r1", e)
-	wantAsked(t, j, "r1", "signalReceived fine; pauseRequested")
-	if got := read(t, j, "r1", 1); len(got) != 1 || !reflect.DeepEqual(wire(t, got[0])["signal"], wire(t, e)["signal"]) || got[0].Signal == nil {
-		t.Errorf("event %+v", got)
-	}
 }
