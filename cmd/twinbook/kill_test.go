@@ -164,6 +164,7 @@ func TestKilled(t *testing.T) {
 		{"ThenResumedByTwo", (*killing).thenResumedByTwo},
 		{"ThenResumedByOneAfterAnother", (*killing).thenResumedByOneAfterAnother},
 		{"ThenResumedByTwoThatDie", (*killing).thenResumedByTwoThatDie},
+		{"WhileQueuedAndTold", (*killing).whileQueuedAndTold},
 		{"TogetherWithTheHub", (*killing).togetherWithTheHub},
 	} {
 		t.Run(part.name, func(t *testing.T) {

@@ -21,6 +21,7 @@ var unsteady = []struct {
 	{regexp.MustCompile(`(?m)^[0-9a-hjkmnp-tv-z]{5,8}  `), "SHORT  "},
 	{regexp.MustCompile(`(runs (retry|resume)) [0-9a-hjkmnp-tv-z]{5,8}\b`), "$1 SHORT"},
 	{regexp.MustCompile(`process \d+ on \S+`), "process PID on HOST"},
+	{regexp.MustCompile(`by \S+@\S+ \(command line\)`), "by WHO (command line)"},
 	{regexp.MustCompile(`(\S)  +`), "$1  "},
 	{regexp.MustCompile(`\+TOOK( +TOOK)?`), "+TOOK"},
 }
