@@ -106,9 +106,7 @@ func runInImage(t *testing.T, dir, file string) {
 	s.command = exec.Command("/twinbook", "serve", "--log-format", "json", "--listen", "127.0.0.1:0")
 	s.command.Dir = "/data"
 	s.command.Env = []string{"HUB=HostName=127.0.0.1:1;SharedAccessKeyName=service;SharedAccessKey=c2VjcmV0"}
-	for _, m := range regexp.MustCompile(`(TWINBOOK_(?:CONFIG|JOURNAL)=\S+)`).FindAllString(file, -1) {
-		s.command.Env = append(s.command.Env, m)
-	}
+	s.command.Env = append(s.command.Env, regexp.MustCompile(`(TWINBOOK_(?:CONFIG|JOURNAL)=\S+)`).FindAllString(file, -1)...)
 	s.command.SysProcAttr = &syscall.SysProcAttr{Chroot: dir, Credential: &syscall.Credential{Uid: user, Gid: user}}
 	s.start()
 	s.mustReady()

@@ -82,7 +82,9 @@ func (b *scheduleBench) says(code int, want string, args ...string) string {
 }
 
 // ago is a day before the one on which the test has begun, in UTC.
-func (b *scheduleBench) ago(days int) string { return b.began.AddDate(0, 0, -days).Format(time.DateOnly) }
+func (b *scheduleBench) ago(days int) string {
+	return b.began.AddDate(0, 0, -days).Format(time.DateOnly)
+}
 
 func TestSchedulesArePausedAndResumed(t *testing.T) {
 	b := newScheduleBench(t, "nightly/main", "0 2 * * * Europe/Berlin", "site/1", "0 0 1 1 * UTC", "site/2", "@hourly UTC")
