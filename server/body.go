@@ -158,84 +158,92 @@ func badJSON(detail string) *Problem {
 	return problem(http.StatusBadRequest, "invalid-json", "The body is no JSON that can be taken", "the body: "+detail)
 }
 
-// A level is an object or array around the place in a document.
-type level struct {
-	names map[string]bool // nil: an array
-	named bool            // a name stands before, and its value comes
-}
-
 // checkJSON holds a text against JSON: one document in UTF-8, not too deep, every member of an object once. top are the
 // members of the document if that is an object.
 func checkJSON(text []byte) (top []string, err error) {
 	if !utf8.Valid(text) {
 		return nil, badJSON("it is not UTF-8")
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	var levels []level
-	for {
-		token, err := d.Token()
-		switch {
-		case errors.Is(err, io.EOF) && len(levels) == 0 && d.InputOffset() > 0:
-			return top, nil
-		case err != nil:
-			return nil, badJSON(syntax(err, d.InputOffset()))
-		}
-		if levels, top, err = step(levels, top, token); err != nil {
-			return nil, err
-		}
-		if len(levels) == 0 && d.More() {
-			return nil, badJSON(fmt.Sprintf("something follows the document, from byte %d on", d.InputOffset()))
-		}
+	if !json.Valid(text) {
+		return nil, badJSON(syntax(json.Unmarshal(text, new(any))))
 	}
+	s := shape{text: text}
+	if err := s.walk(); err != nil {
+		return nil, err
+	}
+	return s.top, nil
 }
 
-// step takes one token.
-func step(levels []level, top []string, token json.Token) ([]level, []string, error) {
-	if token == json.Delim('}') || token == json.Delim(']') {
-		return levels[:len(levels)-1], top, nil
-	}
-	if n := len(levels); n > 0 && levels[n-1].names != nil {
-		if in := &levels[n-1]; in.named {
-			in.named = false
-		} else {
-			name := token.(string)
-			if in.names[name] {
-				return nil, nil, badJSON(fmt.Sprintf("the member %q stands there twice", record.Clean(shortened(name))))
-			}
-			in.names[name], in.named = true, true
-			if n == 1 {
-				top = append(top, name)
-			}
-			return levels, top, nil
-		}
-	}
-	switch token {
-	case json.Delim('{'):
-		if len(levels) == 0 {
-			top = []string{}
-		}
-		levels = append(levels, level{names: map[string]bool{}})
-	case json.Delim('['):
-		levels = append(levels, level{})
-	}
-	if len(levels) > deepest {
-		return nil, nil, badJSON(fmt.Sprintf("it is nested deeper than %d levels", deepest))
-	}
-	return levels, top, nil
+// A shape is walked over a text that is known to be JSON.
+type shape struct {
+	text   []byte
+	levels []map[string]bool // the objects around the place, with their members by now; nil: an array
+	top    []string          // members of the document; nil: it is no object
 }
 
-func syntax(err error, at int64) string {
+func (s *shape) walk() error {
+	for i := 0; i < len(s.text); i++ {
+		switch s.text[i] {
+		case '{':
+			if len(s.levels) == 0 {
+				s.top = []string{}
+			}
+			s.levels = append(s.levels, map[string]bool{})
+		case '[':
+			s.levels = append(s.levels, nil)
+		case '}', ']':
+			s.levels = s.levels[:len(s.levels)-1]
+		case '"':
+			end := i + 1
+			for ; s.text[end] != '"'; end++ {
+				if s.text[end] == '\\' {
+					end++
+				}
+			}
+			if err := s.said(s.text[i:end+1], bytes.TrimLeft(s.text[end+1:], " \t\r\n")); err != nil {
+				return err
+			}
+			i = end
+		}
+		if len(s.levels) > deepest {
+			return badJSON(fmt.Sprintf("it is nested deeper than %d levels", deepest))
+		}
+	}
+	return nil
+}
+
+// said takes a text of the document, which is a member's name if a colon follows.
+func (s *shape) said(quoted, rest []byte) error {
+	if len(rest) == 0 || rest[0] != ':' {
+		return nil
+	}
+	var name string
+	if err := json.Unmarshal(quoted, &name); err != nil {
+		return badJSON(err.Error())
+	}
+	members := s.levels[len(s.levels)-1]
+	if members[name] {
+		return badJSON(fmt.Sprintf("the member %q stands there twice", record.Clean(shortened(name))))
+	}
+	members[name] = true
+	if len(s.levels) == 1 {
+		s.top = append(s.top, name)
+	}
+	return nil
+}
+
+// syntax says what is wrong with a text that is no JSON.
+func syntax(err error) string {
 	var wrong *json.SyntaxError
 	switch {
-	case errors.Is(err, io.EOF) && at == 0:
+	case !errors.As(err, &wrong):
+		return record.Clean(fmt.Sprint(err))
+	case wrong.Error() == "unexpected end of JSON input" && wrong.Offset == 0:
 		return "it is empty"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case wrong.Error() == "unexpected end of JSON input":
 		return "it ends too early"
-	case errors.As(err, &wrong):
-		return fmt.Sprintf("at byte %d: %s", wrong.Offset, record.Clean(wrong.Error()))
 	}
-	return record.Clean(err.Error())
+	return fmt.Sprintf("at byte %d: %s", wrong.Offset, record.Clean(wrong.Error()))
 }
 
 // pointer is a JSON Pointer as a fragment (RFC 6901).

@@ -38,6 +38,7 @@ func (c *call) json(status int, value any) error {
 func (c *call) bytes(status int, kind string, body []byte) error {
 	h := c.w.Header()
 	if status == http.StatusOK && c.unchanged(h.Get("ETag")) {
+		c.toTake()
 		c.w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
@@ -47,13 +48,16 @@ func (c *call) bytes(status int, kind string, body []byte) error {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(c.patience))
+	c.toTake()
 	c.w.WriteHeader(status)
 	if c.Method != http.MethodHead {
 		c.w.Write(body) // a client that has gone is nobody's error
 	}
 	return nil
 }
+
+// toTake gives the client its time to take what is written from now on.
+func (c *call) toTake() { http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(c.patience)) }
 
 // unchanged says whether the client has what an ETag stands for.
 func (c *call) unchanged(tag string) bool {

@@ -38,6 +38,7 @@ type rig struct {
 	testing.TB
 	*Server
 	url     string
+	address net.Addr
 	journal *journal.SQLite
 	runner  *runner.Runner
 	book    *schedule.Book
@@ -303,7 +304,7 @@ func (r *rig) listen() {
 	if err != nil {
 		r.Fatal(err)
 	}
-	r.url, r.http = "http://"+l.Addr().String(), r.HTTP()
+	r.url, r.http, r.address = "http://"+l.Addr().String(), r.HTTP(), l.Addr()
 	done := make(chan error, 1)
 	go func() { done <- r.http.Serve(l) }()
 	transport := &http.Transport{MaxIdleConnsPerHost: 256}

@@ -5,10 +5,13 @@ import "github.com/twinbook/twinbook/server/access"
 // A route is a kind of request, and who may send it.
 type route struct {
 	pattern string
-	role    string // that who asks must have; empty: nobody has to say who they are
+	role    string // that who asks must have, or known; empty: nobody has to say who they are
 	action  string // what it is in the audit trail; empty: it changes nothing
 	answer  func(*Server, *call) error
 }
+
+// known stands for all roles: of whoever the server knows.
+const known = "known"
 
 // routes are all that the server answers, but for /metrics. openapi.yaml describes each of them.
 var routes = []route{
@@ -25,8 +28,8 @@ var routes = []route{
 	{"POST /api/v1/runs/{run}/resume", access.Operator, "runs.resume", (*Server).resumeRun},
 	{"POST /api/v1/runs/{run}/retry", access.Operator, "runs.retry", (*Server).retryRun},
 	{"POST /api/v1/runs/{run}/signal", access.Operator, "runs.signal", (*Server).signalRun},
-	{"POST /api/v1/runs/{run}/approve", access.Viewer, "runs.approve", (*Server).approveRun}, // the approve itself says who may
-	{"POST /api/v1/runs/{run}/reject", access.Viewer, "runs.reject", (*Server).rejectRun},
+	{"POST /api/v1/runs/{run}/approve", known, "runs.approve", (*Server).approveRun}, // the approve itself says who may
+	{"POST /api/v1/runs/{run}/reject", known, "runs.reject", (*Server).rejectRun},
 
 	{"GET /api/v1/schedules", access.Viewer, "", (*Server).listSchedules},
 	{"GET /api/v1/schedules/{workflow}/{schedule}/next", access.Viewer, "", (*Server).nextTimes},

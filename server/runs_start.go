@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/engine/runner"
 	"github.com/twinbook/twinbook/internal/record"
@@ -57,34 +58,48 @@ func (s *Server) trigger(c *call) map[string]any {
 	return trigger
 }
 
-// began answers with a run that has just been begun, or, if mark was taken, with the one that it stands for.
+// began answers with a run that has just been begun, as it was then, or, if mark was taken, with the one that it stands
+// for.
 func (s *Server) began(c *call, h *runner.Handle, err error, mark *journal.Mark) error {
-	status, id := http.StatusCreated, ""
 	var taken *journal.TakenError
 	switch {
 	case err == nil:
-		id = h.ID()
+		run, err := lineOfNew(h)
+		if err != nil {
+			return err
+		}
+		return s.begun(c, http.StatusCreated, run)
 	case mark != nil && errors.As(err, &taken) && taken.Mark.Scope == mark.Scope && taken.Mark.Name == mark.Name:
 		if taken.Mark.Note != mark.Note {
 			return problem(http.StatusUnprocessableEntity, "key-reused", "The key was used for something else",
 				"another request came with this key before; a new request takes a new one")
 		}
-		status, id = http.StatusOK, taken.Mark.Run
 	default:
 		return err
 	}
-	c.target = id
-	run, err := s.Journal.Run(c.Context(), id)
+	run, err := s.Journal.Run(c.Context(), taken.Mark.Run)
 	if errors.Is(err, journal.ErrNotFound) {
 		p := problem(http.StatusConflict, "taken", "This was done before", "the run that was begun with this key has been removed since")
-		p.Run = id
+		p.Run = taken.Mark.Run
 		return p
 	} else if err != nil {
 		return err
 	}
-	c.w.Header().Set("Location", "/api/v1/runs/"+url.PathEscape(id))
+	return s.begun(c, http.StatusOK, run)
+}
+
+// lineOfNew is the journal's line of a run that this process has just begun: to read it would take as long as to begin.
+func lineOfNew(h *runner.Handle) (journal.Run, error) {
+	run, err := journal.NewRun(journal.Beginning{Events: []engine.Event{*h.Begun()}})
+	run.Driver, run.Standing = "this process", journal.Standing{Queued: h.Queued(), Parked: h.Queued()}
+	return run, err
+}
+
+func (s *Server) begun(c *call, status int, run journal.Run) error {
+	c.target = run.ID
+	c.w.Header().Set("Location", "/api/v1/runs/"+url.PathEscape(run.ID))
 	if s.Trace != nil {
-		c.w.Header().Set("Traceparent", s.Trace(id))
+		c.w.Header().Set("Traceparent", s.Trace(run.ID))
 	}
 	return c.json(status, record.List(run))
 }

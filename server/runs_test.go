@@ -243,6 +243,8 @@ func TestApprove(t *testing.T) {
 	if page := r.list("?approval=true"); len(page.Runs) != 1 {
 		t.Errorf("%+v", page)
 	}
+	r.token = r.tokens["shiftLead"] // who has this role alone may answer, and read nothing
+	r.ask("GET", "/api/v1/runs/"+id, nil).problem(403, "")
 	r.ask("POST", "/api/v1/runs/"+id+"/approve", map[string]any{"at": "other"}).problem(409, "not-asked")
 	r.token = r.tokens["admin"]
 	r.ask("POST", "/api/v1/runs/"+id+"/approve", map[string]any{"at": "ok", "reason": "fine", "payload": 7}).is(202)
@@ -254,8 +256,9 @@ func TestApprove(t *testing.T) {
 	r.token = r.tokens["operator"]
 	id = r.start("ask", nil)
 	r.until(id, "asked", func(s record.Shown) bool { return s.Run.Approval })
-	r.token = r.tokens["admin"]
+	r.token = r.tokens["shiftLead"]
 	r.ask("POST", "/api/v1/runs/"+id+"/reject", map[string]any{"reason": "not now"}).is(202)
+	r.token = r.tokens["viewer"]
 	if shown := r.untilState(id, record.State(engine.Failed)); shown.Error.Kind != engine.KindRejected {
 		t.Errorf("%+v", shown.Error)
 	}

@@ -40,7 +40,7 @@ func New(c Config) *Server {
 	}
 	if c.Metrics != nil {
 		s.handle(route{pattern: metricsPattern, role: access.Viewer, answer: func(s *Server, c *call) error {
-			http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(s.Patience))
+			c.toTake()
 			s.Metrics.ServeHTTP(c.w, c.Request)
 			return nil
 		}})
@@ -57,6 +57,7 @@ func (s *Server) HTTP() *http.Server {
 	h := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
+		WriteTimeout:      2 * s.Patience, // longer than a body is waited for that nobody reads: of what is answered here; the others have theirs when they begin to write
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
@@ -144,6 +145,7 @@ func (s *Server) recovered(w http.ResponseWriter, r *http.Request) {
 func (s *Server) handle(r route) {
 	s.known[r.pattern] = true
 	answer := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		http.NewResponseController(w).SetWriteDeadline(time.Time{})
 		who := access.From(req.Context())
 		s.answer(r, &call{Request: req, w: w, who: who, by: who.String(), patience: s.Patience})
 	})
@@ -157,7 +159,7 @@ func (s *Server) handle(r route) {
 // answer has a route's function answer a call, if who asks may have that.
 func (s *Server) answer(r route, c *call) {
 	var err error
-	if r.role != "" && !c.who.May(r.role) {
+	if r.role != "" && r.role != known && !c.who.May(r.role) {
 		err = plain(http.StatusForbidden, c.by+" may not do this: it takes the role "+r.role)
 	} else {
 		err = r.answer(s, c)
@@ -167,6 +169,7 @@ func (s *Server) answer(r route, c *call) {
 		if p.Status == http.StatusInternalServerError {
 			s.Log.Error("a request failed", "method", c.Method, "path", c.URL.Path, "error", err)
 		}
+		c.toTake()
 		p.write(c.w, c.Request)
 	}
 	if r.action != "" && c.by != "" {

@@ -65,9 +65,13 @@ func (s *Server) streamHead(c *call) {
 func (s *Server) stream(c *call, r *reader) {
 	control := http.NewResponseController(c.w)
 	send := func(text []byte) bool {
-		control.SetWriteDeadline(time.Now().Add(s.Patience))
+		c.toTake()
 		_, err := c.w.Write(text)
-		return err == nil && control.Flush() == nil
+		if err == nil {
+			err = control.Flush()
+		}
+		control.SetWriteDeadline(time.Time{}) // over HTTP/2 one that passes ends the stream although nothing is written
+		return err == nil
 	}
 	alive := time.NewTicker(s.Heartbeat)
 	defer alive.Stop()

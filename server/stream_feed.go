@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -26,9 +27,8 @@ type feed struct {
 	loading chan struct{} // a place for who reads what a reader begins with
 	follows bool          // it has begun to follow the run; who has that place may look
 
-	mu      sync.Mutex    // guards what follows
-	news    chan struct{} // closed when there is something new
-	chunks  []*chunk      // the events with numbers above base, up to last
+	mu      sync.Mutex // guards what follows
+	chunks  []*chunk   // the events with numbers above base, up to last
 	base    int64
 	last    int64
 	size    int  // of the chunks
@@ -71,15 +71,12 @@ func encode(events []engine.Event) (chunks []*chunk, size int, err error) {
 	return chunks, size, nil
 }
 
-// How often a feed looks into the journal: soon after it was poked, but for many readers not so soon, since all of them
-// have to be written to each time; without a poke more rarely the longer nothing happens, since only a run of another
-// process goes on unheard.
+// How often a feed looks into the journal: soon after it was poked; without a poke more rarely the longer nothing
+// happens, since only a run of another process goes on unheard.
 const (
 	leastPause = 100 * time.Millisecond
 	mostPause  = time.Second
-	leastPace  = 10 * time.Millisecond
-	paceEach   = 250 * time.Microsecond
-	mostPace   = 250 * time.Millisecond
+	pace       = 10 * time.Millisecond // between one look and the next
 )
 
 // begin is the first look of a feed, which begins after an event that a reader says it has. If there is none of that
@@ -95,7 +92,7 @@ func (f *feed) begin(after int64) error {
 		}
 	}
 	if err == nil {
-		err = f.publish(events)
+		_, err = f.publish(events)
 	}
 	return err
 }
@@ -105,11 +102,11 @@ func (f *feed) follow() {
 	pause := leastPause
 	for {
 		looked := time.Now()
-		n, end := f.look()
+		size, end := f.look()
 		if end {
 			return
 		}
-		if pause = min(pause*3/2, mostPause); n > 0 {
+		if pause = min(pause*3/2, mostPause); size > 0 {
 			pause = leastPause
 		}
 		timer := time.NewTimer(pause)
@@ -120,8 +117,9 @@ func (f *feed) follow() {
 		case <-f.ctx.Done():
 		}
 		timer.Stop()
-		if wait(f.ctx, time.Until(looked.Add(f.pace()))) != nil {
+		if wait(f.ctx, time.Until(looked.Add(pace))) != nil {
 			f.end(f.ctx.Err())
+			f.tell(0)
 			return
 		}
 	}
@@ -140,41 +138,37 @@ func wait(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-func (f *feed) pace() time.Duration {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return min(leastPace+time.Duration(len(f.readers))*paceEach, mostPace)
-}
-
 // look publishes what is new, and says how much that is.
-func (f *feed) look() (n int, end bool) {
+func (f *feed) look() (size int, end bool) {
 	events, err := f.journal.Events(f.ctx, f.run, f.last)
 	if err == nil {
-		err = f.publish(events)
+		size, err = f.publish(events)
 	}
 	if err != nil {
 		f.end(err)
 	}
-	return len(events), err != nil || f.ended
+	if size > 0 || err != nil {
+		f.tell(size)
+	}
+	return size, err != nil || f.ended
 }
 
-// publish adds events to those that the feed has, and forgets what nobody needs any more.
-func (f *feed) publish(events []engine.Event) error {
+// publish adds events to those that the feed has, in so many bytes, and forgets what nobody needs any more.
+func (f *feed) publish(events []engine.Event) (size int, err error) {
 	chunks, size, err := encode(events)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.trim()
 	if len(events) == 0 || f.ctx.Err() != nil {
-		return f.ctx.Err()
+		return 0, f.ctx.Err()
 	}
 	last := events[len(events)-1]
 	f.chunks, f.last, f.ended = append(f.chunks, chunks...), last.Seq, last.Kind == engine.RunEnded
 	f.grow(size)
-	f.tell()
-	return f.err
+	return size, f.err
 }
 
 // end is the end of a feed before the run's.
@@ -182,13 +176,32 @@ func (f *feed) end(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.err = cmp.Or(f.err, err)
-	f.tell()
 }
 
-// tell wakes the readers. mu is held.
-func (f *feed) tell() {
-	close(f.news)
-	f.news = make(chan struct{})
+// Readers are woken so many at a time, and then others have their turn: a thousand at once would stand before the run
+// that they watch wherever that waits for the machine. All together are sent so many bytes a second, which is what a
+// gigabit carries; where that is too little, they are behind, and not the run.
+const (
+	wokenAtOnce = 8
+	wakingPause = 500 * time.Microsecond
+	mostSent    = 100 << 20
+)
+
+// tell wakes the readers, for each of whom there are so many bytes.
+func (f *feed) tell(size int) {
+	pause := max(wakingPause, time.Duration(size)*wokenAtOnce*time.Second/mostSent)
+	f.mu.Lock()
+	readers := slices.Collect(maps.Keys(f.readers))
+	f.mu.Unlock()
+	for i, r := range readers {
+		select {
+		case r.news <- struct{}{}:
+		default: // it has not looked since it was woken before
+		}
+		if i%wokenAtOnce == wokenAtOnce-1 {
+			wait(f.ctx, pause)
+		}
+	}
 }
 
 // grow counts what is kept. mu is held.

@@ -44,11 +44,11 @@ func (f *feeds) join(run string, after int64) (*reader, error) {
 		ctx, cancel := context.WithCancel(f.ctx)
 		of = &feed{
 			run: run, journal: f.journal, held: &f.held, ctx: ctx, cancel: cancel,
-			poked: make(chan struct{}, 1), news: make(chan struct{}), loading: make(chan struct{}, 1), readers: map[*reader]bool{},
+			poked: make(chan struct{}, 1), loading: make(chan struct{}, 1), readers: map[*reader]bool{},
 		}
 		f.runs[run] = of
 	}
-	r := &reader{feeds: f, feed: of, place: after}
+	r := &reader{feeds: f, feed: of, place: after, news: make(chan struct{}, 1)}
 	f.readers++
 	of.mu.Lock()
 	of.readers[r] = true

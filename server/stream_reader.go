@@ -11,8 +11,9 @@ import (
 type reader struct {
 	feeds *feeds
 	feed  *feed
-	place int64 // the last event that it was given
-	live  bool  // it had everything once
+	news  chan struct{} // there may be something
+	place int64         // the last event that it was given
+	live  bool          // it had everything once
 }
 
 // ready returns when the feed has what the reader wants to begin with, or can say that it is not to be had. heavily is how
@@ -76,7 +77,7 @@ func (f *feed) prepend(events []engine.Event) error {
 	return f.err
 }
 
-// next is what the reader has not been given yet, or some of it. Where there is nothing, more is closed when there is,
+// next is what the reader has not been given yet, or some of it. Where there is nothing, more is sent to when there is,
 // or nothing will come any more: the run has ended, the feed has, or the reader has fallen too far behind.
 func (r *reader) next() (text []byte, more <-chan struct{}, end bool) {
 	f := r.feed
@@ -87,7 +88,7 @@ func (r *reader) next() (text []byte, more <-chan struct{}, end bool) {
 		return nil, nil, true
 	case r.place >= f.last:
 		r.live = true
-		return nil, f.news, f.ended
+		return nil, r.news, f.ended
 	}
 	i := sort.Search(len(f.chunks), func(i int) bool { return f.chunks[i].last() > r.place })
 	c := f.chunks[i]

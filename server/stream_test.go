@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -361,4 +362,30 @@ func TestSlowClientIsDropped(t *testing.T) {
 		t.Errorf("%d bytes are kept for the slow one", held)
 	}
 	r.wait("the slow one is dropped", func() bool { return r.readers() == 1 })
+}
+
+// Over HTTP/2 a deadline that passes ends a stream although nothing is written; a stream of a run that waits stays.
+func TestStreamOverHTTP2(t *testing.T) {
+	r := open(t, option{config: func(c *Config) { c.Heartbeat, c.Patience = 200*time.Millisecond, 100*time.Millisecond }})
+	front := httptest.NewUnstartedServer(r.Server)
+	front.Config = r.HTTP()
+	front.EnableHTTP2 = true
+	front.StartTLS()
+	defer front.Close()
+	r.url, r.client = front.URL, front.Client()
+	id := r.start("wait", nil)
+	w := r.watch(t.Context(), id, "")
+	if w.answer.ProtoMajor != 2 {
+		t.Fatal(w.answer.Proto)
+	}
+	w.next()
+	for w.beats < 3 && w.lines.Scan() {
+		if w.lines.Text() == ":" {
+			w.beats++
+		}
+	}
+	r.ask("POST", "/api/v1/runs/"+id+"/signal", map[string]any{"name": "partsDelivered"}).is(202)
+	if _, last := w.rest(); last != engine.RunEnded {
+		t.Errorf("the stream ends with %q: %v", last, w.lines.Err())
+	}
 }

@@ -62,7 +62,7 @@ func (r *Runner) start(ctx context.Context, p *engine.Program, a Admission, even
 		l.observe(Update{Time: events[0].Time, Start: &l.info, Queued: queued})
 		return l.carryOut(ctx, w), nil
 	})
-	h.queued = queued
+	h.queued, h.begun = queued, &events[0]
 	return h, nil
 }
 

@@ -14,6 +14,7 @@ type Handle struct {
 	under  context.Context        // that the run was started with
 	done   *clock.Promise[ending] // of the loop that the run had then; nil: it was parked
 	queued bool
+	begun  *engine.Event // RunStarted; nil: it was not begun by this
 }
 
 // ending is how a loop ended: err says why it did before the run did, unless that is parked.
@@ -28,6 +29,9 @@ func (h *Handle) ID() string { return h.id }
 
 // Queued says whether the run had to wait for its turn when this process took it up.
 func (h *Handle) Queued() bool { return h.queued }
+
+// Begun is the run's RunStarted, for a Handle of who began it; nil otherwise.
+func (h *Handle) Begun() *engine.Event { return h.begun }
 
 // Wait waits for the run's end; on virtual time, as a party. The error is ErrStopped when the
 // context that the run was started with has ended, the journal's when it could not be read or written, and
