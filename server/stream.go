@@ -61,7 +61,8 @@ func (s *Server) streamHead(c *call) {
 }
 
 // stream sends what a reader is given until the run's end, the server's, or the client's: one that does not take
-// what it is sent in time is dropped, and may come back for the rest.
+// what it is sent in time is dropped, and may come back for the rest. So is one whose token counts no longer, which
+// is looked at with each heartbeat and when the server's configuration is read again.
 func (s *Server) stream(c *call, r *reader) {
 	control := http.NewResponseController(c.w)
 	send := func(text []byte) bool {
@@ -78,11 +79,12 @@ func (s *Server) stream(c *call, r *reader) {
 	if !send([]byte("retry: 2000\n\n")) {
 		return
 	}
+	replaced := s.Gate.Replaced()
 	for {
 		text, more, end := r.next()
 		switch {
 		case len(text) > 0:
-			if !send(text) {
+			if !s.still(c, &replaced) || !send(text) {
 				return
 			}
 			continue
@@ -91,12 +93,28 @@ func (s *Server) stream(c *call, r *reader) {
 		}
 		select {
 		case <-more:
+		case <-replaced:
+			if !s.still(c, &replaced) {
+				return
+			}
 		case <-alive.C:
-			if !send([]byte(":\n\n")) {
+			if _, err := s.Gate.Identify(c.Request); err != nil || !send([]byte(":\n\n")) {
 				return
 			}
 		case <-c.Context().Done():
 			return
 		}
+	}
+}
+
+// still says whether who was let in still would be, if the configuration has been replaced since.
+func (s *Server) still(c *call, replaced *<-chan struct{}) bool {
+	select {
+	case <-*replaced:
+		*replaced = s.Gate.Replaced()
+		_, err := s.Gate.Identify(c.Request)
+		return err == nil
+	default:
+		return true
 	}
 }

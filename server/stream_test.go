@@ -19,6 +19,7 @@ import (
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/internal/record"
+	"github.com/twinbook/twinbook/server/access"
 )
 
 // A watcher reads a stream of events as a browser does.
@@ -387,5 +388,22 @@ func TestStreamOverHTTP2(t *testing.T) {
 	r.ask("POST", "/api/v1/runs/"+id+"/signal", map[string]any{"name": "partsDelivered"}).is(202)
 	if _, last := w.rest(); last != engine.RunEnded {
 		t.Errorf("the stream ends with %q: %v", last, w.lines.Err())
+	}
+}
+
+// TestARemovedTokenEndsItsStreams: what a run tells after that is for others.
+func TestARemovedTokenEndsItsStreams(t *testing.T) {
+	r := open(t, option{roles: []string{"viewer", "admin"}})
+	r.token = r.tokens["admin"]
+	run := r.start("ask", nil)
+	w := r.watch(t.Context(), run, "", "Authorization", "Bearer "+r.tokens["viewer"])
+	if _, ok := w.next(); !ok {
+		t.Fatal("the stream gives nothing")
+	}
+	if err := r.Gate.Reload(access.Config{Tokens: []access.Token{{Name: "admin", Hash: access.Hash(r.tokens["admin"]), Roles: []string{"admin"}}}}); err != nil {
+		t.Fatal(err)
+	}
+	if seqs, _ := w.rest(); len(seqs) > 0 {
+		t.Errorf("events %d came after the token was removed", seqs)
 	}
 }

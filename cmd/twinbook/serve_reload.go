@@ -52,13 +52,15 @@ func (s *service) keepsOld(err error) {
 
 // take puts other settings into force. What can be refused comes first.
 func (s *service) take(ctx context.Context, next serveSettings) error {
+	admit, err := s.gate.Prepare(access.Config{Tokens: next.tokens, OIDC: next.oidc})
+	if err != nil {
+		return err
+	}
 	fixed, err := s.reach.reload(next.config)
 	if err != nil {
 		return err
 	}
-	if err := s.gate.Reload(access.Config{Tokens: next.tokens, OIDC: next.oidc}); err != nil {
-		return err
-	}
+	admit()
 	if s.cert != nil && s.settings.cert == next.cert && s.settings.key == next.key {
 		if err := s.cert.Reload(); err != nil {
 			return err

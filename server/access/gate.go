@@ -34,8 +34,9 @@ type Gate struct {
 
 // rules are what a new configuration replaces.
 type rules struct {
-	tokens tokenRing
-	oidc   *verifier // nil: none
+	tokens   tokenRing
+	oidc     *verifier     // nil: none
+	replaced chan struct{} // closed when others are in force
 }
 
 func (r *rules) authenticated() bool { return len(r.tokens.sums) > 0 || r.oidc != nil }
@@ -55,26 +56,46 @@ func New(c Config) (*Gate, error) {
 	return g, g.Reload(c)
 }
 
-// Reload takes the Tokens and OIDC of another configuration. With an error, those before stay. The keys of an issuer that stays the
-// same are kept.
+// Reload takes the Tokens and OIDC of another configuration; see Prepare.
 func (g *Gate) Reload(c Config) error {
+	take, err := g.Prepare(c)
+	if err == nil {
+		take()
+	}
+	return err
+}
+
+// Prepare looks at the Tokens and OIDC of another configuration, which take puts into force. The keys of an issuer that stays the same are
+// kept. It is an error if nobody would be asked any more who was asked before: a file that was cut off, or a list that came out
+// empty, must not open the door of a server that runs.
+func (g *Gate) Prepare(c Config) (take func(), err error) {
 	tokens, err := newTokenRing(c.Tokens)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	next := &rules{tokens: tokens}
+	before := g.rules.Load()
+	next := &rules{tokens: tokens, replaced: make(chan struct{})}
 	if c.OIDC != nil {
 		var old *verifier
-		if before := g.rules.Load(); before != nil {
+		if before != nil {
 			old = before.oidc
 		}
 		if next.oidc, err = newVerifier(*c.OIDC, g.clock, old); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	g.rules.Store(next)
-	return nil
+	if before != nil && before.authenticated() && !next.authenticated() {
+		return nil, errors.New("there are no tokens and no oidc any more, so that nobody would be asked who comes in; a server that has asked goes on asking until it is started anew without them")
+	}
+	return func() {
+		if old := g.rules.Swap(next); old != nil {
+			close(old.replaced)
+		}
+	}, nil
 }
+
+// Replaced is closed when another configuration is in force than now: who was let in before may have to be looked at again.
+func (g *Gate) Replaced() <-chan struct{} { return g.rules.Load().replaced }
 
 // Authenticated says whether requests need a token.
 func (g *Gate) Authenticated() bool { return g.rules.Load().authenticated() }

@@ -309,6 +309,15 @@ func TestReload(t *testing.T) {
 	if status(first) != 401 || status(second) != 200 {
 		t.Errorf("the removed token gets %d, the new one %d", status(first), status(second))
 	}
+	replaced := g.Replaced()
+	if err := g.Reload(Config{}); err == nil || !strings.Contains(err.Error(), "no tokens") || status("") != 401 || status(second) != 200 {
+		t.Errorf("a configuration that asks nobody: %v", err)
+	}
+	select {
+	case <-replaced:
+		t.Error("what was refused counts as in force")
+	default:
+	}
 }
 
 func TestCheckListen(t *testing.T) {
