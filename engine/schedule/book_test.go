@@ -117,6 +117,42 @@ func TestALateTimeStandsForThoseMissed(t *testing.T) {
 	}
 }
 
+// TestOneOfManyLateTimes: where times have been missed, those that are only late are one run, of which latest has no
+// fewer than skip. Where none has been missed, each is begun.
+func TestOneOfManyLateTimes(t *testing.T) {
+	tests := []struct {
+		missed engine.Missed
+		down   time.Duration
+		runs   int
+		first  string
+	}{
+		{engine.MissedSkip, 80 * time.Second, 1, "00:02:00"},
+		{engine.MissedLatest, 80 * time.Second, 1, "00:02:00"},
+		{engine.MissedAll, 80 * time.Second, 8, "00:00:50"},
+		{engine.MissedSkip, 50 * time.Second, 5, "00:00:50"},
+		{engine.MissedLatest, 50 * time.Second, 5, "00:00:50"},
+		{engine.MissedAll, 50 * time.Second, 5, "00:00:50"},
+	}
+	for _, tt := range tests {
+		inWorld(t, func(ctx context.Context, w *world) {
+			w.grace = time.Minute
+			s := of(t, "@every 10s", missing(tt.missed))
+			_, stop := w.serve(ctx, s)
+			w.wait(ctx, 15*time.Second)
+			stop()
+			before := len(w.began["w/1"])
+			w.wait(ctx, tt.down)
+			_, stop = w.serve(ctx, s)
+			w.wait(ctx, time.Second)
+			stop()
+			late := w.began["w/1"][before:]
+			if len(late) != tt.runs || late[0].nominal.Format(time.TimeOnly) != tt.first {
+				t.Errorf("missed: %s after %s: %+v, want %d from %s", tt.missed, tt.down, late, tt.runs, tt.first)
+			}
+		})
+	}
+}
+
 // TestPausedTimesAreNotMadeUp, whether a server runs meanwhile or not, and also those missed before.
 func TestPausedTimesAreNotMadeUp(t *testing.T) {
 	inWorld(t, func(ctx context.Context, w *world) {

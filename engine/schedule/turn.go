@@ -32,17 +32,24 @@ func (s *Schedule) turn(done, now time.Time, grace time.Duration) turn {
 		next, _ := s.Next(done)
 		return turn{Time: next}
 	}
-	keep, why := 1, "missed: latest"
-	switch s.Source.Missed {
-	case engine.MissedSkip:
-		next, _ := s.Next(missed)
-		return turn{Time: next, left: s.leftOut(done, missed, "missed: skip")}
-	case engine.MissedAll:
-		keep, why = MaxMissed, fmt.Sprintf("missed: all makes up for the latest %d", MaxMissed)
-	default:
-		missed, _ = s.lastDue(done, now.Add(1)) // one that is only late stands for those missed
+	if s.Source.Missed == engine.MissedAll {
+		return s.makeUp(done, missed, horizon, MaxMissed, fmt.Sprintf("missed: all makes up for the latest %d", MaxMissed))
 	}
-	kept, more := s.spec.Last(done, missed, s.zone, keep)
+	last, _ := s.lastDue(done, now.Add(1)) // one that is only late stands for those missed
+	switch {
+	case s.Source.Missed != engine.MissedSkip:
+		return s.makeUp(done, last, horizon, 1, "missed: latest")
+	case last.After(missed):
+		return s.makeUp(done, last, horizon, 1, "missed: skip")
+	}
+	next, _ := s.Next(missed)
+	return turn{Time: next, left: s.leftOut(done, missed, "missed: skip")}
+}
+
+// makeUp begins with the first of the latest times after done and up to last, so many as keep says, and leaves out those
+// before them.
+func (s *Schedule) makeUp(done, last, horizon time.Time, keep int, why string) turn {
+	kept, more := s.spec.Last(done, last, s.zone, keep)
 	due := s.due(kept[0].At)
 	t := turn{Time: Time{Nominal: kept[0].At, Due: due, Note: kept[0].Note}, missed: due.Before(horizon)}
 	if more {
