@@ -30,21 +30,23 @@ func (s *Server) receiveHook(c *call) error {
 	if err != nil {
 		return err
 	}
-	mark, err := s.admitHook(c, id, hook, body)
-	if err != nil || mark == nil && c.by == "" {
+	c.detail = entry.Name
+	key, err := s.admitHook(c, id, hook, body)
+	if err != nil || c.by == "" {
 		return err
 	}
 	payload, err := c.payload(body)
 	if err != nil {
 		return err
 	}
-	c.detail = entry.Name
-	trigger := map[string]any{"kind": "webhook", "id": id, "payload": payload, "headers": c.fewHeaders()}
-	inputs, err := entry.Program.TriggerInputs(hook, trigger, nil, s.Clock.Now())
-	if err != nil {
+	w := Wish{Workflow: entry.Name, By: c.by, Trigger: map[string]any{"kind": "webhook", "id": id, "payload": payload, "headers": c.fewHeaders()}}
+	if w.Inputs, err = entry.Program.TriggerInputs(hook, w.Trigger, nil, s.Clock.Now()); err != nil {
 		return problem(http.StatusUnprocessableEntity, "invalid-inputs", "The inputs of the webhook cannot be made of this", err.Error())
 	}
-	w := Wish{Workflow: entry.Name, Inputs: inputs, Trigger: trigger, By: c.by}
+	mark, err := s.mark("webhook "+id, key, payload)
+	if err != nil {
+		return err
+	}
 	if mark != nil {
 		w.Marks = []journal.Mark{*mark}
 	}
@@ -72,45 +74,36 @@ func (s *Server) hook(id string) (entry library.Entry, hook *engine.Trigger, err
 	return entry, hook, nil
 }
 
-// admitHook finds out who sends a webhook, and the mark that stands for its request; nil: it has no key. A stranger has had
+// admitHook finds out who sends a webhook, and the key that names the request; empty: it has none. A stranger has had
 // the answer already, and c.by is empty then.
-func (s *Server) admitHook(c *call, id string, hook *engine.Trigger, body []byte) (*journal.Mark, error) {
+func (s *Server) admitHook(c *call, id string, hook *engine.Trigger, body []byte) (key string, err error) {
 	if hook.Webhook.Secret == "" {
-		return s.admitToken(c, id, body)
+		return s.admitToken(c)
 	}
 	secret, err := s.Starter.World.Secret(hook.Webhook.Secret)
 	if err != nil {
-		return nil, &NotReadyError{Workflow: "webhook " + id, Err: err}
+		return "", &NotReadyError{Workflow: "webhook " + id, Err: err}
 	}
-	now := s.Clock.Now()
-	key, err := access.VerifyWebhook(c.Request, body, secret, now)
-	if err != nil {
+	if key, err = access.VerifyWebhook(c.Request, body, secret, s.Clock.Now()); err != nil {
 		s.Gate.Refuse(c.w, c.Request, err)
-		return nil, nil
+		return "", nil
 	}
 	c.by = "webhook " + id
-	if key == "" {
-		return nil, nil
-	}
-	return &journal.Mark{Scope: "webhook " + id, Name: key, Time: now, Until: now.Add(keepKeys)}, nil
+	return key, nil
 }
 
 // admitToken is for a webhook without a secret of its own: it takes a token of the server.
-func (s *Server) admitToken(c *call, id string, body []byte) (*journal.Mark, error) {
+func (s *Server) admitToken(c *call) (key string, err error) {
 	who, err := s.Gate.Identify(c.Request)
 	if err != nil {
 		s.Gate.Refuse(c.w, c.Request, err)
-		return nil, nil
+		return "", nil
 	}
 	c.who, c.by = who, who.String()
 	if !who.May(access.Operator) {
-		return nil, plain(http.StatusForbidden, c.by+" may not do this: it takes the role "+access.Operator)
+		return "", plain(http.StatusForbidden, c.by+" may not do this: it takes the role "+access.Operator)
 	}
-	mark, err := s.idempotency(c, string(body))
-	if mark != nil {
-		mark.Scope = "webhook " + id
-	}
-	return mark, err
+	return c.idempotencyKey()
 }
 
 // payload is what a webhook brings: JSON, or null where it brings nothing.

@@ -262,6 +262,10 @@ func TestWebhook(t *testing.T) {
 	if again := send(body, "X-GitHub-Delivery", "d-1").is(200).run(); again.ID != run.ID {
 		t.Errorf("%+v, want %s", again, run.ID)
 	}
+	if again := send(`{ "version": "1.2" }`, "X-GitHub-Delivery", "d-1").is(200).run(); again.ID != run.ID {
+		t.Errorf("the same, written otherwise, is %+v, want %s", again, run.ID)
+	}
+	send(`{"version":"1.3"}`, "X-GitHub-Delivery", "d-1").problem(422, "key-reused")
 	r.ask("POST", "/api/v1/hooks/redeploy", body, "X-Hub-Signature-256", sign("other")).problem(401, "")
 	r.ask("POST", "/api/v1/hooks/redeploy", body).problem(401, "")
 	r.ask("POST", "/api/v1/hooks/nothing", body).problem(404, "")

@@ -34,7 +34,11 @@ func (s *Server) startRun(c *call) error {
 		return invalid(FieldError{Pointer: "#/workflow", Detail: "is required: the name of a workflow of this server"})
 	}
 	c.detail = shortened(q.Workflow)
-	mark, err := s.idempotency(c, q)
+	key, err := c.idempotencyKey()
+	if err != nil {
+		return err
+	}
+	mark, err := s.mark("api", key, q)
 	if err != nil {
 		return err
 	}
@@ -110,12 +114,11 @@ const keepKeys = 24 * time.Hour
 // longestKey bounds Idempotency-Key.
 const longestKey = 255
 
-// idempotency is the mark that stands for a request with an Idempotency-Key; nil: it has none. The key is the sender's own, and
-// its note tells the same request from another one.
-func (s *Server) idempotency(c *call, request any) (*journal.Mark, error) {
+// idempotencyKey is what a request calls itself with Idempotency-Key, and who sends it, whose own the key is; empty: nothing.
+func (c *call) idempotencyKey() (string, error) {
 	keys := c.Header.Values("Idempotency-Key")
 	if len(keys) == 0 {
-		return nil, nil
+		return "", nil
 	}
 	key, wrong := keys[0], ""
 	switch {
@@ -129,14 +132,20 @@ func (s *Server) idempotency(c *call, request any) (*journal.Mark, error) {
 	if wrong != "" {
 		p := plain(http.StatusBadRequest, "Idempotency-Key: "+wrong)
 		p.Errors = []FieldError{{Header: "Idempotency-Key", Detail: wrong}}
-		return nil, p
+		return "", p
+	}
+	return key + " " + c.by, nil
+}
+
+// mark is what stands for a request that is known by a key; nil: it has none. Its note tells the same request from another one.
+func (s *Server) mark(scope, key string, request any) (*journal.Mark, error) {
+	if key == "" {
+		return nil, nil
 	}
 	text, err := json.Marshal(request)
 	if err != nil {
 		return nil, err
 	}
 	sum, now := sha256.Sum256(text), s.Clock.Now()
-	return &journal.Mark{
-		Scope: "api", Name: key + " " + c.by, Time: now, Until: now.Add(keepKeys), Note: "sha256:" + hex.EncodeToString(sum[:]),
-	}, nil
+	return &journal.Mark{Scope: scope, Name: key, Time: now, Until: now.Add(keepKeys), Note: "sha256:" + hex.EncodeToString(sum[:])}, nil
 }
