@@ -23,6 +23,7 @@ type Server struct {
 	handler http.Handler
 	feeds   *feeds
 	heavy   chan struct{} // places for those who make a large document
+	refused *refusals
 }
 
 // mostHeavy is how many requests may read a whole run, or compile a file, at the same time.
@@ -33,7 +34,7 @@ func New(c Config) *Server {
 	c.complete()
 	s := &Server{
 		Config: c, mux: http.NewServeMux(), known: map[string]bool{},
-		feeds: newFeeds(c.Journal, c.Readers), heavy: make(chan struct{}, mostHeavy),
+		feeds: newFeeds(c.Journal, c.Readers), heavy: make(chan struct{}, mostHeavy), refused: newRefusals(c.Clock, c.Journal.Audit),
 	}
 	for _, r := range routes {
 		s.handle(r)
@@ -189,6 +190,8 @@ func (s *Server) audit(r route, c *call, err error) {
 	if err != nil {
 		p := problemOf(err)
 		e.Result = strings.ToValidUTF8(shortened(p.Error()), "")
+		s.refused.note(e)
+		return
 	}
 	s.Journal.Audit(e)
 }

@@ -16,7 +16,26 @@ const lookAgain = 100 * time.Millisecond
 
 // ask keeps a wish about a run for whoever drives it.
 func (a *app) ask(ctx context.Context, j openJournal, run string, kind engine.EventKind, reason string) error {
-	return j.Ask(ctx, journal.Request{Run: run, Kind: kind, Reason: reason, By: a.whoAsks(), Time: time.Now().UTC()})
+	err := j.Ask(ctx, journal.Request{Run: run, Kind: kind, Reason: reason, By: a.whoAsks(), Time: time.Now().UTC()})
+	if err == nil {
+		a.audit(j, auditActions[kind], run, reason)
+	}
+	return err
+}
+
+// auditActions are what wishes are called in the audit trail, as the API calls them.
+var auditActions = map[engine.EventKind]string{
+	engine.CancelRequested: "runs.cancel", engine.PauseRequested: "runs.pause", engine.ResumeRequested: "runs.resume",
+}
+
+// An auditor keeps an audit trail, as every journal of ours does.
+type auditor interface{ Audit(e journal.AuditEntry) }
+
+// audit notes what the person at this terminal has done; what an action is called is said in docs/access.md.
+func (a *app) audit(j openJournal, action, target, detail string) {
+	if trail, ok := j.Journal.(auditor); ok {
+		trail.Audit(journal.AuditEntry{Time: time.Now().UTC(), Who: a.whoAsks(), Action: action, Target: target, Detail: detail, Result: "done"})
+	}
 }
 
 // whoAsks is the person at this terminal: user@host.

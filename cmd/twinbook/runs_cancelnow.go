@@ -50,6 +50,7 @@ func (k control) endNow(ctx context.Context, run journal.Run, reason string) err
 	if err := k.journal.Append(ctx, run.ID, events, journal.Standing{}); err != nil {
 		return err
 	}
+	k.audit(k.journal, "runs.cancel", run.ID, reason)
 	fmt.Fprintf(k.err, "run %s: cancelled after %s, %s\n", run.ID, elapsed(asked.Time.Sub(run.Started)), clean(failure.Message))
 	return nil
 }

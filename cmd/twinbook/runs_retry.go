@@ -62,7 +62,11 @@ func (k control) retry(ctx context.Context, run journal.Run, again []string) err
 	defer w.close()
 	c := course{program: courses[0].program, hub: run.Hub, kept: kept}
 	c.begin = func(ctx context.Context, r *runner.Runner, c course) (*runner.Handle, error) {
-		return r.Retry(ctx, run.ID, again, w.hosts(run.Hub, c.program), k.whoAsks())
+		h, err := r.Retry(ctx, run.ID, again, w.hosts(run.Hub, c.program), k.whoAsks())
+		if err == nil {
+			k.audit(k.journal, "runs.retry", run.ID, "as "+h.ID())
+		}
+		return h, err
 	}
 	outcomes, err := k.drive(ctx, drive{
 		world: w, journal: k.journal, runs: []course{c}, show: func(course) reporter { return k.reporter(k.format, w) },

@@ -82,6 +82,9 @@ func (a *app) removeRuns(ctx context.Context, j openJournal, args []string, f rm
 			}
 			return coded{exitFailed, err}
 		}
+		for _, run := range gone.runs[from:min(from+record.PageOfRuns, len(gone.runs))] {
+			a.audit(j, "runs.remove", run.ID, run.Workflow)
+		}
 	}
 	fmt.Fprintf(a.err, "removed %s\n", counted(len(gone.runs), "run"))
 	return nil

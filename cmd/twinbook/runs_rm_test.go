@@ -43,7 +43,7 @@ func TestRemoveRuns(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			j := journalOf(t, runs...)
 			var said bytes.Buffer
-			a := &app{in: strings.NewReader(""), out: io.Discard, err: &said}
+			a := &app{env: noEnv, in: strings.NewReader(""), out: io.Discard, err: &said}
 			c.flags.yes = true
 			err := a.removeRuns(t.Context(), j, c.args, c.flags)
 			if c.wrong == "" && err != nil || c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong)) {
@@ -70,7 +70,7 @@ func TestRemoveRuns(t *testing.T) {
 func TestNothingIsRemovedUnasked(t *testing.T) {
 	j := journalOf(t, line{id: "01kq8w3xk0aaaa", workflow: "reboot", began: at("10:00:00"), status: engine.Succeeded})
 	var said bytes.Buffer
-	a := &app{in: strings.NewReader("y\n"), out: io.Discard, err: &said}
+	a := &app{env: noEnv, in: strings.NewReader("y\n"), out: io.Discard, err: &said}
 	err := a.removeRuns(t.Context(), j, []string{"aaaa"}, rmFlags{})
 	const would, why = "  01kq8w3xk0aaaa  reboot  succeeded  began 2026-01-02 10:00\n", "Remove 1 run for good? Nobody can be asked here: --yes says so"
 	if err == nil || err.Error() != why || said.String() != would {
@@ -84,7 +84,7 @@ func TestNothingIsRemovedUnasked(t *testing.T) {
 func TestRemoveAsks(t *testing.T) {
 	for answer, want := range map[string]int{"y\n": 0, "yes": 0, "n\n": 1, "": 1, "\n": 1} {
 		var said bytes.Buffer
-		a := &app{in: strings.NewReader(answer), out: io.Discard, err: &said}
+		a := &app{env: noEnv, in: strings.NewReader(answer), out: io.Discard, err: &said}
 		err := a.confirmed(t.Context(), "Remove 1 run for good?")
 		if exitCode(err) != want || said.String() != "Remove 1 run for good? [y/N] " {
 			t.Errorf("answer %q: %v, said %q", answer, err, said.String())
@@ -93,8 +93,11 @@ func TestRemoveAsks(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r, _ := io.Pipe()
-	a := &app{in: r, out: io.Discard, err: io.Discard}
+	a := &app{env: noEnv, in: r, out: io.Discard, err: io.Discard}
 	if err := a.confirmed(ctx, "?"); err == nil {
 		t.Error("a signal while it asked meant yes")
 	}
 }
+
+// noEnv is an environment with nothing in it.
+func noEnv(string) (string, bool) { return "", false }

@@ -26,6 +26,17 @@ type message struct {
 	wait   time.Duration
 }
 
+// action is what the audit trail calls it.
+func (m *message) action() string {
+	switch {
+	case m.signal.Name != "":
+		return "runs.signal"
+	case m.signal.Approved:
+		return "runs.approve"
+	}
+	return "runs.reject"
+}
+
 func (m *message) flags(c *cobra.Command) {
 	c.Flags().StringVar(&m.reason, "reason", "", "why, for the run's record")
 	c.Flags().DurationVar(&m.wait, "wait", heardWithin, "how long the process that drives the run may take to hear it")
@@ -108,6 +119,7 @@ func (k control) send(ctx context.Context, run journal.Run, m message) error {
 	} else if err != nil {
 		return err
 	}
+	k.audit(k.journal, m.action(), run.ID, m.signal.Name)
 	if run.Driver == "" {
 		fmt.Fprintf(k.err, "run %s: %s is kept until somebody goes on with it; no process drives it now: %s\n", run.ID, m.words(), k.command("runs resume "+run.ID))
 		return nil

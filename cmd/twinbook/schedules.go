@@ -44,7 +44,6 @@ type scheduleStore interface {
 	EndBackfill(ctx context.Context, id int64) error
 	Marks(ctx context.Context, scope string) iter.Seq2[journal.Mark, error]
 	LatestMark(ctx context.Context, scope string) (journal.Mark, error)
-	Audit(e journal.AuditEntry)
 }
 
 // A scheduleDesk is one call of a command about schedules that a journal knows.
@@ -119,11 +118,6 @@ func (d *scheduleDesk) findAll(ids []string) ([]journal.ScheduleState, error) {
 		seen[s.ID] = true
 	}
 	return found, nil
-}
-
-// audit notes what somebody has done about a schedule.
-func (d *scheduleDesk) audit(action, id, detail string) {
-	d.store.Audit(journal.AuditEntry{Time: d.now.UTC(), Who: d.whoAsks(), Action: action, Target: id, Detail: detail, Result: "done"})
 }
 
 // completeSchedules completes ids of schedules for the shell.

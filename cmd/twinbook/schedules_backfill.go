@@ -85,7 +85,7 @@ func (d *scheduleDesk) backfill(ctx context.Context, state journal.ScheduleState
 		}
 		asked := record.BackfillOf(b)
 		doc.Backfill = &asked
-		d.audit("schedules.backfill", s.ID, b.From.UTC().Format(time.RFC3339)+".."+b.To.UTC().Format(time.RFC3339))
+		d.audit(d.journal, "schedules.backfill", s.ID, b.From.UTC().Format(time.RFC3339)+".."+b.To.UTC().Format(time.RFC3339))
 	}
 	switch {
 	case d.format == "json":
@@ -149,7 +149,7 @@ func (d *scheduleDesk) stopBackfills(ctx context.Context, s journal.ScheduleStat
 		if err := d.store.EndBackfill(ctx, b.ID); err != nil {
 			return err
 		}
-		d.audit("schedules.backfill", s.ID, "stop")
+		d.audit(d.journal, "schedules.backfill", s.ID, "stop")
 	}
 	if len(s.Backfills) == 0 {
 		fmt.Fprintf(d.err, "schedule %s has no backfills to stop\n", clean(s.ID))

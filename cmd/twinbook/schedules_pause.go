@@ -60,11 +60,11 @@ func (d *scheduleDesk) pause(ctx context.Context, s journal.ScheduleState, pause
 		return err
 	}
 	if pause {
-		d.audit("schedules.pause", s.ID, "")
+		d.audit(d.journal, "schedules.pause", s.ID, "")
 		fmt.Fprintf(d.err, "schedule %s is paused: its times pass without runs until %s\n", id, d.journal.command("schedules resume "+id))
 		return nil
 	}
-	d.audit("schedules.resume", s.ID, "")
+	d.audit(d.journal, "schedules.resume", s.ID, "")
 	known, err := d.reader.Known(s)
 	if err != nil {
 		return err
