@@ -50,7 +50,6 @@ type Config struct {
 type Journal interface {
 	record.Journal
 	Ask(ctx context.Context, r journal.Request) error
-	Holders(ctx context.Context, run string) ([]journal.Holding, error)
 	Schedules(ctx context.Context) ([]journal.ScheduleState, error)
 	PauseSchedule(ctx context.Context, id string, paused bool, by string, now time.Time) error
 	AskBackfill(ctx context.Context, id string, b journal.Backfill) (journal.Backfill, error)

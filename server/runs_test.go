@@ -96,6 +96,11 @@ func TestQueuedAndFull(t *testing.T) {
 	if second.State != record.Queued || !second.Queued {
 		t.Errorf("%+v, want it queued", second)
 	}
+	var shown record.Shown
+	r.ask("GET", "/api/v1/runs/"+second.ID, nil).is(200).into(&shown)
+	if w := shown.Run.WaitsFor; len(w) != 1 || w[0].Key != "one" || w[0].Limit != 1 || !slices.Equal(w[0].Holders, []string{first}) || w[0].Ahead != 0 {
+		t.Errorf("it waits for %+v, want what %s holds", w, first)
+	}
 	if page := r.list("?queued=true"); len(page.Runs) != 1 || page.Runs[0].ID != second.ID {
 		t.Errorf("%+v", page)
 	}
@@ -105,7 +110,7 @@ func TestQueuedAndFull(t *testing.T) {
 		t.Errorf("%+v", shown.Run)
 	}
 	r.ask("POST", "/api/v1/runs/"+second.ID+"/cancel", map[string]any{"reason": "not needed"}).is(202)
-	shown := r.untilState(second.ID, record.State(engine.Cancelled))
+	shown = r.untilState(second.ID, record.State(engine.Cancelled))
 	if len(shown.Requests) != 1 || shown.Requests[0].Reason != "not needed" || shown.Requests[0].By != "loopback" {
 		t.Errorf("%+v", shown.Requests)
 	}

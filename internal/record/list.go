@@ -71,8 +71,13 @@ func PointInTime(text string, now time.Time) (time.Time, error) {
 // PageOfRuns is how many runs are read from the journal at once.
 const PageOfRuns = 500
 
+// A Lister lists runs, as a journal does.
+type Lister interface {
+	Runs(ctx context.Context, f journal.Filter) ([]journal.Run, error)
+}
+
 // Each gives the runs that a filter lets through, the latest first, and reads them in pages.
-func Each(ctx context.Context, j Journal, f journal.Filter) iter.Seq2[journal.Run, error] {
+func Each(ctx context.Context, j Lister, f journal.Filter) iter.Seq2[journal.Run, error] {
 	return func(yield func(journal.Run, error) bool) {
 		for left := f.Limit; ; {
 			if f.Limit = PageOfRuns; left > 0 {

@@ -29,6 +29,7 @@ type Record struct {
 	Retries  []journal.Run         // that tried it again, the earliest first
 	Orphan   bool                  // the run that it tries again is gone
 	Children map[engine.Status]int // parts of it that are runs themselves
+	Holdings []journal.Holding     // the slots that it waits for, of a run that is queued
 }
 
 // Compile makes a program of the sources that the journal keeps; the first is the workflow's.
@@ -36,13 +37,14 @@ type Compile func(sources []journal.Source) (*engine.Program, error)
 
 // A Journal is what is read of one; its methods are described in package journal.
 type Journal interface {
+	Lister
 	Run(ctx context.Context, id string) (journal.Run, error)
-	Runs(ctx context.Context, f journal.Filter) ([]journal.Run, error)
 	Events(ctx context.Context, run string, after int64) ([]engine.Event, error)
 	Sources(ctx context.Context, run string) ([]journal.Source, error)
 	Sights(ctx context.Context, run string) ([]journal.Sight, error)
 	Wishes(ctx context.Context, run string) ([]journal.Request, error)
 	Children(ctx context.Context, run string) (map[engine.Status]int, error)
+	Holders(ctx context.Context, run string) ([]journal.Holding, error)
 }
 
 // Read gathers what is known of a run, which may go on meanwhile: its events are what counts.
@@ -89,6 +91,11 @@ func (r *Record) readAround(ctx context.Context, j Journal) (err error) {
 	}
 	if r.Children, err = j.Children(ctx, r.Run.ID); err != nil {
 		return err
+	}
+	if r.Run.Standing.Queued {
+		if r.Holdings, err = j.Holders(ctx, r.Run.ID); err != nil {
+			return err
+		}
 	}
 	if r.Retries, err = retriesOf(ctx, j, r.Run); err != nil || r.Run.RetryOf == "" {
 		return err

@@ -14,6 +14,9 @@ func (r Record) Show() Shown {
 	for _, w := range r.Wishes {
 		s.Run.Wishes = append(s.Run.Wishes, Request{Kind: w.Kind, Time: w.Time, By: w.By, Reason: w.Reason})
 	}
+	for _, h := range r.Holdings {
+		s.Run.WaitsFor = append(s.Run.WaitsFor, Slot{Key: h.Key, Limit: h.Limit, Holders: append([]string{}, h.Runs...), Ahead: h.Ahead})
+	}
 	s.Run.Children = children(r.Children)
 	s.Outputs = Object(nil)
 	if end := r.End(); end != nil {

@@ -13,6 +13,7 @@ type Shown struct {
 		Inputs   map[string]any `json:"inputs"`
 		Trigger  any            `json:"trigger,omitempty"`
 		By       string         `json:"by,omitempty"`        // who asked for it
+		WaitsFor []Slot         `json:"waitsFor,omitempty"`  // of one that is queued
 		Admitted time.Time      `json:"admittedAt,omitzero"` // of one that was queued: when its turn came
 		Retries  []string       `json:"retries"`
 		Wishes   []Request      `json:"wishes,omitempty"`   // that nobody has answered yet
@@ -27,6 +28,14 @@ type Shown struct {
 	Error     *engine.Error  `json:"error,omitempty"`
 	Parts     []Part         `json:"parts"`
 	Unread    string         `json:"unread,omitempty"` // why there are no steps
+}
+
+// A Slot is one that a queued run waits for.
+type Slot struct {
+	Key     string   `json:"key"`
+	Limit   int      `json:"limit"`
+	Holders []string `json:"holders"` // runs, at most ten
+	Ahead   int      `json:"ahead"`   // how many runs wait before it, counted up to 1,000
 }
 
 // A Request is what somebody asked of a run.
