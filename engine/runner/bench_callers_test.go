@@ -28,7 +28,7 @@ func BenchmarkCallers(b *testing.B) {
 	for range callers {
 		all.Go(func() {
 			for next.Add(1) <= int64(b.N) {
-				h, err := r.Start(b.Context(), p, engine.RunStart{})
+				h, err := r.StartAs(b.Context(), p, engine.RunStart{}, Admission{})
 				if err != nil {
 					b.Error(err)
 					return

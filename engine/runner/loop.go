@@ -144,7 +144,11 @@ func (l *loop) take(ctx context.Context) ([]engine.Event, error) {
 func (l *loop) hear(ctx context.Context) (events []engine.Event, err error) {
 	all, err := l.inbox.take(ctx)
 	for _, n := range all { // heard even if ctx has ended: leave counts who has returned
-		if e, ok := n(); ok {
+		e, ok := n()
+		switch {
+		case ok && events == nil:
+			events = append(make([]engine.Event, 0, len(all)+1), e) // with room for what most often begins then
+		case ok:
 			events = append(events, e)
 		}
 	}

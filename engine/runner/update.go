@@ -52,9 +52,9 @@ func (l *loop) observeNotes(notes []engine.Note) {
 }
 
 func (l *loop) observeRequests(events []engine.Event) {
-	for _, e := range events {
-		if isRequest(e.Kind) {
-			l.observe(Update{Time: e.Time, Request: &e})
+	for i := range events {
+		if isRequest(events[i].Kind) {
+			l.observe(Update{Time: events[i].Time, Request: &events[i]})
 		}
 	}
 }
