@@ -261,10 +261,15 @@ func TestDrainUnderLoad(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "journal.db")
 	var mu sync.Mutex
 	done := map[string]int{}
+	draining := make(chan struct{})
 	effect := func(ctx context.Context, run engine.RunStart, c engine.Command, _ func(string)) (any, error) {
 		mu.Lock()
 		done[run.ID+" "+string(c.At)]++
+		late := draining
 		mu.Unlock()
+		if c.At == "c#1" && len(run.ID)%2 == 1 { // some are under way whenever that is
+			<-late
+		}
 		time.Sleep(time.Duration(rand.IntN(30)) * time.Millisecond)
 		return nil, nil
 	}
@@ -284,6 +289,7 @@ func TestDrainUnderLoad(t *testing.T) {
 			}
 			handles = append(handles, h)
 		}
+		close(draining)
 		if life == lives-1 {
 			for _, h := range handles {
 				if outcome, err := h.Wait(t.Context()); err != nil || outcome.Status != engine.Succeeded {
@@ -294,6 +300,9 @@ func TestDrainUnderLoad(t *testing.T) {
 		if err := r.Drain(t.Context()); err != nil {
 			t.Error(err)
 		}
+		mu.Lock()
+		draining = make(chan struct{})
+		mu.Unlock()
 		empty(t, r)
 		closeSQLite(t, j)
 	}

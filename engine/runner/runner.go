@@ -5,9 +5,12 @@
 // party too, and people are told. What nobody could be hurt by losing (a pure step, a read) rides with the next commit.
 // What a run means is decided in package engine alone; the runner only carries out.
 //
-// A run that only waits, for a time or for steps whose type Parks, has no loop: it is parked. What remains of it in
-// memory is a place in a heap of times and, for each step that waits, its watch. When its time comes, a watch answers
-// or somebody asks for something, it is rebuilt from its journal; at most some dozens are at the same time.
+// A run that only waits, for a time, for steps whose type Parks, for what somebody tells it or for its turn, has no loop:
+// it is parked. What remains of it in memory is a place in a heap of times and, for each step that Parks, its watch. When
+// its time comes, a watch answers or somebody asks for something, it is rebuilt from its journal; at most some dozens are
+// at the same time.
+//
+// A run that others leave no room for is queued: the journal has it, and says when its turn has come.
 //
 // The promises:
 //   - An effect (a delivery other than Read) begins after its intent is in the journal, and a Once never begins twice.
@@ -17,6 +20,7 @@
 //     it has ended, with Retry as a new run. What was lost with the process was nothing that anything in the journal
 //     depends on.
 //   - Parked or not, a run takes the same course.
+//   - After Drain nothing that had an answer is without it, and nothing was begun that has none.
 //   - When the context of a run ends, all that it has here ends, too: attempts, watches and timers.
 //
 // It is no scheduler and keeps no list of runs: see packages schedule and journal.
