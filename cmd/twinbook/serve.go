@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 
@@ -52,6 +53,7 @@ type service struct {
 	flags      serveFlags
 	settings   serveSettings // as it started; what a reload changes is with the parts
 	supervisor supervisor
+	hangups    chan os.Signal
 	phase      phase
 
 	journal     servedJournal
@@ -69,6 +71,8 @@ type service struct {
 	starter *server.Starter
 	book    *schedule.Book    // of schedules
 	lookout *triggers.Lookout // for twins
+
+	following sync.Mutex // one follow at a time: the last one has the latest workflows
 
 	gate     *access.Gate
 	cert     *access.Certificate // nil: no TLS
@@ -125,6 +129,7 @@ func (a *app) refused(err error) error {
 func (a *app) newService(f serveFlags, settings serveSettings) *service {
 	s := &service{app: a, flags: f, settings: settings, supervisor: a.supervisor()}
 	s.runs, s.stopRuns = context.WithCancelCause(context.Background())
+	s.listenForReloads()
 	s.openLog()
 	return s
 }

@@ -188,6 +188,7 @@ func TestServeDraining(t *testing.T) {
 			t.Errorf("GET %s: %d, %v", path, status, err)
 		}
 	}
+	s.signal(syscall.SIGHUP) // too late to matter, and no reason to end
 	w.let()
 	if code := s.ends(); code != exitOK {
 		t.Errorf("it ended with %d:\n%s", code, s.said())

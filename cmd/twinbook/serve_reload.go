@@ -11,16 +11,24 @@ import (
 	"github.com/twinbook/twinbook/server/access"
 )
 
+// listenForReloads keeps a SIGHUP until somebody hears it. Without that, one that comes while the server starts or
+// ends would end it at once.
+func (s *service) listenForReloads() {
+	s.hangups = make(chan os.Signal, 1)
+	signal.Notify(s.hangups, syscall.SIGHUP)
+	s.atEnd(func() error {
+		signal.Stop(s.hangups)
+		return nil
+	})
+}
+
 // hearReloads reads the configuration again at each SIGHUP.
 func (s *service) hearReloads(ctx context.Context) error {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-hangups:
+		case <-s.hangups:
 			s.supervisor.reloading()
 			s.reload(ctx)
 			s.supervisor.ready(s.status())

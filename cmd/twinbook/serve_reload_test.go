@@ -115,6 +115,33 @@ func awaitRuns(t *testing.T, s *serving, workflow string) {
 	}
 }
 
+// Twins and webhooks begin runs, on the hub that the configuration names.
+func TestServeTriggers(t *testing.T) {
+	dir := servedFolder(t, "", map[string]string{
+		"twin": "triggers:\n  - twin: { where: twin.tags.site == \"berlin\" }\n    inputs: { device: \"${{ run.trigger.device }}\" }\ninputs: { device: { type: string } }\n" +
+			"device: ${{ inputs.device }}\nsteps:\n  - getTwin: {}\n",
+		"hook": "triggers:\n  - webhook: { id: redeploy, secret: hook }\nsteps:\n  - log: deployed\n",
+	})
+	writeAll(t, dir, map[string]string{
+		"hook.secret":    "only-we-know",
+		"simulator.yaml": "version: 1\nsimulator: plant\ntransport: attached\ndevices: [ { id: a, profile: p, tags: { site: berlin } }, { id: b, profile: p } ]\nprofiles: { p: {} }\n",
+		"twinbook.yaml":  "version: 1\nhubs: { desk: { type: simulator, file: simulator.yaml } }\ndefaultHub: desk\njournal: { file: journal.db }\nsecrets: { hook: { file: hook.secret } }\n",
+	})
+	s := startServing(t, dir, "", "--listen", "127.0.0.1:0")
+	s.mustReady()
+	awaitRuns(t, s, "twin")
+	var list struct{ Runs []struct{ Device string } }
+	if status, err := do("GET", s.url+"/api/v1/runs?workflow=twin", "", &list); err != nil || status != http.StatusOK || len(list.Runs) != 1 || list.Runs[0].Device != "a" {
+		t.Errorf("%d, %v, %+v", status, err, list)
+	}
+	for secret, want := range map[string]int{"only-we-know": http.StatusCreated, "guessed": http.StatusUnauthorized} {
+		if status, err := do("POST", s.url+"/api/v1/hooks/redeploy", `{"ref":"main"}`, nil, "Authorization", "Bearer "+secret); err != nil || status != want {
+			t.Errorf("the webhook with %s: %d, %v", secret, status, err)
+		}
+	}
+	awaitRuns(t, s, "hook")
+}
+
 // What a workflow needs and the configuration does not have is told of, and does not keep others from being served.
 func TestServeWithoutASecret(t *testing.T) {
 	dir := servedFolder(t, "secrets: { key: { file: key.secret } }\n", map[string]string{

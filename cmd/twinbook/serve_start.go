@@ -39,6 +39,8 @@ func (s *service) openLibrary(ctx context.Context) (err error) {
 
 // follow has schedules and triggers be those of the workflows that there are now.
 func (s *service) follow() {
+	s.following.Lock()
+	defer s.following.Unlock()
 	entries := s.library.Workflows()
 	s.book.Replace(schedulesOf(entries, s.log.Error))
 	if err := s.lookout.Set(s.runs, s.triggersOf(entries)); err != nil {
