@@ -63,6 +63,15 @@ func TestAFolderThatIsGoneTakesNothingWithIt(t *testing.T) {
 	s.await("a(two)")
 	s.replace("a.yaml", workflow("a", "three"))
 	s.await("a(three)")
+	log := s.log.String()
+	for _, want := range []string{`msg="folder not readable"`, `inUse="all that was in it"`, `msg="folder readable again"`} {
+		if !strings.Contains(log, want) {
+			t.Errorf("there is no %s in\n%s", want, log)
+		}
+	}
+	if strings.Contains(log, "nothing of it") {
+		t.Errorf("the log is\n%s", log)
+	}
 }
 
 func TestAFolderNamedByADot(t *testing.T) {

@@ -111,22 +111,30 @@ func TestABrokenFileThatIsRemovedGoes(t *testing.T) {
 func TestOneOfTwoFilesOfAWorkflowCounts(t *testing.T) {
 	s := open(t, t.TempDir(), false, map[string]string{"b.yaml": workflow("a", "second"), "c.yaml": workflow("a", "third")})
 	s.await("a(second) fault:c.yaml:")
+	// The file that counts goes on to, whatever the names of copies, and while it has a fault.
 	s.write("a.yaml", workflow("a", "first"))
-	s.await("a(first) fault:b.yaml: fault:c.yaml:")
+	s.await("a(second) fault:a.yaml: fault:c.yaml:")
 	var doubled *DoubledError
-	if f := s.Faults()[0]; !errors.As(f.Err, &doubled) || doubled.Counts != s.path("a.yaml") || doubled.File != s.path("b.yaml") ||
+	if f := s.Faults()[0]; !errors.As(f.Err, &doubled) || doubled.Counts != s.path("b.yaml") || doubled.File != s.path("a.yaml") ||
 		!strings.Contains(f.Err.Error(), s.path("a.yaml")) || !strings.Contains(f.Err.Error(), s.path("b.yaml")) {
 		t.Errorf("the fault is %+v", f)
 	}
-	// A file with a fault gives way, as it would after a restart.
+	s.write("b.yaml", "version: 1\nworkflow: a\n")
+	s.await("a(second)! fault:a.yaml: fault:b.yaml:a fault:c.yaml:")
+	s.write("b.yaml", workflow("a", "mended"))
+	s.await("a(mended) fault:a.yaml: fault:c.yaml:")
+	// Where it has gone, the first by its path that has no fault.
 	s.write("a.yaml", "version: 1\nworkflow: a\n")
-	s.await("a(second) fault:a.yaml: fault:c.yaml:")
+	s.await("a(mended) fault:a.yaml: fault:c.yaml:")
 	if err := os.Remove(s.path("b.yaml")); err != nil {
 		t.Fatal(err)
 	}
 	s.await("a(third) fault:a.yaml:")
 	s.write("a.yaml", workflow("other", "first"))
 	s.await("a(third) other(first)")
+	if log := s.log.String(); !strings.Contains(log, `level=INFO msg="workflow added" workflow=other`) || strings.Contains(log, `msg="workflow added" workflow=a `) {
+		t.Errorf("the log is\n%s", log)
+	}
 }
 
 func TestCalledFiles(t *testing.T) {

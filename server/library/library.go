@@ -4,7 +4,7 @@
 //
 //   - A file that is wrong is reported, and the version it had before stays in use until it is mended or removed.
 //   - A workflow changes with the files it calls. All that is compiled in one look has the same version of each.
-//   - Of two files with a workflow of the same name one counts, always the same one, and the other is reported.
+//   - Of two files with a workflow of the same name one counts, the one that had it first, and the other is reported.
 //   - Nothing that happens to the folder ends the server: if it is gone, all stays as it was until it is back.
 //
 // Runs do not need it: each keeps the sources it began with. When to start one, and who may, is decided elsewhere.
@@ -69,6 +69,7 @@ type Entry struct {
 type Fault struct {
 	File     string
 	Workflow string // whose version before is in use; empty: nothing of the file is
+	Folder   bool   // it is the folder itself, all of which stays in use
 	Err      error  // engine.Problems, a *DoubledError, or that it cannot be read
 	Since    time.Time
 }
@@ -77,7 +78,7 @@ type Fault struct {
 type DoubledError struct {
 	Name   string
 	File   string // does not count
-	Counts string // the file that does: the first by its path, of those without a fault
+	Counts string // the file that does: the one that did before, else the first by its path
 }
 
 func (e *DoubledError) Error() string {

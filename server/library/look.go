@@ -194,17 +194,15 @@ func (k *looking) tidy() {
 	maps.DeleteFunc(k.contents, func(_ string, c *content) bool { return c.look != k.looks })
 }
 
-// arrange puts the files on a new shelf: of those with the same workflow, the first one counts that has no fault.
+// arrange puts the files on a new shelf. Of those with the same workflow the one counts that did before, else the first
+// that has no fault.
 func (l *Library) arrange() *shelf {
-	s := &shelf{byName: map[string]Entry{}}
+	s, before := &shelf{byName: map[string]Entry{}}, l.shelf.Load()
 	if l.away != nil {
-		s.faults = append(s.faults, Fault{File: l.dir, Err: fmt.Errorf("the folder of workflows cannot be read, and all stays as it was: %w", l.away), Since: l.since})
+		s.faults = append(s.faults, Fault{File: l.dir, Folder: true, Err: fmt.Errorf("the folder of workflows cannot be read, and all stays as it was: %w", l.away), Since: l.since})
 	}
 	files := slices.SortedFunc(maps.Values(l.files), func(a, b *file) int {
-		if (a.broken == nil) != (b.broken == nil) {
-			return cmp.Compare(order(a.broken), order(b.broken))
-		}
-		return cmp.Compare(a.path, b.path)
+		return cmp.Or(cmp.Compare(before.order(a), before.order(b)), cmp.Compare(a.path, b.path))
 	})
 	for _, f := range files {
 		s.put(f)
@@ -214,11 +212,15 @@ func (l *Library) arrange() *shelf {
 	return s
 }
 
-func order(err error) int {
-	if err == nil {
+// order is which files come first for the shelf after this one: those that count, then those without a fault.
+func (s *shelf) order(f *file) int {
+	switch {
+	case f.program != nil && s.byName[f.program.Workflow.Name].File == f.path:
 		return 0
+	case f.broken == nil:
+		return 1
 	}
-	return 1
+	return 2
 }
 
 func (s *shelf) put(f *file) {

@@ -1,6 +1,8 @@
 package library
 
 import (
+	"context"
+	"log/slog"
 	"path/filepath"
 	"strings"
 )
@@ -11,13 +13,17 @@ func within(dir, path string) bool {
 	return err == nil && inner != ".." && !strings.HasPrefix(inner, ".."+string(filepath.Separator))
 }
 
-// tell logs what is different after a look, and says whether anything is.
+// tell logs what is different after a look, and says whether anything is. What the first look finds is nothing new.
 func (l *Library) tell(before, after *shelf) (changed bool) {
+	added := slog.LevelInfo
+	if l.looks == 1 {
+		added = slog.LevelDebug
+	}
 	for _, e := range after.entries {
 		old, known := before.byName[e.Name]
 		switch {
 		case !known:
-			l.config.Log.Debug("workflow added", "workflow", e.Name, "file", e.File)
+			l.config.Log.Log(context.Background(), added, "workflow added", "workflow", e.Name, "file", e.File)
 		case old.File != e.File || old.Program != e.Program:
 			l.config.Log.Info("workflow changed", "workflow", e.Name, "file", e.File)
 		default:
@@ -46,17 +52,34 @@ func (l *Library) tellFaults(before, after []Fault) (changed bool) {
 			continue
 		}
 		changed = true
-		l.config.Log.Error("file not in use", "file", f.File, "inUse", inUse(f), "error", f.Err.Error())
+		l.config.Log.Error(headline(f), "file", f.File, "inUse", inUse(f), "error", f.Err.Error())
 	}
-	for file := range known {
+	for _, f := range known {
 		changed = true
-		l.config.Log.Info("file no longer faulty", "file", file)
+		l.config.Log.Info(allClear(f), "file", f.File)
 	}
 	return changed
 }
 
+func headline(f Fault) string {
+	if f.Folder {
+		return "folder not readable"
+	}
+	return "file not in use"
+}
+
+func allClear(f Fault) string {
+	if f.Folder {
+		return "folder readable again"
+	}
+	return "file no longer faulty"
+}
+
 func inUse(f Fault) string {
-	if f.Workflow == "" {
+	switch {
+	case f.Folder:
+		return "all that was in it"
+	case f.Workflow == "":
 		return "nothing of it"
 	}
 	return "its version before"
