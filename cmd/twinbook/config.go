@@ -209,7 +209,7 @@ func (a *app) read(o origin) (string, error) {
 	if o.env != "" {
 		value, ok := a.env(o.env)
 		if !ok || value == "" {
-			return "", fmt.Errorf("the environment variable %s is not set; set it and try again", o.env)
+			return "", fmt.Errorf("the environment variable %s is not set; set it and start twinbook again", o.env)
 		}
 		return value, nil
 	}

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/server/access"
 )
 
@@ -79,7 +81,9 @@ func TestConfigSchemaAgrees(t *testing.T) {
 		{source: desk + "secrets: { my-token: { env: A } }\n"},
 		{source: desk + "journal: runs.db\n"},
 		{source: desk + "journal: { file: '' }\n"},
+		{source: desk + "journal: { keepAudit: 400d }\n", good: true},
 		{source: desk + "journal: { keepFor: 90 }\n"},
+		{source: desk + "journal: { keepAudit: forever }\n"},
 		{source: desk + "journal: { keepRuns: 0 }\n"},
 		{source: desk + "journal: { keepRuns: many }\n"},
 		{source: desk + "journal: { keep: 90d }\n"},
@@ -99,6 +103,19 @@ func TestConfigSchemaAgrees(t *testing.T) {
 		err := schema.Validate(document)
 		if accepts := err == nil; accepts != (c.good || c.beyond != "") {
 			t.Errorf("%s\nthe schema says %v; the command says %v; beyond it: %q", c.source, err, problems, c.beyond)
+		}
+	}
+}
+
+// TestJournalKeeps: what is kept for how long is what the configuration says, or sane.
+func TestJournalKeeps(t *testing.T) {
+	for given, want := range map[string]journal.Retention{
+		"{}": {Age: 90 * 24 * time.Hour, Runs: 100_000, Audit: 400 * 24 * time.Hour},
+		"{ keepFor: 1d, keepRuns: 3, keepAudit: 2d }": {Age: 24 * time.Hour, Runs: 3, Audit: 48 * time.Hour},
+	} {
+		c, problems := decodeConfig("twinbook.yaml", []byte("version: 1\nhubs: {}\njournal: "+given+"\n"))
+		if got := c.journal.kept(); len(problems) > 0 || got != want {
+			t.Errorf("%s: %+v, %v, want %+v", given, got, problems, want)
 		}
 	}
 }

@@ -28,17 +28,25 @@ type journalConfig struct {
 	file     string // empty: in the user's state folder
 	keepFor  time.Duration
 	keepRuns int // so many of the latest
+
+	keepAudit time.Duration
+}
+
+// kept is for how long things are.
+func (j journalConfig) kept() journal.Retention {
+	return journal.Retention{Age: j.keepFor, Runs: j.keepRuns, Audit: j.keepAudit}
 }
 
 // usualJournal is what holds where the configuration says nothing.
-var usualJournal = journalConfig{keepFor: 90 * 24 * time.Hour, keepRuns: 100_000}
+var usualJournal = journalConfig{keepFor: 90 * 24 * time.Hour, keepRuns: 100_000, keepAudit: 400 * 24 * time.Hour}
 
 func journalShape() *engine.Shape {
 	least, most := 1.0, 1e9
-	return &engine.Shape{What: "a mapping with file, keepFor and keepRuns", Keys: []engine.Key{
+	return &engine.Shape{What: "a mapping with file, keepFor, keepRuns and keepAudit", Keys: []engine.Key{
 		{Name: "file", Doc: "The file, beside this one; memory keeps none. Unless given, it is in the user's state folder.", Shape: engine.Name("")},
 		{Name: "keepFor", Doc: "How long a run is kept after its end; 90d unless given.", Shape: &engine.Shape{Kind: engine.KindDuration, Literal: true, Min: &least}},
 		{Name: "keepRuns", Doc: "How many runs that have ended are kept, the latest; 100000 unless given.", Shape: &engine.Shape{Kind: engine.KindInt, Literal: true, Min: &least, Max: &most}},
+		{Name: "keepAudit", Doc: "How long it is known who asked a server for what; 400d unless given.", Shape: &engine.Shape{Kind: engine.KindDuration, Literal: true, Min: &least}},
 	}}
 }
 
@@ -50,8 +58,10 @@ func (c *configuration) journalOf(d *engine.Decoded) journalConfig {
 			j.file = "." + string(filepath.Separator) + inMemory
 		}
 	}
-	if long, err := expr.ParseDuration(d.Get("keepFor").Text()); err == nil {
-		j.keepFor = long
+	for key, long := range map[string]*time.Duration{"keepFor": &j.keepFor, "keepAudit": &j.keepAudit} {
+		if given, err := expr.ParseDuration(d.Get(key).Text()); err == nil {
+			*long = given
+		}
 	}
 	j.keepRuns = int(d.Get("keepRuns").Number(float64(j.keepRuns)))
 	return j
@@ -81,7 +91,7 @@ func (a *app) journalFlag(flags *pflag.FlagSet) {
 // openJournal opens the journal that the flag, the environment and the configuration name, to record runs in it. It
 // makes the file if there is none.
 func (a *app) openJournal(ctx context.Context, c *configuration) (openJournal, error) {
-	return a.openJournalWith(ctx, c, journal.Options{Keep: journal.Retention{Age: c.journal.keepFor, Runs: c.journal.keepRuns}})
+	return a.openJournalWith(ctx, c, journal.Options{Keep: c.journal.kept()})
 }
 
 // knownJournal opens the journal to control runs that are in it. None is made: where none was named and there is none

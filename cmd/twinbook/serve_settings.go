@@ -67,8 +67,9 @@ func (a *app) serveSettings(f serveFlags) (s serveSettings, err error) {
 		wrong.add(err)
 		wrong.add(access.CheckListen(s.listen, s.authenticated()))
 	}
-	if _, err := library.Find(s.workflows); err != nil {
-		wrong.add(fmt.Errorf("the folder of workflows cannot be read: %w; --workflows names another one", err))
+	if unread == nil || s.workflows != config.serve.workflows { // else nobody knows where it is to be
+		_, err := library.Find(s.workflows)
+		wrong.add(explainWorkflows(err))
 	}
 	for _, file := range []string{s.cert, s.key} {
 		if _, err := os.Stat(file); file != "" && err != nil {
@@ -79,6 +80,13 @@ func (a *app) serveSettings(f serveFlags) (s serveSettings, err error) {
 		return s, wrong
 	}
 	return s, nil
+}
+
+func explainWorkflows(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("the folder of workflows cannot be read: %w; --workflows names another one", err)
 }
 
 // override has flags and environment go before the configuration.
