@@ -73,7 +73,7 @@ func problemOf(err error) *Problem {
 	var (
 		own      *Problem
 		inputs   engine.InputProblems
-		file     engine.Problems
+		wrong    engine.Problems
 		unknown  *UnknownError
 		notReady *NotReadyError
 		failure  *hub.Error
@@ -83,9 +83,9 @@ func problemOf(err error) *Problem {
 		return own
 	case errors.As(err, &inputs):
 		return inputProblem(inputs)
-	case errors.As(err, &file):
-		p := problem(http.StatusUnprocessableEntity, "invalid-workflow", "The workflow is not valid", file.Error())
-		p.Problems = record.Problems(file)
+	case errors.As(err, &wrong):
+		p := problem(http.StatusUnprocessableEntity, "invalid-workflow", "The workflow is not valid", wrong.Error())
+		p.Problems = record.Problems(wrong)
 		return p
 	case errors.As(err, &unknown):
 		return problem(http.StatusUnprocessableEntity, "unknown-workflow", "There is no such workflow", unknown.Error())
@@ -105,7 +105,24 @@ func problemOf(err error) *Problem {
 	if p := runProblem(err); p != nil {
 		return p
 	}
+	if why, unusable := journal.Unusable(err); unusable {
+		return journalProblem(why)
+	}
 	return plain(http.StatusInternalServerError, "the server could not do this; its log says why")
+}
+
+// journalRetry is when to ask again after the journal could not be used: somebody has to see to its disk.
+const journalRetry = 30 * time.Second
+
+// journalProblem says why nothing can be kept, and thus nothing begun. Where the journal is, is for the log.
+func journalProblem(why string) *Problem {
+	detail := "the server cannot use its journal"
+	if why != "" {
+		detail += ": " + why
+	}
+	p := plain(http.StatusServiceUnavailable, detail+"; its log says more")
+	p.retryAfter = journalRetry
+	return p
 }
 
 // runProblem is what the journal and the runner say about how runs stand; nil: nothing of that.

@@ -167,7 +167,7 @@ func (s *Server) answer(r route, c *call) {
 	}
 	if err != nil {
 		p := problemOf(err)
-		if p.Status == http.StatusInternalServerError {
+		if _, unusable := journal.Unusable(err); unusable || p.Status == http.StatusInternalServerError {
 			s.Log.Error("a request failed", "method", c.Method, "path", c.URL.Path, "error", err)
 		}
 		c.toTake()

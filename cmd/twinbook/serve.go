@@ -57,7 +57,8 @@ type service struct {
 	phase      phase
 
 	journal     servedJournal
-	journalFile string // empty: in memory
+	journalFile string                // empty: in memory
+	unwritten   atomic.Pointer[error] // why its last commit failed; nil: it did not
 	reach       *reach
 	library     *library.Library
 	runner      *runner.Runner

@@ -130,6 +130,9 @@ func (s *service) notReady(ctx context.Context) error {
 	case !s.phase.is(ready):
 		return errStarting
 	}
+	if why := s.unwritten.Load(); why != nil {
+		return fmt.Errorf("the journal cannot be written: %w", *why)
+	}
 	if _, err := s.journal.Runs(ctx, journal.Filter{Limit: 1}); err != nil {
 		return fmt.Errorf("the journal cannot be read: %w", err)
 	}

@@ -24,10 +24,9 @@ type servedJournal interface {
 }
 
 func (s *service) openServedJournal(ctx context.Context) error {
-	c := s.settings.config.journal
 	opened, err := s.openJournalWith(ctx, s.settings.config, journal.Options{
-		Keep:      journal.Retention{Age: c.keepFor, Runs: c.keepRuns},
-		Committed: func(c journal.Commit) { s.metrics.Committed(c.Took, c.Tasks) },
+		Keep:      s.settings.config.journal.kept(),
+		Committed: s.committed,
 	})
 	if err != nil {
 		return err
@@ -35,6 +34,28 @@ func (s *service) openServedJournal(ctx context.Context) error {
 	s.atEnd(opened.close)
 	s.journal, s.journalFile = opened.Journal.(servedJournal), opened.file
 	return nil
+}
+
+// committed is told of each commit, and of those that failed.
+func (s *service) committed(c journal.Commit) {
+	if c.Err == nil {
+		s.metrics.Committed(c.Took, c.Tasks)
+		if s.unwritten.Swap(nil) != nil {
+			s.log.Info("the journal can be written again")
+		}
+		return
+	}
+	if _, unusable := journal.Unusable(c.Err); unusable && s.unwritten.Swap(&c.Err) == nil {
+		s.log.Error("the journal cannot be written, so nothing begins and nothing goes on", "error", c.Err)
+	}
+}
+
+// tryWriting finds out whether the journal can be written again after it could not: perhaps nobody else tries.
+func (s *service) tryWriting(ctx context.Context) {
+	if s.unwritten.Load() != nil {
+		now := time.Now()
+		s.journal.Mark(ctx, journal.Mark{Scope: "server", Name: now.Format(time.RFC3339Nano), Time: now, Until: now.Add(adoptEvery), Note: "the journal can be written again"}) // committed hears of it
+	}
 }
 
 // openRunner makes what carries out runs. They reach what the server reaches, and leave memory while they only wait.
@@ -58,6 +79,7 @@ func (s *service) adopt(ctx context.Context) error {
 	tick := time.NewTicker(adoptEvery)
 	defer tick.Stop()
 	for {
+		s.tryWriting(ctx)
 		switch err := o.look(ctx); {
 		case ctx.Err() != nil:
 		case err != nil:

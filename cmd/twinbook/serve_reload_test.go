@@ -83,6 +83,24 @@ func TestServeReloads(t *testing.T) {
 	}
 }
 
+// Of a configuration that cannot be read nothing is taken, so nothing is said about what it may have meant.
+func TestServeReloadsWhatCannotBeRead(t *testing.T) {
+	dir := servedFolder(t, "serve: { workflows: elsewhere }\n", nil)
+	writeAll(t, dir, map[string]string{"elsewhere/a.yaml": "version: 1\nworkflow: a\nsteps:\n  - log: a\n"})
+	if err := os.RemoveAll(filepath.Join(dir, "workflows")); err != nil {
+		t.Fatal(err)
+	}
+	s := startServing(t, dir, "", "--listen", "127.0.0.1:0")
+	s.mustReady()
+	writeAll(t, dir, map[string]string{"twinbook.yaml": "version: 1\nnonsense: 1\n"})
+	s.signal(syscall.SIGHUP)
+	s.awaitSaid("missing-key")
+	s.stopped()
+	if n := strings.Count(s.said(), "the one before stays in use"); n != 1 {
+		t.Errorf("%d lines say that it is wrong:\n%s", n, s.said())
+	}
+}
+
 // The folder is followed: a workflow with a schedule that comes fires, and a file that breaks is told of.
 func TestServeFollowsTheFolder(t *testing.T) {
 	dir := servedFolder(t, "", map[string]string{"a": "steps:\n  - log: a\n"})
@@ -160,6 +178,38 @@ func TestServeWithoutASecret(t *testing.T) {
 	s.awaitSaid("file no longer faulty")
 	if status, err := do("POST", s.url+"/api/v1/runs", `{"workflow":"b"}`, nil); err != nil || status != http.StatusCreated {
 		t.Errorf("b with its secret: %d, %v", status, err)
+	}
+}
+
+// While the journal cannot be written, requests and probes are told so; when it can be again, all is well by itself.
+func TestServeWithoutItsJournal(t *testing.T) {
+	dir := servedFolder(t, "", map[string]string{"a": "steps:\n  - log: a\n"})
+	s := startServing(t, dir, "", "--listen", "127.0.0.1:0")
+	s.mustReady()
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(filepath.Join(dir, from), filepath.Join(dir, to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move("journal.db", "moved.db")
+	answer, err := http.Post(s.url+"/api/v1/runs", "application/json", strings.NewReader(`{"workflow":"a"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") != "30" {
+		t.Errorf("whoever wants a run gets %d, %v", answer.StatusCode, answer.Header)
+	}
+	if status, err := do("GET", s.url+"/readyz", "", nil); err != nil || status != http.StatusServiceUnavailable {
+		t.Errorf("readyz: %d, %v", status, err)
+	}
+	s.awaitSaid("the journal cannot be written")
+	move("moved.db", "journal.db")
+	s.awaitSaid("the journal can be written again")
+	s.mustReady()
+	if status, err := do("POST", s.url+"/api/v1/runs", `{"workflow":"a"}`, nil); err != nil || status != http.StatusCreated {
+		t.Errorf("with its journal again: %d, %v", status, err)
 	}
 }
 

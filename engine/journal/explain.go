@@ -11,7 +11,37 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
-// explain says which file an error is about, what is wrong with it, and what to do.
+// A fileError says which file an error is about, what is wrong with it, and what to do.
+type fileError struct {
+	file   string
+	wrong  string // what is wrong, in words without the file's name; empty: err says it
+	advice string // what to do; empty: nobody knows
+	err    error
+}
+
+func (e *fileError) Error() string {
+	switch {
+	case e.wrong != "":
+		return fmt.Sprintf("journal %s: %s; %s (%v)", e.file, e.wrong, e.advice, e.err)
+	case e.advice != "":
+		return fmt.Sprintf("journal %s: %v; %s", e.file, e.err, e.advice)
+	}
+	return fmt.Sprintf("journal %s: %v", e.file, e.err)
+}
+
+func (e *fileError) Unwrap() error { return e.err }
+
+// Unusable says whether an error is that the file of a journal cannot be used at present, as when the disk is full, and
+// not about something in it. why is in words without the file's name; it may be empty.
+func Unusable(err error) (why string, yes bool) {
+	var e *fileError
+	if !errors.As(err, &e) || isAbout(err) || isDamage(err) {
+		return "", false
+	}
+	return e.wrong, true
+}
+
+// explain gives a *fileError for an error, or nil for none.
 func explain(file string, err error) error {
 	if err == nil {
 		return nil
@@ -20,13 +50,7 @@ func explain(file string, err error) error {
 		err = withCause(err)
 	}
 	wrong, advice := adviceFor(err)
-	if wrong != "" {
-		return fmt.Errorf("journal %s: %s; %s (%w)", file, wrong, advice, err)
-	}
-	if advice != "" {
-		return fmt.Errorf("journal %s: %w; %s", file, err, advice)
-	}
-	return fmt.Errorf("journal %s: %w", file, err)
+	return &fileError{file, wrong, advice, err}
 }
 
 // withCause adds to an error of SQLite, which does not say why a file cannot be opened, that none can be. The journal

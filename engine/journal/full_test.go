@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,7 +30,8 @@ func big(at string) []engine.Event {
 
 // TestFullDisk fills a file that may not grow: nothing that was acknowledged is lost, and it goes on when there is room.
 func TestFullDisk(t *testing.T) {
-	j, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "journal.db"), Options{})
+	var told atomic.Pointer[Commit] // the last one
+	j, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "journal.db"), Options{Committed: func(c Commit) { told.Store(&c) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,12 +52,20 @@ func TestFullDisk(t *testing.T) {
 	if full == nil {
 		t.Error("an append after a lost one was kept")
 	}
+	for name, err := range map[string]error{"the answer": j.Append(t.Context(), "r1", big("more"), Standing{}), "what is told": told.Load().Err} {
+		if why, yes := Unusable(err); !yes || !strings.HasPrefix(why, "the disk is full") {
+			t.Errorf("%s: %v is unusable %v for %q", name, err, yes, why)
+		}
+	}
 	checkKept(t, j, "r1", kept)
 	if err := j.write(t.Context(), pragma("max_page_count = 100000")); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Append(t.Context(), "r1", big(fmt.Sprint("e", kept)), Standing{}); err != nil {
 		t.Errorf("with room again: %v", err)
+	}
+	if err := told.Load().Err; err != nil {
+		t.Errorf("with room again it is told: %v", err)
 	}
 	checkKept(t, j, "r1", kept+1)
 	for range 2 {

@@ -62,6 +62,7 @@ type Counts struct {
 type Commit struct {
 	Took  time.Duration // from the begin of the transaction until it was on disk
 	Tasks int           // how many had waited for it; 0: it was a heartbeat, or sights
+	Err   error         // why nothing of it was kept; nil: it was
 }
 
 // noSchedule is an ErrNotFound about a schedule.

@@ -49,7 +49,7 @@ type Options struct {
 
 	Patience time.Duration // how long another process may keep the file from being written; zero: 30 s
 
-	Committed func(Commit) // called after each commit, in turn; it must not wait. nil: nobody wants to know
+	Committed func(Commit) // called after each commit, and each that failed, in turn; it must not wait. nil: nobody wants to know
 }
 
 // defaults fills in what is left out.

@@ -111,6 +111,9 @@ func (w *writer) keep(entries []*entry) {
 		}
 		return
 	}
+	if tell := w.journal.options.Committed; tell != nil {
+		tell(Commit{Took: time.Since(began), Tasks: len(entries), Err: explainTask(w.journal.file, err)})
+	}
 	for i, e := range entries {
 		failure := err
 		if err == nil {
@@ -132,7 +135,6 @@ func (w *writer) answer(e *entry, err error) {
 // transact carries out tasks in one transaction. It gives what each of them was refused for, or the error
 // for which nothing was kept.
 func (w *writer) transact(entries []*entry) ([]error, error) {
-	began := time.Now()
 	t, err := w.begin(entries)
 	if err != nil {
 		return nil, err
@@ -152,9 +154,6 @@ func (w *writer) transact(entries []*entry) ([]error, error) {
 		return nil, w.undo(err)
 	}
 	t.settle()
-	if tell := w.journal.options.Committed; tell != nil {
-		tell(Commit{Took: time.Since(began), Tasks: len(entries)})
-	}
 	return results, nil
 }
 
