@@ -132,8 +132,11 @@ func runProblem(err error) *Problem {
 		taken   *journal.TakenError
 		retried *journal.RetriedError
 		doubt   *runner.DoubtError
+		before  *journal.AnsweredError
 	)
 	switch {
+	case errors.As(err, &before):
+		return problem(http.StatusConflict, "answered", "Somebody has answered this", before.Error())
 	case errors.As(err, &full):
 		p := problem(http.StatusConflict, "full", "All places are taken", full.Error())
 		p.Holders = full.Holders

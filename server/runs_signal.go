@@ -7,6 +7,7 @@ import (
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
+	"github.com/twinbook/twinbook/internal/record"
 )
 
 // signalRequest is the body of POST /runs/{run}/signal.
@@ -62,38 +63,42 @@ func (s *Server) decide(c *call, approved bool) error {
 	})
 }
 
-// asked is the approve that somebody wants to answer: the one at an address, or the only one. What it is by now follows
-// from the run's events; if it is answered meanwhile by somebody else, the run ignores this answer, and says so.
+// asked is the approve that somebody wants to answer: the one at an address, or the only one, also by the end of its address.
+// What waits follows from the run's events; the journal refuses an answer beside one that waits to be heard.
 func (s *Server) asked(c *call, at string) (engine.Ask, error) {
 	run, err := s.run(c)
 	if err != nil {
 		return engine.Ask{}, err
 	}
-	if run.Status != "" {
-		return engine.Ask{}, journal.ErrEnded
-	}
-	var open []engine.Ask
+	var r record.Record
 	if err := s.heavily(c.Context(), func() error {
-		r, err := s.record(c.Context(), run)
-		for _, ask := range r.Asks() {
-			if ask.Signal == "" {
-				open = append(open, ask)
-			}
-		}
+		r, err = s.record(c.Context(), run)
 		return err
 	}); err != nil {
 		return engine.Ask{}, err
 	}
-	names := make([]string, len(open))
-	for i, ask := range open {
-		names[i] = string(ask.At.Step())
-		if at != "" && (at == string(ask.At) || at == names[i]) || at == "" && len(open) == 1 {
-			return ask, nil
-		}
+	open, meant := r.Approvals(at)
+	before, answered := r.Answer(at)
+	switch {
+	case len(meant) == 1:
+		return meant[0], nil
+	case len(meant) == 0 && answered:
+		return engine.Ask{}, before
+	case r.Run.Status != "":
+		return engine.Ask{}, journal.ErrEnded
 	}
+	return engine.Ask{}, notAsked(open)
+}
+
+// notAsked is for an answer that fits none, or several, of what is asked.
+func notAsked(open []engine.Ask) *Problem {
 	p := problem(http.StatusConflict, "not-asked", "Nobody is asked for this", "no approve of the run waits for an answer")
 	if len(open) > 0 {
+		names := make([]string, len(open))
+		for i, ask := range open {
+			names[i] = string(ask.At.Step())
+		}
 		p.Detail = "say in `at` which approve is meant; those that wait for an answer: " + strings.Join(names, ", ")
 	}
-	return engine.Ask{}, p
+	return p
 }

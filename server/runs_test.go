@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/twinbook/twinbook/engine"
@@ -257,7 +259,9 @@ func TestApprove(t *testing.T) {
 	if s := shown.Signals; len(s) != 1 || s[0].Approved == nil || !*s[0].Approved || s[0].By != "admin (token)" || s[0].Reason != "fine" {
 		t.Errorf("%+v", s)
 	}
-	r.ask("POST", "/api/v1/runs/"+id+"/reject", nil).problem(409, "ended")
+	if p := r.ask("POST", "/api/v1/runs/"+id+"/reject", nil).problem(409, "answered"); !strings.Contains(p.Detail, "ok has been approved already, by admin") {
+		t.Errorf("%+v", p)
+	}
 	r.token = r.tokens["operator"]
 	id = r.start("ask", nil)
 	r.until(id, "asked", func(s record.Shown) bool { return s.Run.Approval })
@@ -267,6 +271,63 @@ func TestApprove(t *testing.T) {
 	if shown := r.untilState(id, record.State(engine.Failed)); shown.Error.Kind != engine.KindRejected {
 		t.Errorf("%+v", shown.Error)
 	}
+}
+
+// TestOneOfManyAnswersCounts has many answer the same at the same time: all but one hear who did before them.
+func TestOneOfManyAnswersCounts(t *testing.T) {
+	r := open(t, option{})
+	for range 5 {
+		id := r.start("ask", nil)
+		r.until(id, "asked", func(s record.Shown) bool { return s.Run.Approval })
+		var taken atomic.Int32
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				a := r.ask("POST", "/api/v1/runs/"+id+"/"+[]string{"approve", "reject"}[i%2], nil)
+				switch a.StatusCode {
+				case 202:
+					taken.Add(1)
+				case 409:
+				default:
+					t.Errorf("%d %s", a.StatusCode, a.body)
+				}
+			})
+		}
+		all.Wait()
+		shown := r.until(id, "ended", func(s record.Shown) bool { return s.Run.Status != "" })
+		if len(shown.Signals) != int(taken.Load()) {
+			t.Errorf("%d answers were taken, and the run knows of %+v", taken.Load(), shown.Signals)
+		}
+	}
+}
+
+// TestAnAnswerBesideOneThatWaitsIsRefused has a run that no process hears.
+func TestAnAnswerBesideOneThatWaitsIsRefused(t *testing.T) {
+	r := open(t, option{files: map[string]string{
+		"nested.yaml": `
+version: 1
+workflow: nested
+timeout: 1h
+steps:
+- id: p
+  parallel:
+    one:
+    - id: go
+      approve: First?
+    two:
+    - id: on
+      approve: Second?
+`,
+	}})
+	id := r.start("nested", nil)
+	r.until(id, "asked", func(s record.Shown) bool { return s.Run.Approval })
+	r.drain()
+	r.ask("POST", "/api/v1/runs/"+id+"/reject", map[string]any{"at": "go"}).is(202)
+	p := r.ask("POST", "/api/v1/runs/"+id+"/approve", map[string]any{"at": "p/one/go"}).problem(409, "answered")
+	if !strings.Contains(p.Detail, "p/one/go has been rejected already, by loopback") {
+		t.Errorf("%+v", p)
+	}
+	r.ask("POST", "/api/v1/runs/"+id+"/approve", map[string]any{"at": "o"}).problem(409, "not-asked")
 }
 
 func TestSignalNeedsAName(t *testing.T) {

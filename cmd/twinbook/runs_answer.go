@@ -62,19 +62,13 @@ func (k control) asks(ctx context.Context, run journal.Run, step string) (engine
 	if r.Traced == nil {
 		return "", fmt.Errorf("what run %s waits for is not known here, since %s", run.ID, clean(r.Unread))
 	}
-	var waiting, meant []engine.Ask
-	for _, ask := range r.Asks() {
-		if ask.Signal != "" {
-			continue
-		}
-		waiting = append(waiting, ask)
-		if at := string(ask.At.Step()); step == "" || at == step || strings.HasSuffix(at, "/"+step) {
-			meant = append(meant, ask)
-		}
-	}
+	waiting, meant := r.Approvals(step)
+	before, answered := r.Answer(step)
 	switch {
 	case len(meant) == 1:
 		return meant[0].At, nil
+	case len(meant) == 0 && answered:
+		return "", coded{exitFailed, before}
 	case len(waiting) == 0:
 		return "", coded{exitFailed, fmt.Errorf("run %s waits for nobody's approval now; %s shows what it does", run.ID, k.command("runs show "+run.ID))}
 	case len(meant) == 0:

@@ -114,7 +114,10 @@ func (k control) send(ctx context.Context, run journal.Run, m message) error {
 	asked := journal.Request{
 		Run: run.ID, Kind: engine.SignalReceived, At: m.at, Signal: &m.signal, Reason: m.reason, By: k.whoAsks(), Time: time.Now().UTC(),
 	}
-	if err := k.journal.Ask(ctx, asked); errors.Is(err, journal.ErrEnded) {
+	var before *journal.AnsweredError
+	if err := k.journal.Ask(ctx, asked); errors.As(err, &before) {
+		return coded{exitFailed, before}
+	} else if errors.Is(err, journal.ErrEnded) {
 		return coded{exitFailed, fmt.Errorf("run %s has ended meanwhile", run.ID)}
 	} else if err != nil {
 		return err

@@ -15,6 +15,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -59,7 +60,7 @@ type Journal interface {
 	See(run string, s Sight)
 
 	// Ask keeps a wish about an unfinished run until whoever drives the run appends an event with its
-	// number. ErrNotFound, ErrEnded.
+	// number. ErrNotFound, ErrEnded; *AnsweredError: it answers an approve, and another answer to that waits already.
 	Ask(ctx context.Context, r Request) error
 
 	// Wishes are the unanswered ones about a run, or with the empty text about all runs, the oldest first.
@@ -143,6 +144,27 @@ type Request struct {
 	Reason string
 	By     string // who asked
 	Time   time.Time
+}
+
+// answers says whether a request is the answer to an approve.
+func (r Request) answers() bool {
+	return r.Kind == engine.SignalReceived && r.Signal != nil && r.Signal.Name == ""
+}
+
+// An AnsweredError says that somebody else has answered an approve.
+type AnsweredError struct {
+	Run    string
+	At     engine.Address // the attempt of the approve
+	By     string         // who has
+	Signal engine.Signal  // what
+}
+
+func (e *AnsweredError) Error() string {
+	word := "rejected"
+	if e.Signal.Approved {
+		word = "approved"
+	}
+	return fmt.Sprintf("run %s: %s has been %s already, by %s", e.Run, e.At.Step(), word, cmp.Or(e.By, "somebody"))
 }
 
 // A Filter chooses runs; its zero value lets all through that are no child runs.

@@ -27,9 +27,22 @@ func (m *Memory) Ask(ctx context.Context, r Request) error {
 		err = fmt.Errorf("run %s: %w", r.Run, ErrEnded)
 	}
 	if err == nil {
+		err = m.unanswered(r)
+	}
+	if err == nil {
 		m.ask(r)
 	}
 	return err
+}
+
+// unanswered refuses an answer to an approve where another one waits to be heard already.
+func (m *Memory) unanswered(r Request) error {
+	for _, before := range m.wishes {
+		if r.answers() && before.answers() && before.Run == r.Run && before.At == r.At {
+			return &AnsweredError{Run: r.Run, At: r.At, By: before.By, Signal: *before.Signal}
+		}
+	}
+	return nil
 }
 
 func (m *Memory) Wishes(ctx context.Context, id string) ([]Request, error) {

@@ -53,9 +53,28 @@ func (a *asking) do(t *transaction) error {
 		return refuse(a.request.Run, ErrEnded)
 	}
 	r := a.request
+	if err := t.unanswered(s, r); err != nil {
+		return err
+	}
 	_, err = t.c.exec("INSERT INTO requests (run, kind, reason, asker, time, at, signal) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		s.key, string(r.Kind), r.Reason, r.By, a.time, string(r.At), a.signal)
 	return err
+}
+
+// unanswered refuses an answer to an approve where another one waits to be heard already.
+func (t *transaction) unanswered(s *state, r Request) error {
+	if !r.answers() {
+		return nil
+	}
+	row, err := t.c.first("SELECT asker, signal FROM requests WHERE run = ? AND kind = ? AND at = ?", s.key, string(r.Kind), string(r.At))
+	if err != nil || row == nil {
+		return err
+	}
+	before := &AnsweredError{Run: r.Run, At: r.At, By: row[0].(string)}
+	if err := json.Unmarshal([]byte(row[1].(string)), &before.Signal); err != nil {
+		return fmt.Errorf("a signal for run %s: %w: %w", r.Run, errDamaged, err)
+	}
+	return before
 }
 
 // An ear is somebody who listens.

@@ -1,6 +1,7 @@
 package journaltest
 
 import (
+	"errors"
 	"reflect"
 	"testing"
 	"time"
@@ -83,6 +84,12 @@ func signalsAreHeard(t *testing.T, j Journal) {
 		if !reflect.DeepEqual(wishes[i], want) || !reflect.DeepEqual(ear.of("r1")[i], want) {
 			t.Errorf("kept %+v, heard %+v, want %+v", wishes[i], ear.of("r1")[i], want)
 		}
+	}
+	no := sent[1]
+	no.Signal, no.By = &engine.Signal{Roles: []string{"admin"}}, "anna"
+	var before *journal.AnsweredError
+	if err := j.Ask(t.Context(), no); !errors.As(err, &before) || before.At != no.At || !before.Signal.Approved {
+		t.Errorf("a no beside the yes: %v, want an AnsweredError about the yes", err)
 	}
 	e := engine.Event{Time: start, Kind: engine.SignalReceived, Request: wishes[0].ID, By: "me", Signal: wishes[0].Signal}
 	add(t, j, "r1", e)
