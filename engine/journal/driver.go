@@ -67,11 +67,14 @@ func (w *writer) sit() error {
 	return nil
 }
 
+// driverMark is in the name of a driver's lock file: behind that of the journal's file, before a text by chance.
+const driverMark = "-driver-"
+
 // lockFile takes a lock that lasts as long as this process, or none where there are no such locks.
 func (w *writer) lockFile() (*os.File, error) {
 	var chance [4]byte
 	rand.Read(chance[:])
-	file := w.journal.file + "-driver-" + hex.EncodeToString(chance[:])
+	file := w.journal.file + driverMark + hex.EncodeToString(chance[:])
 	f, err := filelock.Acquire(file)
 	if err == nil {
 		return f, nil
@@ -165,7 +168,7 @@ func (w *writer) leave() error {
 // removeLock removes the file of a driver that is gone and has been silent for a lease. Who looks at the file as it was
 // before takes a driver whose lock is not there for one that lives, unless it has been silent.
 func (s *SQLite) removeLock(d driverRow) {
-	if d.lock != "" && s.silent(d) {
+	if d.lock != "" && s.isHere(d) && s.silent(d) {
 		os.Remove(filepath.Join(filepath.Dir(s.file), d.lock)) // as above
 	}
 }
@@ -184,8 +187,11 @@ func (s *SQLite) living(d driverRow) bool {
 // holds says whether a driver has the lock that it would lose by dying. Who cannot have one may live, and so may one
 // whose file is not there: a process that dies leaves it.
 func (s *SQLite) holds(d driverRow) bool {
-	if d.lock == "" {
+	switch {
+	case d.lock == "":
 		return true
+	case !s.isHere(d):
+		return false
 	}
 	file := filepath.Join(filepath.Dir(s.file), d.lock)
 	held, err := filelock.Held(file)
@@ -194,6 +200,17 @@ func (s *SQLite) holds(d driverRow) bool {
 	}
 	_, err = os.Lstat(file)
 	return errors.Is(err, os.ErrNotExist)
+}
+
+// isHere says whether a driver that has a lock drives runs of this file. A copy has the drivers of the file that it was
+// made of, whose locks are named for that one. Some systems know a file by several spellings of its name.
+func (s *SQLite) isHere(d driverRow) bool {
+	name := d.lock[:max(0, strings.LastIndex(d.lock, driverMark))]
+	if name == filepath.Base(s.file) {
+		return true
+	}
+	info, err := os.Stat(filepath.Join(filepath.Dir(s.file), name))
+	return err == nil && os.SameFile(info, s.made)
 }
 
 // describe is a driver in words; empty if it does not live.

@@ -78,6 +78,34 @@ func TestRunsOfOneWhoLeftCanBeClaimedOrAdopted(t *testing.T) {
 	}
 }
 
+// TestACopyHasNoDrivers: nobody drives the runs of a copy, though the process that drives those of the original lives,
+// and keeps its lock.
+func TestACopyHasNoDrivers(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	a := open(t, file, journal.Options{})
+	begin(t, a, "r1", journal.Standing{})
+	for _, end := range []string{"", "-wal"} {
+		write(t, filepath.Join(filepath.Dir(file), "backup.db"+end), read(t, file+end))
+	}
+	copied := filepath.Join(filepath.Dir(file), "backup.db")
+	if run, err := open(t, copied, journal.Options{ReadOnly: true}).Run(t.Context(), "r1"); err != nil || run.Driver != "" {
+		t.Errorf("run %+v, %v, want nobody to drive it", run, err)
+	}
+	b := open(t, copied, journal.Options{Lease: time.Nanosecond})
+	if err := b.Claim(t.Context(), "r1"); err != nil {
+		t.Errorf("claim: %v", err)
+	}
+	if err := b.Append(t.Context(), "r1", ended(), journal.Standing{}); err != nil {
+		t.Error(err)
+	}
+	if locks, err := filepath.Glob(file + "-driver-*"); err != nil || len(locks) != 1 {
+		t.Errorf("locks %v, %v, want that of the original", locks, err)
+	}
+	if err := open(t, file, journal.Options{}).Claim(t.Context(), "r1"); !errors.Is(err, journal.ErrDriven) {
+		t.Errorf("claim in the original: %v, want ErrDriven", err)
+	}
+}
+
 // TestHeirsOfHeirs: runs follow from driver to driver, though their rows are not touched.
 func TestHeirsOfHeirs(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "journal.db")

@@ -52,11 +52,14 @@ func syncFolder(dir string) {
 // resolve finds the file behind symbolic links, beside which SQLite has its log and drivers have their locks.
 func (s *SQLite) resolve() error {
 	file, err := filepath.EvalSymlinks(s.file)
-	if err == nil {
-		s.file = file
-		err = alone(file)
+	if err != nil {
+		return err
 	}
-	return err
+	s.file = file
+	if s.made, err = os.Stat(file); err != nil {
+		return err
+	}
+	return alone(file)
 }
 
 // errLinked is about a file that can be reached by a name beside which others do not find the log: what they keep there

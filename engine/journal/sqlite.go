@@ -96,9 +96,6 @@ func (s *SQLite) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.made, err = os.Stat(s.file); err != nil {
-		return errors.Join(err, c.close())
-	}
 	s.readers = newPool(s.file, "mode=rw")
 	log, err := connect(s.file, "mode=rw", "busy_timeout = 5000", "synchronous = FULL", "checkpoint_fullfsync = 1")
 	if err != nil {

@@ -175,7 +175,7 @@ func (s *SQLite) sweepLocks(ctx context.Context) {
 	files, _ := os.ReadDir(dir) // what cannot be read is not swept
 	for _, f := range files {
 		info, err := f.Info()
-		if !strings.HasPrefix(f.Name(), filepath.Base(s.file)+"-driver-") || err != nil || time.Since(info.ModTime()) < time.Minute {
+		if !strings.HasPrefix(f.Name(), filepath.Base(s.file)+driverMark) || err != nil || time.Since(info.ModTime()) < time.Minute {
 			continue
 		}
 		known := true
