@@ -31,14 +31,14 @@ func (k *fieldKind) check(field string) (string, *Error) {
 		plain, e := k.checkItem(item)
 		if e != nil {
 			if !strings.Contains(e.Fault, k.name) {
-				e.Fault = fmt.Sprintf("in %s %q %s", k.name, field, e.Fault)
+				e.Fault = fmt.Sprintf("in %s %q: %s", k.name, field, e.Fault)
 			}
 			return "", e
 		}
 		items[i] = plain
 	}
 	if len(items) > 1 && slices.ContainsFunc(items, func(i string) bool { return i == "*" || i == "?" }) {
-		return "", &Error{Fault: fmt.Sprintf("in %s %q a list has * in it, which is all of them", k.name, field), Instead: "write * alone, or the list without it"}
+		return "", &Error{Fault: fmt.Sprintf("in %s %q: a list has * in it, which is all of them", k.name, field), Instead: "write * alone, or the list without it"}
 	}
 	return strings.Join(items, ","), nil
 }
