@@ -117,9 +117,17 @@ func (a *app) noJournal(c *configuration) (j openJournal, none bool, err error) 
 		return j, false, nil // what is wrong with it is said when it is opened
 	}
 	if by != "" {
-		return j, false, fmt.Errorf("there is no journal at %s, which %s names; twinbook run makes it", clean(file), by)
+		return j, false, fmt.Errorf("there is no journal at %s, which %s names; %w", clean(file), by, errNotMade)
 	}
-	return a.opened(journal.NewMemory(), file, func() error { return nil }), true, nil
+	return a.emptyJournal(file), true, nil
+}
+
+// errNotMade is about a journal that somebody names and that is not there.
+var errNotMade = errors.New("twinbook run and twinbook serve make it")
+
+// emptyJournal stands for one that is not there yet, or is in memory alone.
+func (a *app) emptyJournal(file string) openJournal {
+	return a.opened(journal.NewMemory(), file, func() error { return nil })
 }
 
 func (a *app) opened(j journal.Journal, file string, close func() error) openJournal {
@@ -147,7 +155,7 @@ func (a *app) openJournalWith(ctx context.Context, c *configuration, o journal.O
 	case err != nil:
 		return openJournal{}, err
 	case file == inMemory:
-		return a.opened(journal.NewMemory(), "", func() error { return nil }), nil
+		return a.emptyJournal(""), nil
 	}
 	kept, err := journal.OpenSQLite(ctx, file, o)
 	switch {

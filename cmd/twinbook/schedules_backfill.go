@@ -17,8 +17,8 @@ func (a *app) schedulesBackfill(f *schedulesFlags) *cobra.Command {
 	var dry, stop bool
 	c := &cobra.Command{
 		Use: "backfill ID FROM..TO", Short: "Make up for times of a schedule that have passed",
-		Long: "Asks the server for runs for the times of a schedule in FROM..TO, both included, for which none has been begun: one after\n" +
-			"the other, the earliest first, whatever the schedule says about overlaps. FROM and TO are days, such as 2026-03-01, or times, such\n" +
+		Long: "Asks the server for runs for the times of a schedule in FROM..TO, both included, for which none has been begun: the earliest\n" +
+			"first, at most two under way. FROM and TO are days, such as 2026-03-01, or times, such\n" +
 			"as 2026-03-01T02:00, by the schedule's clocks. Where no server runs now, the next one begins them.\n\n" +
 			"Exit codes: 0 the server will begin them, or there are none; 2 a schedule, time, flag or configuration is wrong, and nothing was asked for.",
 		Example: "  twinbook schedules backfill nightly/1 2026-03-01..2026-03-05 --dry-run",
@@ -137,7 +137,11 @@ func (d *scheduleDesk) tellBackfill(s journal.ScheduleState, times, begun int, d
 		fmt.Fprintf(d.err, "%s; without --dry-run the server begins %s\n", text, counted(times-begun, "run"))
 		return
 	}
-	fmt.Fprintf(d.err, "%s; the server begins %s, one after the other; %s ends that\n", text, counted(times-begun, "run"), d.journal.command("schedules backfill "+id+" --stop"))
+	order := ""
+	if times-begun > 1 {
+		order = ", the earliest first"
+	}
+	fmt.Fprintf(d.err, "%s; the server begins %s%s; %s ends that\n", text, counted(times-begun, "run"), order, d.journal.command("schedules backfill "+id+" --stop"))
 	if s.Paused {
 		fmt.Fprintf(d.err, "the schedule is paused, by %s %s: the server begins them when it is resumed\n", clean(s.By), when(s.Changed, d.now))
 	}

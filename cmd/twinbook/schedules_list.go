@@ -23,11 +23,21 @@ func (a *app) schedulesList(f *schedulesFlags) *cobra.Command {
 		Long: "Lists the schedules that the journal knows and those of the folder of workflows: when each runs next, when it ran last and\n" +
 			"what came of it, and who has paused it.",
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withSchedules(c.Context(), f, a.readJournal, func(d *scheduleDesk) error { return d.list(c.Context(), f) })
+			return a.withSchedules(c.Context(), f, a.firstJournal, func(d *scheduleDesk) error { return d.list(c.Context(), f) })
 		},
 	}
 	f.addWorkflows(c)
 	return c
+}
+
+// firstJournal is readJournal before any server has run, too: the journal that the configuration names is still to be
+// made then. One that somebody names for this call has to be there.
+func (a *app) firstJournal(ctx context.Context, c *configuration) (openJournal, error) {
+	j, err := a.readJournal(ctx, c)
+	if file, by, _ := a.journalFile(c); errors.Is(err, errNotMade) && by == c.file {
+		return a.emptyJournal(file), nil
+	}
+	return j, err
 }
 
 // A scheduleRow is a schedule in the list.
@@ -150,7 +160,7 @@ func (d *scheduleDesk) write(ctx context.Context, rows []scheduleRow) error {
 	for i, r := range rows {
 		last, run := cell{}, cell{}
 		if nominal, err := time.Parse(time.RFC3339, r.last.Name); err == nil {
-			last = cell{text: when(nominal, d.now), short: shortWhen(nominal, d.now)}
+			last = whenCell(r.Schedule, nominal, d.now)
 		}
 		if r.run.ID != "" {
 			short, err := shortIn(ctx, d.journal, r.run.ID, shortEnd(r.run.ID))
@@ -162,7 +172,7 @@ func (d *scheduleDesk) write(ctx context.Context, rows []scheduleRow) error {
 		}
 		next := cell{}
 		if t, ok := r.Next(d.now); ok && !r.state.Paused {
-			next = cell{text: when(t.Due, d.now), short: shortWhen(t.Due, d.now)}
+			next = whenCell(r.Schedule, t.Due, d.now)
 		}
 		words, look := r.words(d.now)
 		cells[i] = []cell{
@@ -175,6 +185,15 @@ func (d *scheduleDesk) write(ctx context.Context, rows []scheduleRow) error {
 		{title: "RUN", least: 6, goes: 3}, {title: "STATE", least: 6, goes: 5},
 	}, cells))
 	return err
+}
+
+// scheduleWhen is when by a schedule's clocks, which it names.
+func scheduleWhen(s schedule.Schedule, t, now time.Time) string {
+	return when(t, now.In(s.Zone())) + t.In(s.Zone()).Format(secondsOf(t)+" MST")
+}
+
+func whenCell(s schedule.Schedule, t, now time.Time) cell {
+	return cell{text: scheduleWhen(s, t, now), short: shortWhen(t, now.In(s.Zone()))}
 }
 
 // overdue is how long after its time a schedule's run has surely not been begun by any server.
@@ -200,7 +219,7 @@ func (r *scheduleRow) words(now time.Time) (string, style) {
 	case r.state.Spec != r.Spec():
 		return joinedBy(", ", "no server has had these times yet", backfills), yellow
 	case ok && now.Sub(waits.Due) > overdue:
-		return joinedBy(", ", "not begun since "+when(waits.Due, now), backfills), red
+		return joinedBy(", ", "not begun since "+scheduleWhen(r.Schedule, waits.Due, now), backfills), red
 	}
 	return backfills, cyan
 }

@@ -45,7 +45,7 @@ func (a *app) nextTimes(ctx context.Context, args []string, f *schedulesFlags, n
 		return err
 	}
 	if n < 1 || n > mostNext {
-		return fmt.Errorf("--count %d: it can be from 1 to %d", n, mostNext)
+		return fmt.Errorf("-n %d: it can be from 1 to %d", n, mostNext)
 	}
 	now := time.Now()
 	if from != "" {
@@ -134,7 +134,7 @@ func (s screen) timesTable(zone string, times []schedule.Time, more func(schedul
 	return s.table([]column{{title: zone}, {title: "BEGINS", goes: 2}, {title: "UTC", goes: 1}, {title: "NOTE", least: 10}}, rows)
 }
 
-// secondsOf is the layout of a time's seconds, which only those of @every have.
+// secondsOf is the layout of a time's seconds, which those of @every and those with jitter have.
 func secondsOf(t time.Time) string {
 	if t.Second() == 0 {
 		return ""

@@ -70,7 +70,7 @@ func (d *scheduleDesk) pause(ctx context.Context, s journal.ScheduleState, pause
 		return err
 	}
 	if next, ok := known.Next(d.now); ok {
-		fmt.Fprintf(d.err, "schedule %s runs again, next %s\n", id, when(next.Nominal, d.now))
+		fmt.Fprintf(d.err, "schedule %s runs again, next %s\n", id, scheduleWhen(known, next.Nominal, d.now))
 	}
 	return nil
 }

@@ -88,13 +88,13 @@ func (b *scheduleBench) ago(days int) string {
 
 func TestSchedulesArePausedAndResumed(t *testing.T) {
 	b := newScheduleBench(t, "nightly/main", "0 2 * * * Europe/Berlin", "site/1", "0 0 1 1 * UTC", "site/2", "@hourly UTC")
-	b.says(0, `(?m)^nightly/main +0 2 \* \* \* Europe/Berlin +\S+ \d\d:\d\d +in no file any more$`, "list")
+	b.says(0, `(?m)^nightly/main +0 2 \* \* \* Europe/Berlin +\S+ \d\d:\d\d CES?T +in no file any more$`, "list")
 	b.says(0, `^schedule nightly/main is paused: its times pass without runs until twinbook schedules resume nightly/main\n$`, "pause", "nightly")
 	b.says(0, `^schedule nightly/main is paused already, by anna@\S+ \S+ \d\d:\d\d\n$`, "pause", "nightly/main")
 	b.says(0, `(?m)^nightly/main +0 2 \* \* \* Europe/Berlin +paused by anna@\S+ \S+ \d\d:\d\d$`, "list")
 	b.says(2, `^twinbook: workflow site has several schedules; name one of them: site/1, site/2\n$`, "pause", "nightly/main", "site")
 	b.says(2, `^twinbook: no server that keeps its runs in \S+ has had a schedule "nothing"; twinbook schedules list shows those that there are\n$`, "resume", "nothing")
-	b.says(0, `^schedule nightly/main runs again, next \S+ \d\d:\d\d\nschedule site/1 is not paused\n$`, "resume", "nightly/main", "site/1", "nightly/main")
+	b.says(0, `^schedule nightly/main runs again, next \S+ \d\d:\d\d CES?T\nschedule site/1 is not paused\n$`, "resume", "nightly/main", "site/1", "nightly/main")
 	var shown struct{ Schedules []listedScheduleJSON }
 	if err := json.Unmarshal([]byte(b.says(0, "", "pause", "site/1", "--output", "json")), &shown); err != nil || len(shown.Schedules) != 1 || !shown.Schedules[0].Paused {
 		t.Errorf("%+v, %v", shown, err)
@@ -121,7 +121,7 @@ func TestSchedulesSayWhatTheyBegan(t *testing.T) {
 	if err := b.Fire(t.Context(), b.list[0], nominal, false); err != nil {
 		t.Fatal(err)
 	}
-	b.says(0, `(?m)^nightly/main +0 2 \* \* \* UTC +\S+ \d\d:\d\d +\S+ \d\d:\d\d +00001 succeeded +in no file any more$`, "list")
+	b.says(0, `(?m)^nightly/main +0 2 \* \* \* UTC +\S+ \d\d:\d\d UTC +\S+ 02:00 UTC +00001 succeeded +in no file any more$`, "list")
 	var shown struct{ Schedules []listedScheduleJSON }
 	if err := json.Unmarshal([]byte(b.says(0, "", "list", "--output", "json")), &shown); err != nil || len(shown.Schedules) != 2 {
 		t.Fatalf("%+v, %v", shown, err)
@@ -132,7 +132,7 @@ func TestSchedulesSayWhatTheyBegan(t *testing.T) {
 	if err := b.store.Remove(t.Context(), "1run000001"); err != nil {
 		t.Fatal(err)
 	}
-	b.says(0, `(?m)^nightly/main .* \S+ \d\d:\d\d +in no file any more$`, "list")
+	b.says(0, `(?m)^nightly/main .* \S+ 02:00 UTC +in no file any more$`, "list")
 	row := scheduleRow{Schedule: b.list[1], state: journal.ScheduleState{ID: "late/1", Spec: b.list[1].Spec(), Done: nominal}}
 	if words, _ := row.words(nominal.Add(time.Hour)); !strings.HasPrefix(words, "not begun since ") {
 		t.Errorf("a schedule without a server: %q", words)
@@ -153,8 +153,9 @@ func TestBackfillReachesTheServer(t *testing.T) {
 	b.says(2, `^twinbook: "yesterday" is no time from..to; write it like `, "backfill", "nightly", "yesterday")
 	b.says(0, `^schedule nightly/main has 1 time then, and runs have been begun for all of them: there is nothing to make up for\n$`, "backfill", "nightly", b.ago(2)+".."+b.ago(2))
 	b.says(0, `^schedule minutes/1 has no backfills to stop\n$`, "backfill", "minutes/1", "--stop")
-	b.says(0, `; the server begins 10 runs, one after the other; twinbook schedules backfill minutes/1 --stop ends that\n$`, "backfill", "minutes/1", b.ago(1)+"T00:00.."+b.ago(1)+"T00:09")
-	b.says(0, `^1 backfill of schedule minutes/1 stopped: `, "backfill", "minutes/1", "--stop")
+	b.says(0, `; the server begins 10 runs, the earliest first; twinbook schedules backfill minutes/1 --stop ends that\n$`, "backfill", "minutes/1", b.ago(1)+"T00:00.."+b.ago(1)+"T00:09")
+	b.says(0, `; the server begins 1 run; twinbook`, "backfill", "minutes/1", b.ago(1)+"T00:20.."+b.ago(1)+"T00:20")
+	b.says(0, `^2 backfills of schedule minutes/1 stopped: `, "backfill", "minutes/1", "--stop")
 	b.says(0, `(?m)^schedule nightly/main is paused: `, "pause", "nightly")
 	b.says(0, `1 of them begun already; the server begins 2 runs, .*\nthe schedule is paused, by anna@\S+ \S+ \d\d:\d\d: the server begins them when it is resumed\n$`, "backfill", "nightly", span)
 	b.says(0, `(?m)^nightly/main .* paused by anna@\S+ \S+ \d\d:\d\d, 1 backfill$`, "list")
@@ -179,5 +180,24 @@ func TestBackfillReachesTheServer(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTimesAreByTheSchedulesClocks, as those beside them, wherever the machine is, also as to which day is today, and with seconds where there are some.
+func TestTimesAreByTheSchedulesClocks(t *testing.T) {
+	now := time.Date(2026, 1, 31, 22, 30, 5, 0, time.FixedZone("here", -3600))
+	for spec, want := range map[string]string{
+		"30 2 * * * Europe/Berlin": "today 02:30 CET",
+		"0 0 * * * UTC":            "tomorrow 00:00 UTC",
+		"@every 10s Europe/Berlin": "today 00:30:10 CET",
+	} {
+		s, err := new(schedule.Reader).Known(journal.ScheduleState{ID: "w/1", Spec: spec})
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, _ := s.Next(now)
+		if got := scheduleWhen(s, next.Due, now); got != want {
+			t.Errorf("%s is next %s, want %s", spec, got, want)
+		}
 	}
 }
