@@ -38,6 +38,9 @@ type Config struct {
 	Caller func(http.Header) string
 	Trace  func(run string) string
 
+	// Delivered is told what became of each request to a webhook that there is. It must not wait. nil: nobody wants to know.
+	Delivered func(Delivery)
+
 	Clock clock.Clock  // nil: the machine's
 	Log   *slog.Logger // nil: nothing is logged
 
@@ -103,6 +106,9 @@ func (c *Config) complete() {
 	}
 	if c.Ready == nil {
 		c.Ready = func(context.Context) error { return nil }
+	}
+	if c.Delivered == nil {
+		c.Delivered = func(Delivery) {}
 	}
 	if c.Heartbeat <= 0 {
 		c.Heartbeat = 15 * time.Second

@@ -19,39 +19,64 @@ var hookHeaders = []string{
 	"X-Github-Delivery", "X-Github-Event", "X-Gitlab-Event", "X-Gitea-Event", "X-Event-Type",
 }
 
+// A Delivery is what became of a request to a webhook.
+type Delivery struct {
+	Hook     string // its id
+	Workflow string
+	By       string // who sent it; empty: nobody knows
+	Refused  bool   // who sent it may not, and has had that for an answer
+	Again    bool   // it came before, and the run was begun then
+	Queued   bool   // the run waits for its turn
+	Err      error  // why it began no run
+}
+
 // receiveHook begins the run of a webhook, with what was sent as run.trigger: 201, or 200 for what came before.
 func (s *Server) receiveHook(c *call) error {
 	body, err := c.read(valuesBody)
+	if err != nil { // nobody knows yet who sends it
+		return err
+	}
+	d := Delivery{Hook: c.PathValue("hook")}
+	entry, hook, err := s.hook(d.Hook)
 	if err != nil {
 		return err
 	}
-	id := c.PathValue("hook")
-	entry, hook, err := s.hook(id)
-	if err != nil {
-		return err
-	}
-	c.detail = entry.Name
-	key, err := s.admitHook(c, id, hook, body)
-	if err != nil || c.by == "" {
+	d.Workflow, c.detail = entry.Name, entry.Name
+	d.Err = s.deliver(c, entry.Program, hook, body, &d)
+	d.By = c.by
+	s.Delivered(d)
+	return d.Err
+}
+
+// deliver begins the run, if who asks may have that, and notes in d what comes of it.
+func (s *Server) deliver(c *call, p *engine.Program, hook *engine.Trigger, body []byte, d *Delivery) error {
+	key, err := s.admitHook(c, hook, body, d)
+	if err != nil || d.Refused {
 		return err
 	}
 	payload, err := c.payload(body)
 	if err != nil {
 		return err
 	}
-	w := Wish{Workflow: entry.Name, By: c.by, Trigger: map[string]any{"kind": "webhook", "id": id, "payload": payload, "headers": c.fewHeaders()}}
-	if w.Inputs, err = entry.Program.TriggerInputs(hook, w.Trigger, nil, s.Clock.Now()); err != nil {
+	trigger := map[string]any{"kind": "webhook", "id": d.Hook, "payload": payload, "headers": c.fewHeaders()}
+	inputs, err := p.TriggerInputs(hook, trigger, nil, s.Clock.Now())
+	if err != nil {
 		return problem(http.StatusUnprocessableEntity, "invalid-inputs", "The inputs of the webhook cannot be made of this", err.Error())
 	}
-	mark, err := s.mark("webhook "+id, key, payload)
+	w := Wish{Workflow: d.Workflow, Inputs: inputs, Trigger: trigger, By: c.by}
+	mark, err := s.mark("webhook "+d.Hook, key, payload)
 	if err != nil {
 		return err
 	}
 	if mark != nil {
 		w.Marks = []journal.Mark{*mark}
 	}
-	h, err := s.Starter.Start(c.Context(), w)
-	return s.began(c, h, err, mark)
+	h, before := s.Starter.Start(c.Context(), w)
+	if err := s.began(c, h, before, mark); err != nil {
+		return err
+	}
+	d.Again, d.Queued = before != nil, before == nil && h.Queued()
+	return nil
 }
 
 // hook finds the webhook of an id, and its workflow.
@@ -74,33 +99,36 @@ func (s *Server) hook(id string) (entry library.Entry, hook *engine.Trigger, err
 	return entry, hook, nil
 }
 
-// admitHook finds out who sends a webhook, and the key that names the request; empty: it has none. A stranger has had
-// the answer already, and c.by is empty then.
-func (s *Server) admitHook(c *call, id string, hook *engine.Trigger, body []byte) (key string, err error) {
+// admitHook finds out who sends a webhook, and the key that names the request; empty: it has none. Who is refused with
+// no error has had the answer already.
+func (s *Server) admitHook(c *call, hook *engine.Trigger, body []byte, d *Delivery) (key string, err error) {
 	if hook.Webhook.Secret == "" {
-		return s.admitToken(c)
+		return s.admitToken(c, d)
 	}
 	secret, err := s.Starter.World.Secret(hook.Webhook.Secret)
 	if err != nil {
-		return "", &NotReadyError{Workflow: "webhook " + id, Err: err}
+		return "", &NotReadyError{Workflow: "webhook " + d.Hook, Err: err}
 	}
 	if key, err = access.VerifyWebhook(c.Request, body, secret, s.Clock.Now()); err != nil {
+		d.Refused = true
 		s.Gate.Refuse(c.w, c.Request, err)
 		return "", nil
 	}
-	c.by = "webhook " + id
+	c.by = "webhook " + d.Hook
 	return key, nil
 }
 
 // admitToken is for a webhook without a secret of its own: it takes a token of the server.
-func (s *Server) admitToken(c *call) (key string, err error) {
+func (s *Server) admitToken(c *call, d *Delivery) (key string, err error) {
 	who, err := s.Gate.Identify(c.Request)
 	if err != nil {
+		d.Refused = true
 		s.Gate.Refuse(c.w, c.Request, err)
 		return "", nil
 	}
 	c.who, c.by = who, who.String()
 	if !who.May(access.Operator) {
+		d.Refused = true
 		return "", plain(http.StatusForbidden, c.by+" may not do this: it takes the role "+access.Operator)
 	}
 	return c.idempotencyKey()

@@ -275,6 +275,46 @@ func TestWebhook(t *testing.T) {
 	send(body, "Content-Type", "application/x-www-form-urlencoded").problem(415, "")
 }
 
+// TestDeliveriesAreToldOf has each way in which a request to a webhook may end.
+func TestDeliveriesAreToldOf(t *testing.T) {
+	tell, told := make(chan string, 10), []string{}
+	r := open(t, option{roles: []string{"viewer", "operator"}, config: func(c *Config) {
+		c.Delivered = func(d Delivery) {
+			tell <- fmt.Sprintf("%s %s by=%q refused=%v again=%v failed=%v", d.Hook, d.Workflow, d.By, d.Refused, d.Again, d.Err != nil)
+		}
+	}})
+	body := `{"version":"1.2"}`
+	for _, send := range []func(){
+		func() {
+			r.ask("POST", "/api/v1/hooks/redeploy", body, "X-Hub-Signature-256", sign(body), "Idempotency-Key", "k").is(201)
+		},
+		func() {
+			r.ask("POST", "/api/v1/hooks/redeploy", body, "X-Hub-Signature-256", sign(body), "Idempotency-Key", "k").is(200)
+		},
+		func() { r.ask("POST", "/api/v1/hooks/redeploy", `{}`, "X-Hub-Signature-256", sign(`{}`)).is(422) },
+		func() {
+			r.ask("POST", "/api/v1/hooks/nothing", body).is(404)
+			r.ask("POST", "/api/v1/hooks/redeploy", body).is(401)
+		},
+		func() { r.ask("POST", "/api/v1/hooks/nosecret", body).is(409) },
+		func() { r.token = r.tokens["viewer"]; r.ask("POST", "/api/v1/hooks/internal", nil).is(403) },
+	} {
+		send()
+		told = append(told, <-tell)
+	}
+	want := []string{
+		`redeploy deploy by="webhook redeploy" refused=false again=false failed=false`,
+		`redeploy deploy by="webhook redeploy" refused=false again=true failed=false`,
+		`redeploy deploy by="webhook redeploy" refused=false again=false failed=true`,
+		`redeploy deploy by="" refused=true again=false failed=false`,
+		`nosecret deploy by="" refused=false again=false failed=true`,
+		`internal deploy by="viewer (token)" refused=true again=false failed=true`,
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("told:\n%s\nwant:\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // A webhook without a secret takes the server's own tokens.
 func TestWebhookWithToken(t *testing.T) {
 	r := open(t, option{roles: []string{"viewer", "operator"}})

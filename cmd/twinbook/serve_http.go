@@ -69,7 +69,7 @@ func (s *service) url() string {
 func (s *service) openAPI() {
 	c := server.Config{
 		Starter: s.starter, Journal: s.journal, Gate: s.gate, Ready: s.notReady,
-		Metrics: s.metrics.Handler(), Measure: s.metrics.Middleware, Clock: s.reach.clock, Log: s.log,
+		Metrics: s.metrics.Handler(), Measure: s.metrics.Middleware, Delivered: s.delivered, Clock: s.reach.clock, Log: s.log,
 	}
 	if s.traces != nil {
 		c.Caller, c.Trace = traces.Caller, traces.Traceparent

@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
-	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/engine/schedule"
-	"github.com/twinbook/twinbook/hub"
 	"github.com/twinbook/twinbook/server"
 	"github.com/twinbook/twinbook/server/library"
 	"github.com/twinbook/twinbook/server/metrics"
 	"github.com/twinbook/twinbook/server/triggers"
-	"github.com/twinbook/twinbook/steps"
 )
 
 // openStarters makes ready what begins runs: requests, schedules and twins have it done by the same starter.
@@ -85,50 +81,4 @@ func (s *service) fired(f schedule.Fired) {
 	workflow, _, _ := strings.Cut(f.Schedule, "/")
 	s.metrics.Fired(workflow, result, late)
 	s.log.Debug("a schedule's time has come", "schedule", f.Schedule, "time", f.Nominal, "late", f.Began.Sub(f.Due).String(), "result", result)
-}
-
-// triggersOf are the triggers of workflows over twins.
-func (s *service) triggersOf(entries []library.Entry) (all []triggers.Trigger) {
-	for _, e := range entries {
-		for _, t := range e.Program.Workflow.Triggers {
-			if t.Twin != nil {
-				all = append(all, s.triggerOf(e, t))
-			}
-		}
-	}
-	return all
-}
-
-func (s *service) triggerOf(e library.Entry, t *engine.Trigger) triggers.Trigger {
-	name := t.Twin.Hub
-	if name == "" {
-		name = e.Program.Workflow.Hub
-	}
-	if name == "" {
-		name = s.reach.usual
-	}
-	return triggers.Trigger{
-		ID: e.Name + "/" + t.ID, Hub: name, Debounce: t.Twin.Debounce,
-		Holds: func(twin hub.Twin, now time.Time) (bool, error) { return e.Program.Holds(t, steps.TwinJSON(twin), now) },
-		Start: func(ctx context.Context, twin hub.Twin, mark journal.Mark) error {
-			return s.starter.Meet(ctx, e.Name, t, name, twin.Device, steps.TwinJSON(twin), mark)
-		},
-	}
-}
-
-// triggered is told what became of something that a trigger has seen.
-func (s *service) triggered(e triggers.Event) {
-	results := map[triggers.EventKind]string{triggers.Fired: metrics.Fired, triggers.Dropped: metrics.Dropped, triggers.Failed: metrics.Failed}
-	if result, counts := results[e.Kind]; counts {
-		s.metrics.Triggered("twin", result)
-	}
-	log := s.log.With("trigger", e.Trigger, "hub", e.Hub, "device", e.Device)
-	switch e.Kind {
-	case triggers.Fired:
-		log.Debug("a twin began to meet a trigger's condition")
-	case triggers.Dropped:
-		log.Warn("a trigger's run was not begun, since all places are taken", "error", e.Err)
-	default:
-		log.Error("a trigger is in trouble", "kind", e.Kind, "error", e.Err)
-	}
 }

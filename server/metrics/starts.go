@@ -36,7 +36,7 @@ func newStartMetrics(r prometheus.Registerer) startMetrics {
 	return startMetrics{
 		fires:    counter(r, "twinbook_schedule_fires_total", "Times of schedules, by what became of them.", "workflow", "result"),
 		late:     histogram(r, "twinbook_schedule_lateness_seconds", "How long after their time, with the jitter it has, schedules began their runs.", lateBuckets).WithLabelValues(),
-		triggers: counter(r, "twinbook_trigger_fires_total", "What triggers have seen, by what became of it.", "trigger", "result"),
+		triggers: counter(r, "twinbook_trigger_fires_total", "What triggers have seen, by what became of it; of a webhook each request.", "trigger", "result"),
 		loaded:   gauge(r, "twinbook_workflows", "Workflows that can be run."),
 		broken:   gauge(r, "twinbook_workflows_broken", "Workflow files that are wrong as they are now."),
 

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestServeTellsOfWebhooks has requests to a webhook that begin a run, that come again, and that nothing can be made of: numbers tell
+// of all, and the log of those that failed.
+func TestServeTellsOfWebhooks(t *testing.T) {
+	dir := servedFolder(t, "", map[string]string{
+		"hooked": "inputs: { device: { type: string } }\ntriggers:\n  - webhook: { id: redeploy }\n    inputs: { device: \"${{ run.trigger.payload.device }}\" }\nsteps:\n  - log: here\n",
+	})
+	s := startServing(t, dir, "", "--listen", "127.0.0.1:0")
+	s.mustReady()
+	for _, try := range []struct {
+		key, body string
+		status    int
+	}{{"a", `{"device":"x"}`, http.StatusCreated}, {"a", `{"device":"x"}`, http.StatusOK}, {"b", `{"unit":"x"}`, http.StatusUnprocessableEntity}, {"c", `{`, http.StatusBadRequest}} {
+		if status, err := do("POST", s.url+"/api/v1/hooks/redeploy", try.body, nil, "Idempotency-Key", try.key); err != nil || status != try.status {
+			t.Errorf("%s: %d, %v, want %d", try.body, status, err, try.status)
+		}
+	}
+	s.awaitSaid(`The inputs of the webhook cannot be made of this`)
+	s.awaitSaid(`"msg":"a webhook began no run","webhook":"redeploy","workflow":"hooked","by":"loopback","error":"The body is no JSON`)
+	numbers := scrapeServer(t, s.url)
+	for _, want := range []string{
+		`twinbook_trigger_fires_total{result="fired",trigger="webhook"} 1`,
+		`twinbook_trigger_fires_total{result="skipped",trigger="webhook"} 1`,
+		`twinbook_trigger_fires_total{result="failed",trigger="webhook"} 2`,
+	} {
+		if !strings.Contains(numbers, want) {
+			t.Errorf("the numbers do not have %s", want)
+		}
+	}
+	s.stopped()
+}
