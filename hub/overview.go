@@ -23,7 +23,8 @@ type Onlooker interface {
 	Twin(Twin)          // as it is now, and again after a change
 	Gone(device string) // was told of, and is there no more
 	Seen()              // all devices that were there have been told of; once
-	Trouble(error)      // the hub could not be read; it is tried again
+	Trouble(error)      // the hub could not be read; it is tried again, and each time told
+	Recovered()         // after Trouble: the hub could be read
 }
 
 // DefaultLook is how often all twins of a hub that does not push are read.
@@ -106,6 +107,9 @@ func (o *overview) readAll(ctx context.Context) (done bool) {
 			}
 			clock.Sleep(ctx, o.clock, failed.pause())
 			continue
+		}
+		if failed.count > 0 {
+			o.tell(o.who.Recovered)
 		}
 		failed = setbacks{}
 		for i := range page.Twins {

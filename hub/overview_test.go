@@ -76,6 +76,7 @@ func (o *onlooker) Twin(t hub.Twin) {
 func (o *onlooker) Gone(device string) { o.told = append(o.told, "-"+device) }
 func (o *onlooker) Seen()              { o.told = append(o.told, "seen") }
 func (o *onlooker) Trouble(err error)  { o.told = append(o.told, string(hub.KindOf(err))) }
+func (o *onlooker) Recovered()         { o.told = append(o.told, "recovered") }
 
 func (o *onlooker) want(t *testing.T, want string) {
 	t.Helper()
@@ -119,7 +120,7 @@ func TestAReadingGoesOnWhereTheHubFailed(t *testing.T) {
 		clock.Sleep(ctx, c, 9*time.Second)
 		o.want(t, "a@1 b@1 throttled")
 		clock.Sleep(ctx, c, 12*time.Second)
-		o.want(t, "throttled c@1 seen")
+		o.want(t, "throttled recovered c@1 seen")
 	})
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
@@ -50,14 +51,26 @@ func (s *service) triggered(e triggers.Event) {
 	if result, counts := results[e.Kind]; counts {
 		s.metrics.Triggered("twin", result)
 	}
-	log := s.log.With("trigger", e.Trigger, "hub", e.Hub, "device", e.Device)
+	about := []any{"hub", e.Hub, "trigger", strings.Join(e.Triggers, " ")}
+	if e.Device != "" {
+		about = append(about, "device", e.Device)
+	}
+	if e.Err != nil {
+		about = append(about, "error", e.Err)
+	}
 	switch e.Kind {
 	case triggers.Fired:
-		log.Debug("a twin began to meet a trigger's condition")
+		s.log.Debug("a twin began to meet a trigger's condition", about...)
 	case triggers.Dropped:
-		log.Warn("a trigger's run was not begun, since all places are taken", "error", e.Err)
-	default:
-		log.Error("a trigger is in trouble", "kind", e.Kind, "error", e.Err)
+		s.log.Warn("a trigger's run was not begun, since all places are taken", about...)
+	case triggers.Failed:
+		s.log.Error("a trigger could not do its work, and tries again", about...)
+	case triggers.Unclear:
+		s.log.Error("a trigger's condition could not be evaluated, and nothing changes for the device", about...)
+	case triggers.Blind:
+		s.log.Error("the twins of a hub cannot be read, and triggers see nothing until then", append(about, "kind", string(hub.KindOf(e.Err)), "for", e.Since.Round(time.Second).String())...)
+	case triggers.Sighted:
+		s.log.Info("the twins of a hub can be read again, and triggers see what has changed", append(about, "after", e.Since.Round(time.Second).String())...)
 	}
 }
 

@@ -36,3 +36,19 @@ func TestServeTellsOfWebhooks(t *testing.T) {
 	}
 	s.stopped()
 }
+
+// TestServeSaysWhichTriggersAreBlind has a hub that nobody can reach, and two workflows that look at its twins.
+func TestServeSaysWhichTriggersAreBlind(t *testing.T) {
+	dir := servedFolder(t, "", map[string]string{
+		"repair": "triggers:\n  - twin: { where: twin.reported.status == \"faulty\" }\nsteps:\n  - log: here\n",
+		"clean":  "triggers:\n  - twin: { id: dirty, where: twin.reported.status == \"dirty\" }\nsteps:\n  - log: here\n",
+	})
+	s := startServing(t, dir, "", "--listen", "127.0.0.1:0")
+	s.mustReady()
+	s.awaitSaid(`"level":"ERROR","msg":"the twins of a hub cannot be read, and triggers see nothing until then","hub":"none","trigger":"clean/dirty repair/1","error":`)
+	s.awaitSaid(`"kind":"unavailable"`)
+	s.stopped()
+	if n := strings.Count(s.said(), "the twins of a hub cannot be read"); n != 1 || strings.Contains(s.said(), `:""`) {
+		t.Errorf("it is told %d times, or something in it is empty:\n%s", n, s.said())
+	}
+}

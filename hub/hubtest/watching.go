@@ -177,6 +177,7 @@ func (o onlooker) Twin(t hub.Twin)    { o.told.Put(fmt.Sprintf("%s %v", t.Device
 func (o onlooker) Gone(device string) { o.told.Put(device + " is gone") }
 func (o onlooker) Seen()              { o.told.Put("seen") }
 func (o onlooker) Trouble(err error)  { o.told.Put(err.Error()) }
+func (o onlooker) Recovered()         { o.told.Put("recovered") }
 
 // allAreWatched holds for every hub: one that does not push is read again and again.
 func allAreWatched(ctx context.Context, x *exam) {

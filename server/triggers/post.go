@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/twinbook/twinbook/hub"
 )
@@ -15,6 +16,8 @@ type post struct {
 	hub     string
 	stop    func()
 	left    bool
+	blind   time.Time // since then the hub cannot be read; zero: it can
+	told    time.Time // when that was told of the last time
 
 	sentries map[string]*sentry // by the ids of their triggers
 }
@@ -100,6 +103,7 @@ func (p *post) Gone(device string) {
 
 // Seen tells that devices nobody has told of are not there any more.
 func (p *post) Seen() {
+	p.Recovered() // where the trouble was that of the post before
 	p.all(func(s *sentry) {
 		s.fresh = false
 		for _, device := range slices.Sorted(maps.Keys(s.devices)) {
@@ -110,6 +114,34 @@ func (p *post) Seen() {
 	})
 }
 
+// Trouble tells that triggers see nothing: at once, and then rarely.
 func (p *post) Trouble(err error) {
-	p.lookout.config.Observe(Event{Hub: p.hub, Kind: Trouble, Err: err})
+	l, now := p.lookout, p.lookout.config.Clock.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.blind.IsZero() {
+		p.blind = now
+	}
+	if p.left || !p.told.IsZero() && now.Sub(p.told) < blindAgain {
+		return
+	}
+	p.told = now
+	p.tell(Blind, err)
+}
+
+// Recovered tells that triggers see again.
+func (p *post) Recovered() {
+	p.lookout.mu.Lock()
+	defer p.lookout.mu.Unlock()
+	if p.left || p.blind.IsZero() {
+		return
+	}
+	p.tell(Sighted, nil)
+	p.blind, p.told = time.Time{}, time.Time{}
+}
+
+// tell tells something about all triggers of the hub. mu is held.
+func (p *post) tell(kind EventKind, err error) {
+	c := p.lookout.config
+	c.Observe(Event{Kind: kind, Triggers: slices.Sorted(maps.Keys(p.sentries)), Hub: p.hub, Err: err, Since: c.Clock.Now().Sub(p.blind)})
 }

@@ -42,7 +42,7 @@ func (s *sentry) retire() {
 func (s *sentry) look(t hub.Twin) {
 	holds, err := s.trigger.Holds(t, s.lookout.config.Clock.Now())
 	if err != nil && !s.failed { // once, not for each of very many changes
-		s.lookout.config.Observe(Event{Trigger: s.trigger.ID, Hub: s.trigger.Hub, Device: t.Device, Kind: Trouble, Err: err})
+		s.lookout.config.Observe(s.trigger.event(Unclear, t.Device, err))
 	}
 	s.failed = err != nil
 	g := s.devices[t.Device]

@@ -69,12 +69,12 @@ func (g *guest) start(ctx context.Context) {
 		return
 	}
 	if err != nil {
-		l.config.Observe(Event{Trigger: t.ID, Hub: t.Hub, Device: g.device, Kind: Failed, Err: err})
+		l.config.Observe(t.event(Failed, g.device, err))
 		g.later(g.start)
 		return
 	}
 	if kind != "" {
-		l.config.Observe(Event{Trigger: t.ID, Hub: t.Hub, Device: g.device, Kind: kind, Err: why})
+		l.config.Observe(t.event(kind, g.device, why))
 	}
 	g.reach(fired)
 }
@@ -82,12 +82,15 @@ func (g *guest) start(ctx context.Context) {
 // clear takes away the mark of a device that does not meet the condition any more.
 func (g *guest) clear(ctx context.Context) {
 	l := g.sentry.lookout
-	err := l.config.Store.Unmark(ctx, g.sentry.scope(), g.device)
+	l.mu.Lock()
+	t, scope := g.sentry.trigger, g.sentry.scope()
+	l.mu.Unlock()
+	err := l.config.Store.Unmark(ctx, scope, g.device)
 	if ctx.Err() != nil {
 		return
 	}
 	if err != nil {
-		l.config.Observe(Event{Trigger: g.sentry.trigger.ID, Hub: g.sentry.trigger.Hub, Device: g.device, Kind: Failed, Err: err})
+		l.config.Observe(t.event(Failed, g.device, err))
 		g.later(g.clear)
 		return
 	}

@@ -57,11 +57,17 @@ type Config struct {
 
 // An Event is something that people want to know of a trigger.
 type Event struct {
-	Trigger string // its id; empty: all of Hub
-	Hub     string
-	Device  string
-	Kind    EventKind
-	Err     error // why, of Failed, Dropped and Trouble
+	Kind     EventKind
+	Triggers []string // their ids; of Blind and Sighted all of the hub, else one
+	Hub      string
+	Device   string        // empty of Blind and Sighted
+	Err      error         // why, of Dropped, Failed, Unclear and Blind
+	Since    time.Duration // of Blind and Sighted: how long the hub could not be read
+}
+
+// event is one about a device.
+func (t *Trigger) event(kind EventKind, device string, err error) Event {
+	return Event{Kind: kind, Triggers: []string{t.ID}, Hub: t.Hub, Device: device, Err: err}
 }
 
 // An EventKind says what an Event is about.
@@ -71,8 +77,13 @@ const (
 	Fired   EventKind = "fired"   // a run was begun, or queued
 	Dropped EventKind = "dropped" // none was, for all places were taken and the workflow wants no queue
 	Failed  EventKind = "failed"  // none was yet; it is tried again
-	Trouble EventKind = "trouble" // the hub cannot be read, or a condition not be evaluated
+	Unclear EventKind = "unclear" // the condition cannot be evaluated for a device; told once, until it can be again
+	Blind   EventKind = "blind"   // the hub cannot be read; told at once, and then rarely
+	Sighted EventKind = "sighted" // and now it can be
 )
+
+// blindAgain is how often a hub that cannot be read is told of.
+const blindAgain = 10 * time.Minute
 
 // mostAtOnce is how many runs are begun, and marks taken away, at the same time: they share commits.
 const mostAtOnce = 64
@@ -136,6 +147,11 @@ func (l *Lookout) setHub(ctx context.Context, name string, list []Trigger) error
 	old := l.posts[name]
 	l.mu.Unlock()
 	next := &post{lookout: l, hub: name, sentries: map[string]*sentry{}}
+	if old != nil {
+		l.mu.Lock()
+		next.blind, next.told = old.blind, old.told
+		l.mu.Unlock()
+	}
 	fresh := old == nil
 	for _, t := range list {
 		s, err := old.adopt(ctx, l, t)

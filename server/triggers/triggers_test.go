@@ -55,7 +55,7 @@ func (d *desk) restart() {
 		d.look.Close()
 	}
 	d.look = New(Config{Clock: d.clock, Store: d.store, Watch: d.watch, Observe: func(e Event) {
-		d.events = append(d.events, strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Kind, e.Device, e.Trigger)))
+		d.events = append(d.events, strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Kind, e.Device, strings.Join(e.Triggers, "+"))))
 	}})
 }
 
@@ -293,6 +293,25 @@ func TestADeviceThatIsDeletedIsForgotten(t *testing.T) {
 		d.pass(0)
 		for m := range d.store.Marks(d.ctx, "twin repair/1") {
 			t.Errorf("there is still a mark of %s", m.Name)
+		}
+	})
+}
+
+func TestAHubThatCannotBeReadIsToldOfRarely(t *testing.T) {
+	inTime(t, func(d *desk) {
+		d.set(d.trigger("repair/1", 0), d.trigger("clean/1", 0))
+		away := &hub.Error{Op: "query", Kind: hub.Unavailable, Err: errors.New("away")}
+		for range 26 * 60 {
+			d.who.Trouble(away)
+			clock.Sleep(d.ctx, d.clock, time.Second)
+		}
+		d.who.Recovered()
+		d.who.Recovered()
+		d.who.Trouble(away)
+		d.set(d.trigger("repair/1", 0), d.trigger("paint/1", 0)) // a new one, so that all twins are read again, which works
+		want := "blind  clean/1+repair/1, blind  clean/1+repair/1, blind  clean/1+repair/1, sighted  clean/1+repair/1, blind  clean/1+repair/1, sighted  paint/1+repair/1"
+		if got := strings.Join(d.events, ", "); got != want {
+			t.Errorf("told %s\nwant %s", got, want)
 		}
 	})
 }
