@@ -124,19 +124,19 @@ func (f *File) width(n *yamlNode) int {
 	if n.kind != nodeScalar {
 		return 1
 	}
-	line, _ := f.runes(n.line)
-	if n.col > len(line) {
+	line, end := f.runes(n.line)
+	if n.col > end {
 		return 1
 	}
-	rest := strings.TrimRight(string(line[n.col-1:]), " \t")
+	rest := line[n.col-1 : end]
 	switch n.style {
 	case styleSingle, styleDouble:
 		return quotedWidth(rest)
 	case styleLiteral, styleFolded:
-		return utf8.RuneCountInString(rest)
+		return len(rest)
 	}
 	first, _, _ := strings.Cut(n.text, "\n")
-	return min(utf8.RuneCountInString(first), utf8.RuneCountInString(rest))
+	return min(utf8.RuneCountInString(first), len(rest))
 }
 
 // valueWidth is how many characters the value at a place takes on its line, as far as one can see.
@@ -147,7 +147,7 @@ func (f *File) valueWidth(at Pos) int {
 		return 1
 	}
 	if rest[0] == '"' || rest[0] == '\'' {
-		return quotedWidth(rest)
+		return quotedWidth([]rune(rest))
 	}
 	if end := valueEnd.FindStringIndex(rest); end != nil {
 		rest = rest[:end[0]]
@@ -158,8 +158,7 @@ func (f *File) valueWidth(at Pos) int {
 var valueEnd = regexp.MustCompile(`: |:$|[,\]}]| #|\s*$`)
 
 // quotedWidth is the length of the quoted text that a line begins with.
-func quotedWidth(rest string) int {
-	runes := []rune(rest)
+func quotedWidth(runes []rune) int {
 	for i := 1; i < len(runes); i++ {
 		switch {
 		case runes[0] == '"' && runes[i] == '\\':

@@ -54,6 +54,7 @@ func hostileFiles() map[string]string {
 		"many keys":            hostileHead + keys.String() + "steps: []\n",
 		"many keys in data":    hostileHead + "steps:\n  - log: { message: x, fields: {\n" + strings.ReplaceAll(keys.String(), "\n", ",\n") + "} }\n  - slepp: 1\n",
 		"many wrong steps":     hostileHead + "steps:\n" + steps.String(),
+		"one line of steps":    hostileHead + "steps: [" + strings.Repeat("{slepp: a},", 90_000) + "]\n",
 		"many templates":       hostileHead + "steps:\n  - log: |\n" + templates.String(),
 		"many aliases":         hostileHead + "x-a: &a [1,2,3,4,5,6,7,8,9,10]\n" + aliases.String() + "steps: []\n",
 		"broken in the middle": hostileHead + "steps:\n" + broken.String() + "  - log: [a\n" + broken.String(),
@@ -88,6 +89,11 @@ func TestHostileFilesEndSoon(t *testing.T) {
 			}
 			if len(text) > 100_000 {
 				t.Errorf("%d bytes are shown, want few", len(text))
+			}
+			for _, p := range problems {
+				if excerpt, _ := p.Excerpt(); len(p.Msg)+len(p.Hint)+len(excerpt) > 10_000 {
+					t.Fatalf("one problem has %d bytes", len(p.Msg)+len(p.Hint)+len(excerpt))
+				}
 			}
 			if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; allocated > 512 {
 				t.Errorf("%d MiB were allocated", allocated)

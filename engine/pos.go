@@ -83,7 +83,7 @@ func (p Problem) Text() string {
 	}
 	number := fmt.Sprintf("%3d", p.Pos.Line)
 	blank := strings.Repeat(" ", len(number))
-	line, col := window(p.Line, p.Pos.Col)
+	line, col := p.marked()
 	under := strings.Repeat("^", max(1, min(p.Width, utf8.RuneCountInString(line)-col+1)))
 	fmt.Fprintf(&b, "%s | %s\n", number, line)
 	hint := strings.Map(printable, p.Hint)
@@ -95,28 +95,33 @@ func (p Problem) Text() string {
 }
 
 const (
-	windowWidth  = 160
-	windowBefore = 60
+	excerptWidth  = 160 // characters
+	excerptBefore = 60  // of them, before the place
 )
 
-// window cuts a very long line to the part around a column, and gives the column in that part.
-func window(line string, col int) (string, int) {
-	line = strings.Map(printable, line)
-	runes := []rune(line)
-	if len(runes) <= windowWidth {
-		return line, col
+// Excerpt is the part of the source line around the problem, and the column it begins with: 1 unless
+// the line is very long.
+func (p Problem) Excerpt() (text string, from int) {
+	excess := utf8.RuneCountInString(p.Line) - excerptWidth
+	if excess <= 0 {
+		return p.Line, 1
 	}
-	from := max(0, min(col-1-windowBefore, len(runes)-windowWidth))
-	to := min(len(runes), from+windowWidth)
-	out := string(runes[from:to])
-	if from > 0 {
-		out = "…" + out
-		col++
+	from = 1 + max(0, min(p.Pos.Col-1-excerptBefore, excess))
+	text = p.Line[byteOffset(p.Line, from):]
+	return text[:byteOffset(text, excerptWidth+1)], from
+}
+
+// marked is the excerpt as text shows it, with marks where the line goes on, and the problem's column in it.
+func (p Problem) marked() (line string, col int) {
+	text, from := p.Excerpt()
+	line, col = strings.Map(printable, text), p.Pos.Col-from+1
+	if from > 1 {
+		line, col = "…"+line, col+1
 	}
-	if to < len(runes) {
-		out += "…"
+	if from-1+excerptWidth < utf8.RuneCountInString(p.Line) {
+		line += "…"
 	}
-	return out, col - from
+	return line, col
 }
 
 // printable keeps a hostile file from writing control sequences to the terminal.
@@ -139,7 +144,7 @@ func indentLike(line string, col int) string {
 		}
 		b.WriteRune(r)
 	}
-	for b.Len() < col-1 && b.Len() < windowWidth {
+	for b.Len() < col-1 && b.Len() < excerptWidth {
 		b.WriteByte(' ')
 	}
 	return b.String()

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/twinbook/twinbook/engine/expr"
 )
 
 // MaxSource is how large a source file may be, in bytes.
@@ -19,6 +21,7 @@ const (
 	maxExpansion = 10_000 // nodes that aliases may stand for, all together
 	maxNodeDepth = 400    // of lists and mappings inside each other
 	maxProblems  = 1_000  // collected for a file; nobody reads more
+	maxMessage   = 1_000  // characters of a problem's message, and of its hint: both may repeat what the file says
 )
 
 // A File is a source file with the problems found in it so far. Open it, decode it by a Shape,
@@ -80,8 +83,8 @@ func (f *File) problem(pos Pos, width int, rule, hint, format string, args ...an
 		return
 	}
 	f.problems = append(f.problems, Problem{
-		Pos: pos, Width: max(1, width), Rule: rule, Hint: hint,
-		Msg: fmt.Sprintf(format, args...), Line: f.line(pos.Line),
+		Pos: pos, Width: max(1, width), Rule: rule, Hint: expr.Shorten(hint, maxMessage),
+		Msg: expr.Shorten(fmt.Sprintf(format, args...), maxMessage), Line: f.line(pos.Line),
 	})
 }
 

@@ -11,7 +11,9 @@ type Problem struct {
 	Rule    string `json:"rule"`
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
-	Source  string `json:"source"` // the line
+	Source  string `json:"source"` // the line; of a very long one the part around the place
+
+	SourceFrom int `json:"sourceFrom,omitempty"` // the column that Source begins with, where that is not the first
 }
 
 // Problems are the engine's, never null.
@@ -20,7 +22,12 @@ func Problems(problems engine.Problems) []Problem {
 	for i, p := range problems {
 		list[i] = Problem{
 			File: p.Pos.File, Line: p.Pos.Line, Col: p.Pos.Col, Width: p.Width,
-			Rule: p.Rule, Message: p.Msg, Hint: p.Hint, Source: p.Line,
+			Rule: p.Rule, Message: p.Msg, Hint: p.Hint,
+		}
+		text, from := p.Excerpt()
+		list[i].Source = text
+		if from > 1 {
+			list[i].SourceFrom = from
 		}
 	}
 	return list
