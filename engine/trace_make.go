@@ -250,6 +250,9 @@ func (t *tracer) waits(c Command) {
 		s.Waits, s.Due = WaitsTime, c.Due
 	default:
 		s.Waits, s.Deadline = WaitsAnswer, c.Deadline
+		if a := t.attempt(c.At); c.Limit > 0 && !a.Sent.IsZero() { // from which its time counts
+			s.Deadline = a.Sent.Add(c.Limit)
+		}
 	}
 }
 
