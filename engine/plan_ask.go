@@ -163,11 +163,17 @@ func (r *Run) tell(p *pending, e Event) {
 	p.answer(done)
 }
 
+// saidNo begins the message of an approve that somebody has answered with a no.
+const saidNo = "rejected by "
+
+// SaidNo says whether the error is somebody's no to an approve, and not an answer that does not meet an expect.
+func (e *Error) SaidNo() bool { return e.Kind == KindRejected && strings.HasPrefix(e.Message, saidNo) }
+
 // answerOf is what a signal or an answer is to the attempt that waited for it.
 func answerOf(ask *Ask, e Event) Event {
 	done := Event{Seq: e.Seq, Time: e.Time, Kind: StepDone, At: ask.At}
 	if ask.Signal == "" && !e.Signal.Approved {
-		text := "rejected by " + cmp.Or(e.By, "somebody")
+		text := saidNo + cmp.Or(e.By, "somebody")
 		if e.Reason != "" {
 			text += ": " + e.Reason
 		}

@@ -34,6 +34,7 @@ type viewed struct {
 	paused    bool
 	cancelled bool
 	again     bool // it is to be recalled
+	queued    bool // nothing of it has begun; guarded by the audience's mu
 }
 
 func newAudience(a *app, ctx context.Context, d drive) *audience {
@@ -106,10 +107,11 @@ func (v *audience) update(u runner.Update) {
 	case s.again:
 		v.recall(s, u)
 	}
-	v.requested(s, u)
 	if u.Note != nil && u.Note.Kind == engine.NoteAdmitted {
 		s.summary.admitted = u.Time
 	}
+	v.stands(s)
+	v.requested(s, u)
 	s.reporter.update(u)
 	if u.Start != nil {
 		s.catchUp()
@@ -127,6 +129,21 @@ func (v *audience) update(u runner.Update) {
 		s.reporter.left(s.summary, u.Err)
 		v.forget(u.Run)
 	}
+}
+
+// stands keeps how a run stands, for interrupting, which is called beside updates.
+func (v *audience) stands(s *viewed) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s.queued = s.summary.waitsForTurn()
+}
+
+// endsHow says what a cancel does with the run as it stands.
+func (s *viewed) endsHow() string {
+	if s.queued {
+		return "the run ends, and nothing of it has begun"
+	}
+	return "the run ends in good order, finally still runs"
 }
 
 // requested says what somebody else wants of a run that is shown here.
@@ -155,7 +172,7 @@ func (v *audience) requested(s *viewed, u runner.Update) {
 	}
 	switch {
 	case kind == engine.CancelRequested:
-		s.reporter.interrupting("cancelled by " + who + ": the run ends in good order, finally still runs")
+		s.reporter.interrupting("cancelled by " + who + ": " + s.endsHow())
 	case kind == engine.PauseRequested:
 		s.reporter.interrupting("paused by " + who + ": no further step begins; " + v.app.command("runs resume "+u.Run) + " goes on")
 	case paused:
@@ -248,6 +265,6 @@ func (v *audience) interrupting(why string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, s := range v.shown {
-		s.reporter.interrupting(why + ": the run ends in good order, finally still runs; a second time leaves at once")
+		s.reporter.interrupting(why + ": " + s.endsHow() + "; a second time leaves at once")
 	}
 }

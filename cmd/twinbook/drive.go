@@ -96,13 +96,22 @@ func (a *app) beginAll(ctx context.Context, courses []course, runs *runner.Runne
 		case len(courses) == 1 && errors.Is(failed[i], journal.ErrDriven):
 			return nil, coded{exitFailed, failed[i]}
 		case len(courses) == 1:
-			return nil, failed[i]
+			return nil, a.roomFor(failed[i])
 		default:
 			fmt.Fprintf(a.err, "twinbook: %v\n", failed[i])
 			err = coded{code: exitFailed}
 		}
 	}
 	return handles, err
+}
+
+// roomFor says of a run that others leave no place for what can be done.
+func (a *app) roomFor(err error) error {
+	var full *journal.FullError
+	if !errors.As(err, &full) || len(full.Holders) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; try again when a run has ended, or have one end: %s", err, a.command("runs cancel "+full.Holders[0]))
 }
 
 // leaveBehind are the last words about runs that are left where they are, past all that still waits to be written.

@@ -25,7 +25,11 @@ func (l *lines) ending(s summary) {
 	}
 	l.write(l.verdict(s) + l.paint(dim, " · "+clean(hubTitle(s.hubs))+s.name()) + "\n")
 	if s.recorded && s.outcome.Status != engine.Succeeded {
-		l.hints(s.command, s.start.ID, "show", "shows all of it", "retry", "tries again from the step that failed")
+		again := "tries again from the step that failed"
+		if s.waitsForTurn() {
+			again = "wants it again; it may have to wait for its turn again"
+		}
+		l.hints(s.command, s.start.ID, "show", "shows all of it", "retry", again)
 	}
 }
 
@@ -217,6 +221,9 @@ func advice(e *engine.Error) string {
 	case engine.KindConflict:
 		return "somebody else changed the twin meanwhile: read it again"
 	case engine.KindRejected:
+		if e.SaidNo() {
+			return ""
+		}
 		return "look at what was answered; expect: says which answers are good"
 	case engine.KindExpression, engine.KindInvalid:
 		return "correct the step; twinbook plan shows the values that are known before a run"

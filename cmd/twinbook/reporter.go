@@ -50,6 +50,9 @@ func (h header) took(until time.Time) time.Duration {
 	return until.Sub(h.began)
 }
 
+// waitsForTurn says whether nothing of the run has begun.
+func (h header) waitsForTurn() bool { return h.start.Queued && h.admitted.IsZero() }
+
 // silent shows nothing.
 type silent struct{}
 

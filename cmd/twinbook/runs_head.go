@@ -186,8 +186,8 @@ func triggerText(trigger any) string {
 	return valueText(trigger)
 }
 
-// toldText is what somebody told the run that no step has taken: the steps that took something show it. Empty: it was
-// taken.
+// toldText is what somebody told the run that no step has taken, or why. What was told without a reason, the step that took
+// it shows: then it is empty.
 func toldText(s engine.TracedSignal, now time.Time) string {
 	what := signalText(s.Signal)
 	switch {
@@ -195,6 +195,8 @@ func toldText(s engine.TracedSignal, now time.Time) string {
 		return what + ", " + requestText(s.Time, "", s.By, s.Reason, now) + "; it changed nothing: " + s.Ignored
 	case s.At == "":
 		return what + ", " + requestText(s.Time, "", s.By, s.Reason, now) + "; no step has waited for it yet"
+	case s.Reason != "":
+		return what + " to " + string(s.At.Step()) + ", " + requestText(s.Time, "", s.By, s.Reason, now)
 	}
 	return ""
 }

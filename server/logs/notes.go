@@ -38,7 +38,11 @@ func (l *Log) note(u runner.Update) {
 	case engine.NoteAsks:
 		l.asks(u)
 	case engine.NoteIgnored:
-		l.say(slog.LevelWarn, u, "signal changes nothing", step(n.At), text("by", n.By), text("reason", n.Reason))
+		message := "signal changes nothing"
+		if n.At != "" {
+			message = "answer changes nothing"
+		}
+		l.say(slog.LevelWarn, u, message, step(n.At), text("by", n.By), text("reason", n.Reason))
 	}
 }
 
@@ -46,8 +50,13 @@ func (l *Log) note(u runner.Update) {
 // what was kept of another run happened there.
 func (l *Log) stepEnded(u runner.Update) {
 	n, level, message := u.Note, slog.LevelDebug, "step ended"
-	if n.Status == engine.Failed {
-		message = "step failed"
+	switch {
+	case n.Status == engine.Succeeded && !n.Kept && n.Step.Action == engine.Approve.Name:
+		level, message = slog.LevelInfo, "step was approved"
+	case n.Status == engine.Failed:
+		if message = "step failed"; n.Error != nil && n.Error.SaidNo() && n.Step.Do != nil {
+			message = "step was rejected"
+		}
 		switch {
 		case n.Kept || n.Step.Do == nil:
 		case n.Tolerated:

@@ -97,20 +97,24 @@ func (l *Log) asked(u runner.Update) {
 	case engine.CancelRequested:
 		l.say(slog.LevelInfo, u, "cancel was asked for", text("by", e.By), text("reason", e.Reason))
 	case engine.SignalReceived:
-		message := "signal came"
-		switch {
-		case e.Signal == nil || e.Signal.Name != "":
-		case e.Signal.Approved:
-			message = "step was approved"
-		default:
-			message = "step was rejected"
-		}
-		name := ""
-		if e.Signal != nil {
-			name = e.Signal.Name
-		}
-		l.say(slog.LevelInfo, u, message, step(e.At), text("signal", name), text("by", e.By), text("reason", e.Reason))
+		l.told(u)
 	}
+}
+
+// told is about what somebody tells a run. Whether an answer counts is said when that is decided: by the end of the step, or
+// since it is ignored.
+func (l *Log) told(u runner.Update) {
+	e, message, name, answer := u.Request, "signal came", "", ""
+	switch {
+	case e.Signal == nil:
+	case e.Signal.Name != "":
+		name = e.Signal.Name
+	case e.Signal.Approved:
+		message, answer = "answer came", "yes"
+	default:
+		message, answer = "answer came", "no"
+	}
+	l.say(slog.LevelInfo, u, message, step(e.At), text("signal", name), text("answer", answer), text("by", e.By), text("reason", e.Reason))
 }
 
 func (l *Log) ended(u runner.Update) {

@@ -25,6 +25,7 @@ func TestWhatIsSaidOfRuns(t *testing.T) {
 	info := &engine.RunStart{Workflow: "reboot", Hub: "plant", Queued: true, Trigger: "command line", RetryOf: "r0"}
 	failure := &engine.Error{Kind: engine.KindOffline, Message: "dev-1 is not connected", Where: "a.yaml:7:5"}
 	done := &engine.Step{ID: "act", Action: "invokeMethod", Do: &engine.Action{}}
+	asks := &engine.Step{ID: "allow", Action: "approve", Do: &engine.Action{}}
 	for _, c := range []struct {
 		update runner.Update
 		want   string
@@ -43,8 +44,13 @@ func TestWhatIsSaidOfRuns(t *testing.T) {
 		{runner.Update{Note: &engine.Note{Kind: engine.NotePaused, By: "anna", Reason: "lunch"}}, `level=INFO msg="run is paused" run=r1 by=anna reason=lunch`},
 		{runner.Update{Note: &engine.Note{Kind: engine.NoteResumed}}, `level=INFO msg="run is not paused any more" run=r1`},
 		{runner.Update{Request: &engine.Event{Kind: engine.SignalReceived, By: "ci", Signal: &engine.Signal{Name: "built", Payload: "hush"}}}, `level=INFO msg="signal came" run=r1 signal=built by=ci`},
-		{runner.Update{Request: &engine.Event{Kind: engine.SignalReceived, At: "allow", By: "bob", Reason: "no", Signal: &engine.Signal{}}}, `level=INFO msg="step was rejected" run=r1 step=allow by=bob reason=no`},
-		{runner.Update{Note: &engine.Note{Kind: engine.NoteIgnored, At: "allow", By: "eve", Reason: "viewers may not"}}, `level=WARN msg="signal changes nothing" run=r1 step=allow by=eve reason="viewers may not"`},
+		{runner.Update{Request: &engine.Event{Kind: engine.SignalReceived, At: "allow", By: "bob", Reason: "no", Signal: &engine.Signal{}}}, `level=INFO msg="answer came" run=r1 step=allow answer=no by=bob reason=no`},
+		{runner.Update{Request: &engine.Event{Kind: engine.SignalReceived, At: "allow", By: "ann", Signal: &engine.Signal{Approved: true}}}, `level=INFO msg="answer came" run=r1 step=allow answer=yes by=ann`},
+		{runner.Update{Note: &engine.Note{Kind: engine.NoteIgnored, By: "ci", Reason: "too many"}}, `level=WARN msg="signal changes nothing" run=r1 by=ci reason="too many"`},
+		{runner.Update{Note: &engine.Note{Kind: engine.NoteStepEnded, At: "allow", Step: asks, Status: engine.Succeeded}}, `level=INFO msg="step was approved" run=r1 step=allow action=approve outcome=succeeded`},
+		{runner.Update{Note: &engine.Note{Kind: engine.NoteStepEnded, At: "allow", Step: asks, Status: engine.Failed, Error: &engine.Error{Kind: engine.KindRejected, Message: "rejected by bob: no"}}},
+			`level=WARN msg="step was rejected" run=r1 step=allow action=approve outcome=failed kind=rejected error="rejected by bob: no"`},
+		{runner.Update{Note: &engine.Note{Kind: engine.NoteIgnored, At: "allow", By: "eve", Reason: "viewers may not"}}, `level=WARN msg="answer changes nothing" run=r1 step=allow by=eve reason="viewers may not"`},
 		{runner.Update{Note: &engine.Note{Kind: engine.NoteAsks, At: "hear#1", Ask: &engine.Ask{Signal: "built"}}}, `level=INFO msg="step waits for a signal" run=r1 step=hear#1 signal=built`},
 		{runner.Update{Note: &engine.Note{Kind: engine.NoteStepEnded, At: "act", Step: done, Status: engine.Failed, Error: failure, Device: "dev-1", Attempt: 3}},
 			`level=WARN msg="step failed" run=r1 step=act action=invokeMethod device=dev-1 outcome=failed kind=offline error="dev-1 is not connected" where=a.yaml:7:5 attempts=3`},
