@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/internal/record"
+	"github.com/twinbook/twinbook/server/library"
 )
 
 func TestStartAndShowARun(t *testing.T) {
@@ -328,6 +330,26 @@ steps:
 		t.Errorf("%+v", p)
 	}
 	r.ask("POST", "/api/v1/runs/"+id+"/approve", map[string]any{"at": "o"}).problem(409, "not-asked")
+}
+
+// A faultyLibrary has a file that is not in use, beside those of another one.
+type faultyLibrary struct{ Library }
+
+func (faultyLibrary) Faults() []library.Fault {
+	return []library.Fault{{File: "flows/bad.yaml", Err: errors.New("secret key: it is not set")}, {File: "flows/old.yaml", Workflow: "old", Err: errors.New("no steps")}}
+}
+
+func TestAWorkflowWhoseFileIsFaultyIsNamed(t *testing.T) {
+	r := open(t, option{})
+	r.Starter.Library = faultyLibrary{r.Starter.Library}
+	for name, want := range map[string]string{
+		"bad":   "flows/bad.yaml is not in use: secret key: it is not set",
+		"other": "flows/bad.yaml is not in use, and GET /api/v1/workflows says why",
+	} {
+		if p := r.ask("POST", "/api/v1/runs", map[string]any{"workflow": name}).problem(422, "unknown-workflow"); !strings.Contains(p.Detail, want) {
+			t.Errorf("%s: %q, want %q in it", name, p.Detail, want)
+		}
+	}
 }
 
 func TestSignalNeedsAName(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
@@ -11,6 +13,7 @@ import (
 	"github.com/twinbook/twinbook/engine/runner"
 	"github.com/twinbook/twinbook/engine/schedule"
 	"github.com/twinbook/twinbook/internal/clock"
+	"github.com/twinbook/twinbook/server/library"
 )
 
 // A Starter makes runs of wishes; all its fields must be set. Its methods may be called from many places at once.
@@ -35,10 +38,41 @@ type Wish struct {
 }
 
 // An UnknownError says that there is no workflow of a name.
-type UnknownError struct{ Workflow string }
+type UnknownError struct {
+	Workflow string
+	Faults   []library.Fault // the files of which nothing is in use: it may be in one of them
+}
 
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("there is no workflow %q on this server", e.Workflow)
+	text := fmt.Sprintf("there is no workflow %q on this server", e.Workflow)
+	for _, f := range e.Faults {
+		if base := filepath.Base(f.File); strings.TrimSuffix(base, filepath.Ext(base)) == e.Workflow {
+			return fmt.Sprintf("%s: %s is not in use: %v", text, f.File, f.Err)
+		}
+	}
+	switch n := len(e.Faults); n {
+	case 0:
+		return text
+	case 1:
+		return fmt.Sprintf("%s; %s is not in use, and GET /api/v1/workflows says why", text, e.Faults[0].File)
+	default:
+		return fmt.Sprintf("%s; %d files are not in use, and GET /api/v1/workflows says which and why", text, n)
+	}
+}
+
+// workflow is the one of a name; *UnknownError.
+func (s *Starter) workflow(name string) (library.Entry, error) {
+	entry, ok := s.Library.Workflow(name)
+	if ok {
+		return entry, nil
+	}
+	unknown := &UnknownError{Workflow: name}
+	for _, f := range s.Library.Faults() {
+		if f.Workflow == "" {
+			unknown.Faults = append(unknown.Faults, f)
+		}
+	}
+	return entry, unknown
 }
 
 // A NotReadyError says that runs of a workflow cannot be begun as the server is configured: a secret is missing, a hub
@@ -56,9 +90,9 @@ func (e *NotReadyError) Unwrap() error { return e.Err }
 // Start begins the run that somebody wants of a workflow of the library. Its errors are *UnknownError, engine.InputProblems,
 // *NotReadyError, an error that is ErrNoHub, *journal.TakenError, *journal.FullError, runner.ErrDraining, or the journal's.
 func (s *Starter) Start(ctx context.Context, w Wish) (*runner.Handle, error) {
-	entry, ok := s.Library.Workflow(w.Workflow)
-	if !ok {
-		return nil, &UnknownError{w.Workflow}
+	entry, err := s.workflow(w.Workflow)
+	if err != nil {
+		return nil, err
 	}
 	return s.start(ctx, entry.Program, w)
 }
@@ -99,9 +133,9 @@ func (s *Starter) Retry(ctx context.Context, run journal.Run, sources []journal.
 
 // Fire begins the run for a schedule's time; it is a schedule.Starter.
 func (s *Starter) Fire(ctx context.Context, sched schedule.Schedule, nominal time.Time, backfill bool) error {
-	entry, ok := s.Library.Workflow(sched.Workflow)
-	if !ok {
-		return &UnknownError{sched.Workflow}
+	entry, err := s.workflow(sched.Workflow)
+	if err != nil {
+		return err
 	}
 	now := s.Clock.Now()
 	trigger := map[string]any{
@@ -125,9 +159,9 @@ func (s *Starter) Fire(ctx context.Context, sched schedule.Schedule, nominal tim
 // Meet begins the run of a twin trigger for a device of a hub that meets its condition; twin is as conditions see it, and m stands
 // for its being met.
 func (s *Starter) Meet(ctx context.Context, workflow string, t *engine.Trigger, name, device string, twin map[string]any, m journal.Mark) error {
-	entry, ok := s.Library.Workflow(workflow)
-	if !ok {
-		return &UnknownError{workflow}
+	entry, err := s.workflow(workflow)
+	if err != nil {
+		return err
 	}
 	id := workflow + "/" + t.ID
 	trigger := map[string]any{"kind": "twin", "id": id, "device": device, "hub": name}
