@@ -64,7 +64,7 @@ func FuzzBodies(f *testing.F) {
 		for _, body := range []string{
 			`{"workflow":"hello","inputs":{"name":"x","times":2}}`, `{"source":"version: 1\nworkflow: w\nsteps: []","files":{"a":"b"}}`,
 			`{"name":"go","payload":[1,null,{"a":"\ud83d"}],"reason":"why"}`, `{"at":"ok","payload":{}}`, `{"from":"2026-01-01T00:00:00Z","to":"x"}`,
-			`{"tags":{"a":null},"desired":{"b":{"c":1e308}}}`, `{"payload":1,"timeout":"1s","deliverWithin":"0s"}`, `{"again":["a","b"]}`, ``, `{`, `[[[[`, "\xff",
+			`{"tags":{"a":null},"desired":{"b":{"c":1e308}}}`, `{"payload":1,"timeout":"5s","deliverWithin":"0s"}`, `{"again":["a","b"]}`, ``, `{`, `[[[[`, "\xff",
 			`{"a":1,"a":2}`, `{"workflow":"\u0000\u009b\u202e"}`,
 		} {
 			f.Add(uint8(i), "application/json", []byte(body))

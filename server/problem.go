@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/engine"
+	"github.com/twinbook/twinbook/engine/expr"
 	"github.com/twinbook/twinbook/engine/journal"
 	"github.com/twinbook/twinbook/engine/runner"
 	"github.com/twinbook/twinbook/hub"
@@ -24,6 +25,7 @@ type Problem struct {
 
 	Errors    []FieldError     `json:"errors,omitempty"`    // in the request: each field that is wrong
 	Problems  []record.Problem `json:"problems,omitempty"`  // in a workflow file
+	More      int              `json:"more,omitempty"`      // how many errors or problems there are that are not listed
 	Run       string           `json:"run,omitempty"`       // the run that is in the way
 	Holders   []string         `json:"holders,omitempty"`   // the runs that hold all places
 	Doubts    []Doubt          `json:"doubts,omitempty"`    // why a run is not tried again
@@ -191,9 +193,35 @@ func hubProblem(e *hub.Error) *Problem {
 	return p
 }
 
+// Bounds of a problem, whatever was sent: nobody reads more.
+const (
+	mostErrors = 100
+	longDetail = 2000 // characters
+)
+
+// bounded is the problem as it is answered: its first errors, how many more there are, and no text at any length.
+func (p *Problem) bounded() *Problem {
+	b := *p
+	b.Detail = expr.Shorten(p.Detail, longDetail)
+	b.Errors, b.More = few(p.Errors)
+	for i := range b.Errors {
+		b.Errors[i].Detail = expr.Shorten(b.Errors[i].Detail, longDetail)
+	}
+	if len(p.Problems) > 0 {
+		b.Problems, b.More = few(p.Problems)
+	}
+	return &b
+}
+
+// few are the first of a list, in one of their own, and how many more there are.
+func few[T any](list []T) (first []T, more int) {
+	n := min(len(list), mostErrors)
+	return append([]T{}, list[:n]...), len(list) - n
+}
+
 // write answers with the problem.
 func (p *Problem) write(w http.ResponseWriter, r *http.Request) {
-	body, err := record.Bytes(p)
+	body, err := record.Bytes(p.bounded())
 	if err != nil {
 		body = []byte(`{"title":"Internal Server Error","status":500}`)
 	}

@@ -24,17 +24,23 @@ type Server struct {
 	feeds   *feeds
 	heavy   chan struct{} // places for those who make a large document
 	refused *refusals
+	checks  chan struct{} // places for those who have a file compiled
 }
 
-// mostHeavy is how many requests may read a whole run, or compile a file, at the same time.
-const mostHeavy = 4
+// How many requests may do at the same time what takes memory or time. Those who have files compiled are apart, so that
+// they do not hold up who looks at a run.
+const (
+	mostHeavy  = 4 // read a whole run
+	mostChecks = 2 // compile a file
+)
 
 // New makes a Server.
 func New(c Config) *Server {
 	c.complete()
 	s := &Server{
 		Config: c, mux: http.NewServeMux(), known: map[string]bool{},
-		feeds: newFeeds(c.Journal, c.Readers), heavy: make(chan struct{}, mostHeavy), refused: newRefusals(c.Clock, c.Journal.Audit),
+		feeds: newFeeds(c.Journal, c.Readers), refused: newRefusals(c.Clock, c.Journal.Audit),
+		heavy: make(chan struct{}, mostHeavy), checks: make(chan struct{}, mostChecks),
 	}
 	for _, r := range routes {
 		s.handle(r)
@@ -217,11 +223,16 @@ func host(remote string) string {
 	return remote
 }
 
-// heavily does what takes much memory or time, beside few others.
+// heavily does what takes much memory or time to read, beside few others.
 func (s *Server) heavily(ctx context.Context, do func() error) error {
+	return within(ctx, s.heavy, do)
+}
+
+// within does something when there is a place for it.
+func within(ctx context.Context, places chan struct{}, do func() error) error {
 	select {
-	case s.heavy <- struct{}{}:
-		defer func() { <-s.heavy }()
+	case places <- struct{}{}:
+		defer func() { <-places }()
 		return do()
 	case <-ctx.Done():
 		return context.Cause(ctx)

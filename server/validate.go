@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"io/fs"
 	"net/http"
 	"path/filepath"
@@ -43,8 +44,11 @@ func (s *Server) validate(c *call) error {
 	if q.File == "" {
 		q.File = "workflow.yaml"
 	}
+	if err := q.named(); err != nil {
+		return err
+	}
 	var p *engine.Program
-	err := s.heavily(c.Context(), func() (err error) {
+	err := within(c.Context(), s.checks, func() (err error) {
 		p, err = s.Starter.World.Compile(q.File, []byte(q.Source), q.read)
 		return err
 	})
@@ -61,4 +65,21 @@ func (q *validateRequest) read(name string) ([]byte, error) {
 		return nil, fs.ErrNotExist
 	}
 	return []byte(text), nil
+}
+
+// longestName bounds the names of files: each problem has one.
+const longestName = 255
+
+// named holds the names of the files against that bound.
+func (q *validateRequest) named() error {
+	tooLong := fmt.Sprintf("the name of a file has at most %d bytes", longestName)
+	if len(q.File) > longestName {
+		return invalid(FieldError{Pointer: "#/file", Detail: tooLong})
+	}
+	for name := range q.Files {
+		if len(name) > longestName {
+			return invalid(FieldError{Pointer: pointer("files", name), Detail: tooLong})
+		}
+	}
+	return nil
 }

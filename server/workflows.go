@@ -47,6 +47,7 @@ type faultLine struct {
 	Since    time.Time        `json:"since,omitzero"`
 	Detail   string           `json:"detail"`
 	Problems []record.Problem `json:"problems"`
+	More     int              `json:"more,omitempty"` // how many further problems there are
 }
 
 func (s *Server) listWorkflows(c *call) error {
@@ -120,6 +121,7 @@ func faultOf(f library.Fault) faultLine {
 	}
 	var problems engine.Problems
 	if errors.As(f.Err, &problems) {
+		problems, line.More = few(problems)
 		line.Problems = record.Problems(problems)
 	}
 	return line
