@@ -163,6 +163,9 @@ func (in *Input) accept(value any) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("expected %s, got %s", in.expected(), expr.Describe(value))
 	}
+	if in.Type == InputInteger && math.Abs(size) >= 1<<53 { // the next one may have been given: JSON's numbers are read as float64
+		return nil, fmt.Errorf("%s is too large: whole numbers are exact below 9007199254740992; give what is longer as an input of type string", expr.Describe(value))
+	}
 	if in.Min != nil && size < *in.Min {
 		return nil, fmt.Errorf("%s must be at least %s", in.measured(value), in.amount(*in.Min))
 	}

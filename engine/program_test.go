@@ -115,6 +115,18 @@ input devcie: workflow w has no such input; did you mean device?`
 	}
 }
 
+// JSON's numbers are read as float64, which has not each whole number from 2^53 on.
+func TestWholeNumbersAreExact(t *testing.T) {
+	p := compileText(t, "version: 1\nworkflow: w\ninputs: { n: { type: integer } }\nsteps: [ { log: x } ]\n")
+	for n, ok := range map[float64]bool{1<<53 - 1: true, 1 - 1<<53: true, 1 << 53: false, -1 << 53: false, 1 << 63: false} {
+		if _, err := p.CheckInputs(map[string]any{"n": n}); (err == nil) != ok {
+			t.Errorf("%.0f: %v", n, err)
+		} else if err != nil && !strings.Contains(err.Error(), "type string") {
+			t.Errorf("%.0f: %v, want what to do", n, err)
+		}
+	}
+}
+
 func TestCheckInputsTakesJSON(t *testing.T) {
 	p := compileText(t, inputsSource)
 	if _, err := p.CheckInputs(map[string]any{"device": "d", "count": 2.0, "tags": map[string]any{}}); err != nil {

@@ -11,8 +11,10 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/twinbook/twinbook/internal/record"
@@ -83,9 +85,10 @@ func (c *call) body(most int64, into any) error {
 	if err != nil {
 		return err
 	}
-	if len(body) == 0 && c.mediaType() == "" {
+	switch kind := c.mediaType(); {
+	case len(body) == 0 && (kind == "" || isJSON(kind)): // many clients name a type always
 		body = []byte("{}")
-	} else if !isJSON(c.mediaType()) {
+	case !isJSON(kind):
 		c.w.Header().Set("Accept", "application/json")
 		return plain(http.StatusUnsupportedMediaType, "the body is to be JSON: send it with Content-Type: application/json")
 	}
@@ -214,6 +217,9 @@ func (s *shape) walk() error {
 
 // said takes a text of the document, which is a member's name if a colon follows.
 func (s *shape) said(quoted, rest []byte) error {
+	if !paired(quoted) {
+		return badJSON("the text " + record.Clean(shortened(string(quoted))) + " has half of a character: \\ud800 to \\udfff stand in pairs")
+	}
 	if len(rest) == 0 || rest[0] != ':' {
 		return nil
 	}
@@ -230,6 +236,38 @@ func (s *shape) said(quoted, rest []byte) error {
 		s.top = append(s.top, name)
 	}
 	return nil
+}
+
+// paired says whether all surrogates that a text has as escapes are halves of one character. Go would make another
+// character of a lone one.
+func paired(quoted []byte) bool {
+	for i := 0; i < len(quoted); i++ {
+		if quoted[i] != '\\' {
+			continue
+		}
+		first := escaped(quoted[i:])
+		switch {
+		case !utf16.IsSurrogate(first):
+			i++
+		case utf16.DecodeRune(first, escaped(quoted[i+6:])) == utf8.RuneError:
+			return false
+		default:
+			i += 11
+		}
+	}
+	return true
+}
+
+// escaped is the character of the \u escape that a text begins with; -1: it begins with none.
+func escaped(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(n)
 }
 
 // syntax says what is wrong with a text that is no JSON.

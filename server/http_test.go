@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,7 +66,6 @@ func TestBodiesAreTakenStrictly(t *testing.T) {
 	r := open(t, option{})
 	deep := strings.Repeat("[", 600) + strings.Repeat("]", 600)
 	for body, detail := range map[string]string{
-		"":                                    "empty",
 		" ":                                   "too early",
 		"{":                                   "too early",
 		`{"workflow":"hello"} {}`:             "after top-level value",
@@ -79,6 +79,10 @@ func TestBodiesAreTakenStrictly(t *testing.T) {
 		`["hello"]`:                                        "no object",
 		`"hello"`:                                          "no object",
 		`null`:                                             "no object",
+		`{"workflow":"\ud800"}`:                            "half of a character",
+		`{"\udc00":1}`:                                     "half of a character",
+		`{"workflow":"\ud83d\ud83d"}`:                      "half of a character",
+		`{"inputs":{"a":["\\\\","\ud83dx"]}}`:              "half of a character",
 		`{"workflow":hello}`:                               "byte",
 	} {
 		p := r.ask("POST", "/api/v1/runs", body).problem(400, "invalid-json")
@@ -87,10 +91,11 @@ func TestBodiesAreTakenStrictly(t *testing.T) {
 		}
 	}
 	for body, pointer := range map[string]string{
-		`{"workflow":7}`:                            "#/workflow",
-		`{"Workflow":"hello"}`:                      "#/Workflow",
-		`{"workflow":"hello","inputs":[]}`:          "#/inputs",
-		`{"workflow":"hello","dryRun":true}`:        "#/dryRun",
+		``:                                   "#/workflow",
+		`{"workflow":7}`:                     "#/workflow",
+		`{"Workflow":"hello"}`:               "#/Workflow",
+		`{"workflow":"hello","inputs":[]}`:   "#/inputs",
+		`{"workflow":"hello","dryRun":true}`: "#/dryRun",
 		`{"workflow":"hello","inputs":{"n":1e999}}`: "#/inputs",
 	} {
 		p := r.ask("POST", "/api/v1/runs", body).problem(422, "invalid-request")
@@ -98,6 +103,8 @@ func TestBodiesAreTakenStrictly(t *testing.T) {
 			t.Errorf("%s: %+v, want it about %s", body, p.Errors, pointer)
 		}
 	}
+	r.ask("POST", "/api/v1/runs", `{"workflow":"\ud83d\ude00 \\ud800"}`).problem(422, "unknown-workflow")
+	r.ask("POST", "/api/v1/runs/nobody/cancel", "").problem(404, "")
 	ok := `{"workflow":"hello"}`
 	r.ask("POST", "/api/v1/runs", ok, "Content-Type", "none").problem(415, "")
 	r.ask("POST", "/api/v1/runs", ok, "Content-Type", "text/json").problem(415, "")
@@ -285,5 +292,22 @@ func TestManyClients(t *testing.T) {
 	}
 	if n := len(r.list("?limit=1000").Runs); n != clients {
 		t.Errorf("%d runs are listed, want %d", n, clients)
+	}
+}
+
+// Who sends a parameter expects something of it.
+func TestUnknownParametersAreRefused(t *testing.T) {
+	r := open(t, option{config: func(c *Config) { c.Metrics = http.NotFoundHandler() }})
+	for _, each := range append(slices.Clone(routes), route{pattern: metricsPattern}) {
+		method, path, _ := strings.Cut(each.pattern, " ")
+		if strings.HasPrefix(path, "/api/v1/hooks/") { // senders add what they like
+			continue
+		}
+		path = strings.NewReplacer("{run}", "nobody", "{workflow}", "hello", "{schedule}", "1", "{device}", "dev-1", "{method}", "ping").Replace(path)
+		var body any
+		if method == "PATCH" {
+			body = map[string]any{"desired": map[string]any{"a": 1}}
+		}
+		r.ask(method, path+"?nobody=1", body).problem(400, "invalid-query")
 	}
 }

@@ -14,9 +14,15 @@ var (
 )
 
 func (s *Server) openAPIYAML(c *call) error {
+	if _, err := c.query(); err != nil {
+		return err
+	}
 	return c.bytes(http.StatusOK, "application/yaml", openAPI)
 }
 
 func (s *Server) openAPIJSON(c *call) error {
+	if _, err := c.query(); err != nil {
+		return err
+	}
 	return c.bytes(http.StatusOK, "application/json", openAPIAsJSON)
 }

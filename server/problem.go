@@ -154,7 +154,7 @@ func runProblem(err error) *Problem {
 	case errors.As(err, &doubt):
 		return doubtProblem(doubt)
 	case errors.Is(err, journal.ErrEnded):
-		return problem(http.StatusConflict, "ended", "The run has ended", err.Error())
+		return problem(http.StatusConflict, "ended", "The run has ended", err.Error()+"; nothing can be asked of it any more, but one that did not succeed can be retried")
 	case errors.Is(err, journal.ErrUnfinished):
 		return problem(http.StatusConflict, "unfinished", "The run has not ended", err.Error())
 	case errors.Is(err, journal.ErrNotFound):

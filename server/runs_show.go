@@ -9,6 +9,9 @@ import (
 
 // showRun answers with all that is known of a run. It is made of all of its events, which may be very many.
 func (s *Server) showRun(c *call) error {
+	if _, err := c.query(); err != nil {
+		return err
+	}
 	run, err := s.run(c)
 	if err != nil {
 		return err

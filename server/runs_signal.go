@@ -85,7 +85,7 @@ func (s *Server) asked(c *call, at string) (engine.Ask, error) {
 	case len(meant) == 0 && answered:
 		return engine.Ask{}, before
 	case r.Run.Status != "":
-		return engine.Ask{}, journal.ErrEnded
+		return engine.Ask{}, fmt.Errorf("run %s: %w", run.ID, journal.ErrEnded)
 	}
 	return engine.Ask{}, notAsked(open)
 }

@@ -47,6 +47,9 @@ func New(c Config) *Server {
 	}
 	if c.Metrics != nil {
 		s.handle(route{pattern: metricsPattern, role: access.Viewer, answer: func(s *Server, c *call) error {
+			if _, err := c.query(); err != nil {
+				return err
+			}
 			c.toTake()
 			s.Metrics.ServeHTTP(c.w, c.Request)
 			return nil
