@@ -224,6 +224,7 @@ func (s *service) run(ctx context.Context) error {
 	s.drain(p, why)
 	s.stopHTTP()
 	s.stopRuns(errServerEnded)
+	inTime(s.runner.Drain) // those that were cut off say so
 	if _, asked := interruption(ctx); asked {
 		s.log.Info("ended")
 		return nil

@@ -39,6 +39,6 @@ func (s *service) drain(p *parts, why error) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(p.ctx), grace)
 	defer stop()
 	if err := s.runner.Drain(ctx); err != nil && !errors.Is(err, runner.ErrDraining) {
-		s.log.Warn("the grace is over, and what is still under way is left to the next start", "error", err)
+		s.log.Warn("the grace is over: what is still under way is cut off", "because", err.Error())
 	}
 }

@@ -236,6 +236,14 @@ func TestServeGraceIsOver(t *testing.T) {
 	if code := s.stopped(); code != exitOK || !strings.Contains(s.said(), "grace is over") {
 		t.Errorf("it ended with %d:\n%s", code, s.said())
 	}
+	for _, want := range []string{`"msg":"step was cut off, and may have happened","run":"` + run + `","workflow":"twice","step":"http@1","action":"http"}`, `"because":"1 run still has something under way"`} {
+		if !strings.Contains(s.said(), want) {
+			t.Errorf("the log does not say %s:\n%s", want, s.said())
+		}
+	}
+	if lines := strings.Split(strings.TrimSpace(s.said()), "\n"); !strings.Contains(lines[len(lines)-1], `"msg":"ended"`) {
+		t.Errorf("the log ends with %s", lines[len(lines)-1])
+	}
 	next := startServing(t, dir, "", "--listen", "127.0.0.1:0")
 	next.mustReady()
 	awaitNoRuns(t, next)
@@ -246,6 +254,21 @@ func TestServeGraceIsOver(t *testing.T) {
 	}
 	if end := events[len(events)-1].End; end == nil || end.Status != engine.Failed || !isInterrupted(end.Error) || !end.Error.MaybeDone {
 		t.Errorf("the run was\n%s", journalText(events))
+	}
+}
+
+// A run that only waits is named with its workflow when its server ends.
+func TestServeEndsWithRunsThatWait(t *testing.T) {
+	s := startServing(t, servedFolder(t, "", map[string]string{"ask": "timeout: 1h\nsteps:\n  - approve: { message: Go on? }\n"}), "", "--listen", "127.0.0.1:0")
+	s.mustReady()
+	var began struct{ ID string }
+	if status, err := do("POST", s.url+"/api/v1/runs", `{"workflow":"ask"}`, &began); err != nil || status != http.StatusCreated {
+		t.Fatalf("%d, %v", status, err)
+	}
+	s.awaitSaid("step waits for approval")
+	s.stopped()
+	if want := `"msg":"run stopped here, and goes on later","run":"` + began.ID + `","workflow":"ask"`; !strings.Contains(s.said(), want) {
+		t.Errorf("the log does not say %s:\n%s", want, s.said())
 	}
 }
 

@@ -43,9 +43,9 @@ func (r *Runner) Drain(ctx context.Context) error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if n := len(r.active); n != 1 {
-			return fmt.Errorf("%d runs still have something under way: %w", n, err)
+			return fmt.Errorf("%d runs still have something under way", n)
 		}
-		return fmt.Errorf("1 run still has something under way: %w", err)
+		return errors.New("1 run still has something under way")
 	}
 	return nil
 }
@@ -62,17 +62,24 @@ func drained(run string) error { return fmt.Errorf("run %s: %w: %w", run, ErrSto
 // drain keeps what has happened, and what happens until no effect is under way; nothing follows from it. Its error is
 // that the run was stopped, or why it had to be before.
 func (l *loop) drain(ctx context.Context, events []engine.Event) error {
+	open := l.effectsUnderWay()
 	for {
 		if ctx.Err() != nil {
 			events = slices.DeleteFunc(events, cutOff)
+		}
+		for _, e := range events {
+			delete(open, e.At)
 		}
 		if err := l.keepUnplanned(ctx, events); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
+			for _, at := range slices.Sorted(maps.Keys(open)) {
+				l.cutOff = append(l.cutOff, open[at])
+			}
 			return context.Cause(ctx)
 		}
-		if !l.effectUnderWay() {
+		if len(l.effectsUnderWay()) == 0 {
 			return drained(l.id)
 		}
 		events, _ = l.hear(ctx)
@@ -113,12 +120,13 @@ func (l *loop) unplanned(events []engine.Event) journal.Standing {
 	return s
 }
 
-// effectUnderWay says whether something is that would not be known of without its answer.
-func (l *loop) effectUnderWay() bool {
-	for _, j := range l.jobs {
+// effectsUnderWay are those that would not be known of without their answers.
+func (l *loop) effectsUnderWay() map[engine.Address]engine.Command {
+	all := map[engine.Address]engine.Command{}
+	for at, j := range l.jobs {
 		if j.command.Delivery != engine.Read {
-			return true
+			all[at] = j.command
 		}
 	}
-	return false
+	return all
 }

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"math"
 	"time"
+	"unique"
 
 	"github.com/twinbook/twinbook/internal/clock"
 )
@@ -15,6 +16,8 @@ type stay struct {
 	place int32 // in the heap; -1: not there
 	woken bool  // it is among those to be rebuilt
 	fresh bool  // people have not heard of it here yet
+
+	workflow unique.Handle[string] // its name, unless fresh
 }
 
 const never = math.MaxInt64

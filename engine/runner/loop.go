@@ -41,6 +41,7 @@ type loop struct {
 	ended     time.Time        // what RunEnded has
 	quiet     func() bool      // stops the timer after which a long run has been quiet; nil: none
 	rested    bool             // it has been
+	cutOff    []engine.Command // effects that could not be waited for
 }
 
 func newLoop(r *Runner, ctx context.Context, id string) *loop {
@@ -84,7 +85,7 @@ func (l *loop) run(ctx context.Context, first func(context.Context) (*engine.Out
 	if ctx.Err() != nil {
 		err = stopped(ctx, l.id)
 	}
-	l.observe(Update{Time: l.now(), Err: err})
+	l.observe(Update{Time: l.now(), Err: err, CutOff: l.cutOff})
 	return ending{err: err}
 }
 

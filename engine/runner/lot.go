@@ -170,8 +170,8 @@ func (t *lot) close(why func(run string) error) {
 			w.end(context.Canceled)
 		}
 		err := why(run)
-		if !parked[run].fresh {
-			t.config.Observe(Update{Run: run, Time: eventTime(t.config.Clock.Now()), Err: err})
+		if s := parked[run]; !s.fresh {
+			t.config.Observe(Update{Run: run, Time: eventTime(t.config.Clock.Now()), Err: err, Info: &engine.RunStart{ID: run, Workflow: s.workflow.Value()}})
 		}
 		if done := waiting[run]; done != nil {
 			done.Resolve(ending{err: err})

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"time"
+	"unique"
 
 	"github.com/twinbook/twinbook/engine"
 	"github.com/twinbook/twinbook/engine/journal"
@@ -146,6 +147,6 @@ func (l *loop) park(s journal.Standing) bool {
 		return false
 	}
 	delete(l.active, l.id)
-	l.lotOf(l.under).add(&stay{run: l.id, due: dueAt(s.Wake)}, l.watched())
+	l.lotOf(l.under).add(&stay{run: l.id, due: dueAt(s.Wake), workflow: unique.Make(l.info.Workflow)}, l.watched())
 	return true
 }

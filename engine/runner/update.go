@@ -18,11 +18,12 @@ type Update struct {
 	Request  *engine.Event // somebody wants something of it, or has told it something: By and Reason say who and why; RunAdmitted: its turn has come
 	Note     *engine.Note  // the planner has decided something
 	Progress *Progress
-	End      *engine.Outcome // the run ended
-	Err      error           // the run was stopped without an ending, and why
+	End      *engine.Outcome  // the run ended
+	Err      error            // the run was stopped without an ending, and why
+	CutOff   []engine.Command // with Err: effects that a drained runner could not wait for, by address: they may have happened
 
 	// What is known of the run, so that who listens need not remember runs that wait for weeks; not of Progress, and
-	// of Err only where the run was in memory.
+	// of Err where the run was parked only its ID and its workflow's name.
 	Info  *engine.RunStart // nil: nothing
 	Asked time.Time        // when somebody asked for it
 	Began time.Time        // when its first step could begin; zero: not yet

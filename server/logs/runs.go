@@ -25,10 +25,18 @@ func (l *Log) Observe(u runner.Update) {
 	case u.End != nil:
 		l.ended(u)
 	case u.Err != nil && errors.Is(u.Err, runner.ErrStopped):
-		l.say(slog.LevelInfo, u, "run stopped here, and goes on later")
+		l.stopped(u)
 	case u.Err != nil:
 		l.say(slog.LevelError, u, "run could not go on here", slog.String("error", u.Err.Error()))
 	}
+}
+
+// stopped says what was cut off first: how that ended nobody will know.
+func (l *Log) stopped(u runner.Update) {
+	for _, c := range u.CutOff {
+		l.say(slog.LevelWarn, u, "step was cut off, and may have happened", step(c.At.Step()), text("action", c.Step.Action), text("device", c.Device))
+	}
+	l.say(slog.LevelInfo, u, "run stopped here, and goes on later")
 }
 
 // say writes a line about a run, if its level is wanted. Attributes without a value are left out.

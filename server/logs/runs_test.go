@@ -38,6 +38,9 @@ func TestWhatIsSaidOfRuns(t *testing.T) {
 		{runner.Update{Began: start.Add(-time.Second), End: &engine.Outcome{Status: engine.Succeeded, Tolerated: 2, Message: "nothing to do"}},
 			`level=INFO msg="run ended" run=r1 outcome=succeeded seconds=1 message="nothing to do" tolerated=2`},
 		{runner.Update{Err: fmt.Errorf("run r1: %w: the server ends", runner.ErrStopped)}, `level=INFO msg="run stopped here, and goes on later" run=r1`},
+		{runner.Update{Info: info, Err: runner.ErrStopped, CutOff: []engine.Command{{At: "act#2", Step: &engine.Step{Action: "invokeMethod"}, Device: "dev-1"}}},
+			`level=WARN msg="step was cut off, and may have happened" run=r1 workflow=reboot step=act action=invokeMethod device=dev-1` + "\n" +
+				`time=2026-11-23T08:00:00.000Z level=INFO msg="run stopped here, and goes on later" run=r1 workflow=reboot`},
 		{runner.Update{Err: errors.New("the journal could not be written")}, `level=ERROR msg="run could not go on here" run=r1 error="the journal could not be written"`},
 		{runner.Update{Request: &engine.Event{Kind: engine.CancelRequested, By: "anna", Reason: "too late"}}, `level=INFO msg="cancel was asked for" run=r1 by=anna reason="too late"`},
 		{runner.Update{Request: &engine.Event{Kind: engine.PauseRequested, By: "anna"}}, ``},
