@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,9 +38,17 @@ func (a *app) makeToken(name string, roles []string) error {
 			return fmt.Errorf("--role is given an empty name; name viewer, operator or admin")
 		}
 	}
+	if !slices.ContainsFunc(roles, isBuiltIn) {
+		fmt.Fprintf(a.err, "note: %s may do nothing but answer the approve steps that ask for %s: viewer, operator and admin are the roles that let somebody in\n\n", name, orWords(roles))
+	}
 	fmt.Fprintln(a.out, token)
 	fmt.Fprintf(a.err, "This is shown once. In %s, under serve: tokens:\n\n    - { name: %s, hash: %q, roles: [%s] }\n", defaultConfig, yamlWord(name), hash, strings.Join(words, ", "))
 	return nil
+}
+
+// isBuiltIn says whether a role lets somebody do something by itself.
+func isBuiltIn(role string) bool {
+	return role == access.Viewer || role == access.Operator || role == access.Admin
 }
 
 // plainYAML is text that YAML takes for nothing else.

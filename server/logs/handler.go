@@ -82,14 +82,21 @@ func shortenedAny(v slog.Value) slog.Value {
 	return slog.StringValue(cut(string(text)))
 }
 
-// A document is JSON in both formats.
+// A document is JSON, in lines of text too unless it is a list of words.
 type document struct {
 	value any
 	text  []byte
 }
 
 func (d document) MarshalJSON() ([]byte, error) { return d.text, nil }
-func (d document) MarshalText() ([]byte, error) { return d.text, nil }
+
+// MarshalText is for lines of text, in which a list of words needs no brackets.
+func (d document) MarshalText() ([]byte, error) {
+	if words, ok := d.value.([]string); ok {
+		return []byte(strings.Join(words, ", ")), nil
+	}
+	return d.text, nil
+}
 
 // cut shortens a text.
 func cut(text string) string {
