@@ -311,7 +311,7 @@ func (r *rig) long(id string, n, size int) {
 // A long run is read from any place on, also by those who come one after another, and what nobody needs is forgotten.
 func TestStreamOfALongRun(t *testing.T) {
 	r := open(t, option{})
-	const n = 20_000
+	const n = 6_000
 	r.long("0123456789abcd", n, 100)
 	for _, after := range []int64{n - 1, 0, 777, n / 2} {
 		w := r.watch(t.Context(), "0123456789abcd", "?after="+fmt.Sprint(after))
