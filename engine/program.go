@@ -67,6 +67,17 @@ func (p *Program) Hubs() []Use {
 	return p.uses(func(p *Program) []Use { return p.hubs })
 }
 
+// HomeHub is the hub that a run of the program is listed under: usual, that of steps for which nobody names one. Where the
+// program and all that it calls name theirs there are no such steps, and it is the one that the program names.
+func (p *Program) HomeHub(usual string) string {
+	for _, each := range p.Programs() {
+		if each.Workflow.Hub == "" {
+			return usual
+		}
+	}
+	return p.Workflow.Hub
+}
+
 // Secrets are the secrets that the program and what it calls name, with every place.
 func (p *Program) Secrets() []Use {
 	return p.uses(func(p *Program) []Use { return p.secrets })

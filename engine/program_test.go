@@ -341,3 +341,24 @@ method:
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestHomeHub(t *testing.T) {
+	const head, steps = "version: 1\nworkflow: w\n", "steps:\n  - log: here\n"
+	files := map[string]string{"named.yaml": "version: 1\nworkflow: named\nhub: south\n" + steps, "plain.yaml": "version: 1\nworkflow: plain\n" + steps}
+	read := func(name string) ([]byte, error) { return []byte(files[name]), nil }
+	for source, want := range map[string]string{
+		head + steps: "usual",
+		head + "steps:\n  - log: here\n    hub: north\n":                    "usual",
+		head + "hub: north\n" + steps:                                       "north",
+		head + "hub: north\nsteps:\n  - call: { workflow: ./named.yaml }\n": "north",
+		head + "hub: north\nsteps:\n  - call: { workflow: ./plain.yaml }\n": "usual",
+	} {
+		p, problems := Compile("w.yaml", []byte(source), Options{Types: testTypes(), Read: read})
+		if len(problems) > 0 {
+			t.Fatalf("problems in\n%s\n%s", source, problems.Text())
+		}
+		if got := p.HomeHub("usual"); got != want {
+			t.Errorf("%s is listed under %s, want %s", source, got, want)
+		}
+	}
+}

@@ -79,8 +79,9 @@ type World interface {
 	// says another. An error that is ErrNoHub: the configuration has no such hub.
 	Hub(ctx context.Context, name string) (hub.Hub, string, error)
 
-	// Prepare makes ready what runs of a program need: the hub of that name, those that its steps name, secrets. own is the hub's
-	// name in the run, hosts are where the hubs are. The error says what is missing; ErrNoHub as above.
+	// Prepare makes ready what runs of a program need: the hub of that name, those that its steps name, secrets. own is the hub
+	// that the run is listed under (engine.Program.HomeHub), hosts are where the hubs are. The error says what is missing; ErrNoHub
+	// as above.
 	Prepare(ctx context.Context, p *engine.Program, name string) (own string, hosts map[string]string, err error)
 
 	// Secret is a secret of the configuration.

@@ -88,12 +88,13 @@ func (a *app) runWorkflow(ctx context.Context, file string, f runFlags) (failure
 		return err
 	}
 	defer w.close()
-	start := engine.RunStart{Inputs: i.inputs, Hub: own.name, Hosts: w.hosts(own.name, i.program), Trigger: "command line", By: a.whoAsks()}
+	home := i.program.HomeHub(own.name)
+	start := engine.RunStart{Inputs: i.inputs, Hub: home, Hosts: w.hosts(home, i.program), Trigger: "command line", By: a.whoAsks()}
 	begin := func(ctx context.Context, r *runner.Runner, _ course) (*runner.Handle, error) {
 		return r.Start(ctx, i.program, start)
 	}
 	outcomes, err := a.drive(ctx, drive{
-		world: w, journal: j, runs: []course{{program: i.program, hub: own.name, begin: begin}},
+		world: w, journal: j, runs: []course{{program: i.program, hub: home, begin: begin}},
 		show: func(course) reporter { return a.reporter(i.format, w) },
 	})
 	if err != nil {

@@ -152,6 +152,7 @@ func (r *reach) Prepare(ctx context.Context, p *engine.Program, name string) (ow
 	if err = r.admit(ctx, p); err != nil {
 		return "", nil, err
 	}
+	own = p.HomeHub(own)
 	return own, r.now.Load().hosts(own, p), nil
 }
 

@@ -52,3 +52,24 @@ func TestServeSaysWhichTriggersAreBlind(t *testing.T) {
 		t.Errorf("it is told %d times, or something in it is empty:\n%s", n, s.said())
 	}
 }
+
+// TestServeListsARunUnderTheHubOfItsWorkflow has a workflow that names another hub than the default one: answers, log and list say that.
+func TestServeListsARunUnderTheHubOfItsWorkflow(t *testing.T) {
+	dir := servedFolder(t, "", map[string]string{"elsewhere": "hub: other\nsteps:\n  - log: here\n"})
+	writeAll(t, dir, map[string]string{
+		"twinbook.yaml": "version: 1\nhubs:\n  none: { type: azure, connectionString: { file: hub.secret } }\n  other: { type: azure, connectionString: { file: hub.secret } }\ndefaultHub: none\njournal: { file: journal.db }\n",
+	})
+	s := startServing(t, dir, "", "--listen", "127.0.0.1:0")
+	s.mustReady()
+	var began struct{ ID, Hub string }
+	if status, err := do("POST", s.url+"/api/v1/runs", `{"workflow":"elsewhere"}`, &began); err != nil || status != http.StatusCreated || began.Hub != "other" {
+		t.Errorf("%d, %v, %+v", status, err, began)
+	}
+	s.awaitRun(began.ID, "succeeded")
+	s.awaitSaid(`"workflow":"elsewhere","hub":"other"`)
+	var list struct{ Runs []struct{ Hub string } }
+	if status, err := do("GET", s.url+"/api/v1/runs", "", &list); err != nil || status != http.StatusOK || len(list.Runs) != 1 || list.Runs[0].Hub != "other" {
+		t.Errorf("%d, %v, %+v", status, err, list)
+	}
+	s.stopped()
+}
