@@ -259,7 +259,7 @@ func TestServeGraceIsOver(t *testing.T) {
 
 // A run that only waits is named with its workflow when its server ends.
 func TestServeEndsWithRunsThatWait(t *testing.T) {
-	s := startServing(t, servedFolder(t, "", map[string]string{"ask": "timeout: 1h\nsteps:\n  - approve: { message: Go on? }\n"}), "", "--listen", "127.0.0.1:0")
+	s := startServing(t, servedFolder(t, "", map[string]string{"ask": "timeout: 1h\nsteps:\n  - approve: { message: \"Go on?\" }\n"}), "", "--listen", "127.0.0.1:0")
 	s.mustReady()
 	var began struct{ ID string }
 	if status, err := do("POST", s.url+"/api/v1/runs", `{"workflow":"ask"}`, &began); err != nil || status != http.StatusCreated {
