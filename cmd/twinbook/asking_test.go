@@ -21,7 +21,7 @@ func TestAuditOfTheCommandLine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, m := range []message{{signal: engine.Signal{Name: "go"}}, {at: "ok", signal: engine.Signal{Approved: true}}, {at: "ok"}} {
+	for _, m := range []message{{signal: engine.Signal{Name: "go"}}, {at: "ok", signal: engine.Signal{Approved: true}}, {at: "no"}} {
 		if err := k.send(t.Context(), run, m); err != nil {
 			t.Fatal(err)
 		}
