@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/twinbook/twinbook/engine/journal"
-	"github.com/twinbook/twinbook/internal/record"
 )
 
 const (
@@ -70,14 +69,8 @@ func (s *Server) auditFilter(q query) (f journal.AuditFilter, err error) {
 	if f.Target, err = q.one("target"); err != nil {
 		return f, err
 	}
-	since, err := q.one("since")
-	if err != nil {
+	if f.Since, err = q.since(s.Clock.Now()); err != nil {
 		return f, err
-	}
-	if since != "" {
-		if f.Since, err = record.PointInTime(since, s.Clock.Now().UTC()); err != nil {
-			return f, badQuery("since", err.Error())
-		}
 	}
 	limit, err := q.number("limit", pageOfAudit, 1, mostAudit)
 	if err != nil {

@@ -133,6 +133,19 @@ func (q query) one(name string) (string, error) {
 	return "", badQuery(name, "it stands there more than once")
 }
 
+// since is the parameter of that name: from when on, seen from now; zero if there is none.
+func (q query) since(now time.Time) (time.Time, error) {
+	text, err := q.one("since")
+	if err != nil || text == "" {
+		return time.Time{}, err
+	}
+	at, err := record.PointInTime(text, now.UTC())
+	if err != nil {
+		return time.Time{}, badQuery("since", err.Error())
+	}
+	return at, nil
+}
+
 // number is a whole number within bounds.
 func (q query) number(name string, otherwise, least, most int64) (int64, error) {
 	text, err := q.one(name)

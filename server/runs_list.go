@@ -67,14 +67,8 @@ func (s *Server) filter(q query) (f journal.Filter, err error) {
 	if f.Statuses, f.Unfinished, err = outcomes(q.values["outcome"]); err != nil {
 		return f, err
 	}
-	since, err := q.one("since")
-	if err != nil {
+	if f.Since, err = q.since(s.Clock.Now()); err != nil {
 		return f, err
-	}
-	if since != "" {
-		if f.Since, err = record.PointInTime(since, s.Clock.Now().UTC()); err != nil {
-			return f, badQuery("since", err.Error())
-		}
 	}
 	limit, err := q.number("limit", pageOfRuns, 1, mostListed)
 	if err != nil {
